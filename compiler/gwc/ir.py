@@ -1,0 +1,384 @@
+"""The Gateway: what the policies mean once every default, level, bound and environment is settled.
+
+Plain frozen data in SI units: seconds, bytes, fractions of one. A field is `None` only where absence is the meaning
+("no cache"), never because somebody left it out. Every node remembers where each of its leaves came from in `provenance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum, StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+from gwc.diagnostics import Span
+from gwc.units import Rate
+
+
+class Level(StrEnum):
+    """Who decided a value, from the most general to the most specific."""
+
+    DEFAULT = "default"
+    PLATFORM = "platform"
+    SERVICE = "service"
+    ROUTE = "route"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value was written. A built-in default has the span of the node that it completes."""
+
+    level: Level
+    span: Span
+
+
+Provenance = Mapping[str, Origin]
+_NOWHERE: Provenance = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """Base of all IR nodes. `provenance` maps a field's name to its origin and takes no part in equality."""
+
+    provenance: Provenance = field(default=_NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address(Node):
+    """A host (name or IP literal without brackets) and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secret(Node):
+    """A reference to a secret on the gateway's host: an environment variable or an absolute path. Never its value."""
+
+    source: Literal["env", "file"]
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Https(Node):
+    address: Address
+    certificate: str  # absolute path of a PEM chain on the gateway's host
+    key: Secret
+    min_version: Literal["TLSv1.2", "TLSv1.3"]
+    redirect: bool  # plain HTTP answers 308 to the https URL
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listen(Node):
+    http: Address | None
+    https: Https | None
+    admin: Address
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySecret(Node):
+    header: str
+    secret: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class JwtProvider(Node):
+    """One issuer. `jwks` is the inlined JSON Web Key Set, or None when the keys are fetched from `jwks_url`."""
+
+    name: str
+    issuer: str
+    audiences: tuple[str, ...]
+    jwks: str | None
+    jwks_url: str | None
+    user_claim: str
+    scope_claim: str
+    algorithms: tuple[str, ...]
+    leeway: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consumer(Node):
+    name: str
+    secret: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeys(Node):
+    header: str
+    consumers: tuple[Consumer, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity(Node):
+    user_header: str
+    gateway_secret: GatewaySecret | None
+    jwt: tuple[JwtProvider, ...]
+    api_key: ApiKeys | None
+
+
+class Accept(StrEnum):
+    """Whose request id and traceparent are kept."""
+
+    ALWAYS = "always"
+    FROM_TRUSTED_PROXIES = "from_trusted_proxies"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestId(Node):
+    header: str
+    accept: Accept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tracing(Node):
+    otlp: str  # base URL of an OTLP/HTTP collector
+    sample: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimitStore(Node):
+    redis: Address
+    redis_tls: bool
+    redis_database: int
+    password: Secret | None
+    service: Address | None  # gRPC address of the rate limit service (Envoy)
+    on_failure: Literal["deny", "allow"]
+
+
+class LimitKey(StrEnum):
+    IP = "ip"
+    USER = "user"
+    SERVICE = "service"
+    HEADER = "header"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit(Node):
+    """A token bucket: at most `burst` at once, refilled evenly at `rate`. `id` is unique in the Gateway and stable."""
+
+    id: str
+    key: LimitKey
+    header: str | None  # lower-case name, for LimitKey.HEADER
+    rate: Rate
+    burst: int
+    shadow: bool
+    cluster: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget(Node):
+    """`units` per user in each clock-aligned period of `units.period` seconds, over the whole service."""
+
+    units: Rate
+    charge: str | None  # response header with the actual cost
+    cluster: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint(Node):
+    scheme: Literal["http", "https"]
+    address: Address
+    weight: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpstreamTls(Node):
+    """Always verified. `ca` None means the host's own trust store; `sni` None the endpoint's host name."""
+
+    ca: str | None
+    sni: str | None
+    client_certificate: str | None
+    client_key: Secret | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaker(Node):
+    failures: int
+    open: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health(Node):
+    path: str
+    every: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream(Node):
+    endpoints: tuple[Endpoint, ...]
+    tls: UpstreamTls | None  # None exactly when the endpoints are plain http
+    concurrency: int | None
+    breaker: Breaker | None
+    health: Health | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auth(Node):
+    """Any one of `providers` ("jwt", "api_key") is enough; every scope is needed."""
+
+    providers: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts(Node):
+    connect: float
+    request: float
+    idle: float
+
+
+class RetryCause(StrEnum):
+    CONNECT = "connect"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retries(Node):
+    """`attempts` counts the extra tries; 0 is none. `budget` caps retries as a share of live requests."""
+
+    attempts: int
+    causes: tuple[RetryCause, ...]
+    statuses: tuple[int, ...]
+    per_try: float | None
+    backoff_base: float
+    backoff_max: float
+    budget: float | None
+    unsafe: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderChanges(Node):
+    """Names keep their case; `remove` and `set` never name the same header. Removal comes first."""
+
+    set: tuple[tuple[str, str], ...]
+    remove: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headers(Node):
+    request: HeaderChanges
+    response: HeaderChanges
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cors(Node):
+    """`origins` holds exact origins, or the single entry "*"."""
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...]
+    headers: tuple[str, ...]
+    expose: tuple[str, ...]
+    credentials: bool
+    max_age: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cache(Node):
+    ttl: float
+    vary_query: tuple[str, ...]  # sorted
+    vary_headers: tuple[str, ...]  # lower case, sorted
+    stale_if_error: float
+    stale_while_revalidate: float
+    negative_ttl: float | None
+    per_user: bool
+
+
+class SegmentKind(Enum):
+    """Ordered by precedence: a literal wins over a parameter, which wins over a rest."""
+
+    LITERAL = 0
+    PARAM = 1
+    REST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """`text` is a literal's text, a parameter's name, or empty for the rest."""
+
+    kind: SegmentKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathTemplate:
+    """A path cut at its slashes, without the first: `/a/{b}/**` is LITERAL a, PARAM b, REST. `/` is one empty literal."""
+
+    text: str
+    segments: tuple[Segment, ...]
+
+    @property
+    def shape(self) -> tuple[tuple[int, str], ...]:
+        """Equal for templates that match the same paths; sorts the more specific first."""
+        return tuple((s.kind.value, s.text if s.kind is SegmentKind.LITERAL else "") for s in self.segments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route(Node):
+    """`path` is what the client asks for, the service's base path included."""
+
+    name: str
+    description: str
+    path: PathTemplate
+    methods: tuple[str, ...]  # upper case, sorted
+    auth: Auth | None  # None: public
+    timeouts: Timeouts
+    retries: Retries
+    limits: tuple[Limit, ...]
+    cost: int
+    max_body: int
+    cors: Cors | None
+    headers: Headers
+    cache: Cache | None
+    stream: bool
+    websocket: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Node):
+    """`strip` is the prefix taken off before forwarding: the base path, or nothing with `keep_base_path`."""
+
+    name: str
+    owner: str
+    description: str
+    hosts: tuple[str, ...]  # lower case; empty: every host
+    base_path: str  # "" or "/x", never with a trailing slash
+    strip: str
+    upstream: Upstream
+    limits: tuple[Limit, ...]
+    budget: Budget | None
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetOptions(Node):
+    """`profile` "" means the target's first. `accept` names features below exact that were taken knowingly."""
+
+    profile: str
+    accept: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway(Node):
+    """Everything that a target may know. Services are sorted by name, routes in the order of their policy."""
+
+    environment: str | None
+    now: date
+    listen: Listen
+    trusted_proxies: tuple[str, ...]  # CIDRs
+    identity: Identity
+    request_id: RequestId
+    tracing: Tracing | None
+    metrics_path: str
+    access_log: Literal["json"]
+    error_type_base: str
+    rate_limit_store: RateLimitStore | None
+    limits: tuple[Limit, ...]
+    concurrency: int | None
+    services: tuple[Service, ...]
+    targets: Mapping[str, TargetOptions]

@@ -1,0 +1,58 @@
+"""One order of matching for every target: hosts, then paths from the left, then methods.
+
+A target prints this table; it never decides precedence itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gwc.ir import Gateway, PathTemplate, Route, Service
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRoute:
+    service: Service
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class PathEntry:
+    """All routes of one path shape. A method that none of them serves is 405 with `allow`."""
+
+    path: PathTemplate
+    routes: tuple[MethodRoute, ...]
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        return tuple(sorted({method for entry in self.routes for method in entry.route.methods}))
+
+
+@dataclass(frozen=True, slots=True)
+class HostTable:
+    """Entries in the order of matching: the first whose path matches decides. `host` None is every other host."""
+
+    host: str | None
+    entries: tuple[PathEntry, ...]
+
+
+def host_tables(gateway: Gateway) -> tuple[HostTable, ...]:
+    """One table a named host, sorted, and the table of all other hosts last.
+
+    A host's own routes come first and those of services without hosts behind them. The last table exists even when it
+    is empty: an unknown host is then 404.
+    """
+    anywhere = _entries(s for s in gateway.services if not s.hosts)
+    named = sorted({host for service in gateway.services for host in service.hosts})
+    tables = [HostTable(host, _entries(s for s in gateway.services if host in s.hosts) + anywhere) for host in named]
+    return (*tables, HostTable(None, anywhere))
+
+
+def _entries(services: Iterator[Service]) -> tuple[PathEntry, ...]:
+    by_shape: dict[tuple[tuple[int, str], ...], list[MethodRoute]] = {}
+    for service in services:
+        for route in service.routes:
+            by_shape.setdefault(route.path.shape, []).append(MethodRoute(service, route))
+    entries = (PathEntry(routes[0].route.path, tuple(routes)) for _, routes in sorted(by_shape.items()))
+    return tuple(entries)

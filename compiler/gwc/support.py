@@ -1,0 +1,118 @@
+"""What a target promises of each feature, and the check of a Gateway against it.
+
+Three locks keep features from being dropped: the table refuses to exist when one is missing, everything below exact
+carries the note that the user reads, and the perturbation test holds the table against the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gwc.diagnostics import Diagnostic, Severity
+from gwc.features import FEATURES, Use
+from gwc.ir import Gateway
+
+
+class Fidelity(StrEnum):
+    EXACT = "exact"
+    APPROXIMATE = "approximate"
+    UNSUPPORTED = "unsupported"
+
+
+class SupportError(Exception):
+    """A support table that does not cover the language; raised at import, never shown to a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """A promise. Below exact, `note` says what still holds (approximate) or why not, and what to do instead."""
+
+    fidelity: Fidelity
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.fidelity is not Fidelity.EXACT and not self.note:
+            raise SupportError(f"{self.fidelity} needs a note")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`support` instead of the usual promise for a use that `when` picks; `condition` words it for the tables."""
+
+    condition: str
+    when: Callable[[Gateway, Use], bool]
+    support: Support
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    """A promise that depends on the value: the first case that applies, otherwise `usual`."""
+
+    usual: Support
+    cases: tuple[Case, ...]
+
+    def of(self, gateway: Gateway, use: Use) -> Support:
+        return next((case.support for case in self.cases if case.when(gateway, use)), self.usual)
+
+
+EXACT = Support(Fidelity.EXACT)
+
+
+def approximate(note: str) -> Support:
+    return Support(Fidelity.APPROXIMATE, note)
+
+
+def unsupported(note: str) -> Support:
+    return Support(Fidelity.UNSUPPORTED, note)
+
+
+@dataclass(frozen=True, slots=True)
+class SupportTable:
+    """One target's promises in one profile, for every feature of the language and no other."""
+
+    target: str
+    profile: str
+    entries: Mapping[str, Support | Conditional]
+
+    def __post_init__(self) -> None:
+        missing, unknown = FEATURES.keys() - self.entries.keys(), self.entries.keys() - FEATURES.keys()
+        if missing or unknown:
+            raise SupportError(f"{self.target}: missing {sorted(missing)}, unknown {sorted(unknown)}")
+
+    def of(self, feature: str, gateway: Gateway, use: Use) -> Support:
+        entry = self.entries[feature]
+        return entry.of(gateway, use) if isinstance(entry, Conditional) else entry
+
+
+def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
+    """What `table` cannot do exactly for this Gateway and nobody accepted.
+
+    One diagnostic a feature, promise and written line, however many routes inherit it.
+    """
+    options = gateway.targets.get(table.target)
+    accepted = frozenset(options.accept) if options else frozenset()
+    for name, feature in FEATURES.items():
+        if name in accepted:
+            continue
+        merged: dict[tuple[object, Support], list[Use]] = {}
+        for use in feature.uses(gateway):
+            support = table.of(name, gateway, use)
+            if support.fidelity is not Fidelity.EXACT:
+                merged.setdefault((use.span, support), []).append(use)
+        for (_, support), uses in merged.items():
+            yield _diagnostic(table, name, support, uses)
+
+
+def _diagnostic(table: SupportTable, name: str, support: Support, uses: list[Use]) -> Diagnostic:
+    unsupported_ = support.fidelity is Fidelity.UNSUPPORTED
+    verb = "cannot express" if unsupported_ else "only approximates"
+    subjects = uses[0].subject if len(uses) == 1 else f"{uses[0].subject} and {len(uses) - 1} more"
+    return Diagnostic(
+        uses[0].span,
+        "GWC601" if unsupported_ else "GWC602",
+        Severity.ERROR if unsupported_ else Severity.WARNING,
+        f"{table.target} ({table.profile}) {verb} {name} for {subjects}: {support.note}",
+        f"change the policy, or take it knowingly: targets.{table.target}.accept: [{name}]",
+    )

@@ -1,0 +1,107 @@
+"""What a target is: a support table, an emitter, and the engine that runs what it emits.
+
+Targets are found by the entry point group `gwc.targets`, so a fourth gateway can be another distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gwc.diagnostics import Diagnostic, Span
+from gwc.ir import Gateway, Secret
+from gwc.support import SupportTable
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """One rendered file. `lines` says for each line of `text` (from 1) which policy text it came from, where known."""
+
+    text: str
+    lines: Mapping[int, Span]
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SecretOutput:
+    """A file below `secrets/` that the gateway reads because its engine cannot take the reference itself.
+
+    `render` turns the values of `secrets`, in their order, into the file's text; it is called by
+    `compile --with-secrets` alone.
+    """
+
+    path: str
+    secrets: tuple[Secret, ...]
+    render: Callable[[tuple[str, ...]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Everything a target emits for one Gateway. Paths are relative to `build/<target>/`, with forward slashes."""
+
+    target: str
+    profile: str
+    files: Mapping[str, OutputFile]
+    secrets: tuple[SecretOutput, ...] = ()
+
+
+class EngineMissingError(Exception):
+    """No usable binary; the message says how to get one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """A runnable engine: its path, its own version and, where it matters, what it is made of."""
+
+    path: Path
+    version: str
+
+
+class Running(Protocol):
+    """A gateway process that answers on its listeners."""
+
+    def output(self) -> str:
+        """What it has written to standard output so far: the access log."""
+
+    def stop(self) -> None:
+        """End it and its workers, by process id; returns when they are gone."""
+
+
+class Engine(Protocol):
+    """The real binary. Its raw error output never reaches a user: it may hold the whole configuration."""
+
+    def find(self, profile: str) -> Binary:
+        """The binary from GWC_<NAME>, PATH or the engines extra. Raises EngineMissingError."""
+
+    def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        """The engine's judgement of the files of `artifact` in `directory`, as policy lines. Empty: accepted."""
+
+    def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
+        """Start a gateway from `directory` and return once it is ready. Raises RuntimeError with a redacted reason.
+
+        `environ` is added to the process's environment: the secrets that the configuration refers to.
+        """
+
+
+class Target(Protocol):
+    """One gateway. `profiles` starts with the default."""
+
+    name: str
+    profiles: tuple[str, ...]
+    engine: Engine
+
+    def support(self, profile: str) -> SupportTable: ...
+
+    def emit(self, gateway: Gateway, profile: str) -> Artifact:
+        """Pure and deterministic. The Gateway has passed the support check, so nothing in it is unknown here."""
+
+    def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        """Checks of our own that need no binary: for what the engine's check misses, or where none can be had."""
+
+
+def profile_of(target: Target, gateway: Gateway) -> str:
+    """The profile that the platform chose for the target, or the target's default."""
+    options = gateway.targets.get(target.name)
+    return options.profile if options and options.profile else target.profiles[0]

@@ -1,0 +1,114 @@
+"""The units of the policy language: durations, rates, sizes and shares, as SI numbers.
+
+Durations are seconds, sizes bytes, rates tokens and a period in seconds, shares a fraction of one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+_DURATION_UNITS = {
+    "ms": Decimal("0.001"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+    "d": Decimal(86400),
+}
+_RATE_PERIODS = {
+    "s": 1, "sec": 1, "second": 1,
+    "m": 60, "min": 60, "minute": 60,
+    "h": 3600, "hour": 3600,
+    "d": 86400, "day": 86400,
+}  # fmt: skip
+_SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_NUMBER = r"(\d{1,12}(?:\.\d{1,6})?)"
+_DURATION = re.compile(_NUMBER + r"(ms|s|m|h|d)\Z")
+_RATE = re.compile(r"(\d{1,12})/([a-z]+)\Z")
+_SIZE = re.compile(_NUMBER + r"(B|KB|MB|GB|KiB|MiB|GiB)\Z")
+_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%\Z")
+
+MAX_DURATION = 366 * 86400.0
+"""Seconds. Longer durations overflow an engine's millisecond counters sooner or later."""
+
+
+class UnitError(ValueError):
+    """A text that is not a value of its unit; the message says what would be one."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rate:
+    """`tokens` per `period` seconds."""
+
+    tokens: int
+    period: int
+
+    @property
+    def per_second(self) -> float:
+        return self.tokens / self.period
+
+
+def parse_duration(text: str) -> float:
+    """Seconds; `250ms 2s 5m 24h 7d`."""
+    match = _DURATION.match(text)
+    if match is None:
+        raise UnitError(f"{text!r} is not a duration; write a number and ms, s, m, h or d, as in 250ms or 2s")
+    seconds = float(Decimal(match[1]) * _DURATION_UNITS[match[2]])
+    if seconds > MAX_DURATION:
+        raise UnitError(f"{text!r} is longer than 366 days")
+    return seconds
+
+
+def parse_rate(text: str) -> Rate:
+    """`5/s 60/min 1000/hour 10000/day`."""
+    match = _RATE.match(text)
+    if match is None or match[2] not in _RATE_PERIODS:
+        raise UnitError(f"{text!r} is not a rate; write a whole number per s, min, hour or day, as in 60/min")
+    if int(match[1]) == 0:
+        raise UnitError(f"{text!r} admits nothing; a rate is at least 1 per period")
+    return Rate(int(match[1]), _RATE_PERIODS[match[2]])
+
+
+def parse_size(text: str) -> int:
+    """Bytes; `64KiB 1MiB 10MB`."""
+    match = _SIZE.match(text)
+    if match is None:
+        raise UnitError(f"{text!r} is not a size; write a number and B, KiB, MiB, GiB, KB, MB or GB, as in 1MiB")
+    return int(Decimal(match[1]) * _SIZE_UNITS[match[2]])
+
+
+def parse_share(text: str) -> float:
+    """A fraction of one; `20%`."""
+    match = _SHARE.match(text)
+    if match is None or float(match[1]) > 100:
+        raise UnitError(f"{text!r} is not a share; write a percentage from 0% to 100%, as in 20%")
+    return float(match[1]) / 100
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest text that `parse_duration` reads back to the same seconds."""
+    if seconds == 0:
+        return "0s"
+    exact = Decimal(str(seconds))
+    for unit in ("d", "h", "m", "s"):
+        count = exact / _DURATION_UNITS[unit]
+        if count == count.to_integral_value():
+            return f"{int(count)}{unit}"
+    return f"{(exact * 1000).normalize():f}ms"
+
+
+def format_rate(rate: Rate) -> str:
+    return f"{rate.tokens}/{ {1: 's', 60: 'min', 3600: 'hour', 86400: 'day'}[rate.period] }"
+
+
+def format_size(count: int) -> str:
+    """The shortest text that `parse_size` reads back to the same bytes."""
+    for unit in ("GiB", "MiB", "KiB", "GB", "MB", "KB"):
+        if count and count % _SIZE_UNITS[unit] == 0:
+            return f"{count // _SIZE_UNITS[unit]}{unit}"
+    return f"{count}B"
+
+
+def format_share(share: float) -> str:
+    return f"{(Decimal(str(share)) * 100).normalize():f}%"
