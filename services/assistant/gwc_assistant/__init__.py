@@ -1,0 +1,1 @@
+"""AssistantService: the service half."""
