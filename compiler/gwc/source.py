@@ -1,0 +1,103 @@
+"""Reading policies: a directory, a single file or standard input become Sources.
+
+A file that cannot be read is a SourceError (exit 2); one that is not UTF-8 is a finding with a position (GWC001).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gwc.diagnostics import Report, Span
+
+STDIN = "-"
+"""The path that means standard input, and its name."""
+
+MAX_BYTES = 1024 * 1024
+"""Of one policy. A policy is a few kilobytes; more is a mistake or an attack."""
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+_BOM = "\ufeff"
+
+
+class SourceError(Exception):
+    """A path that cannot be read; the message names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One policy's text. `name` is how messages call it: relative to the current directory where that is possible."""
+
+    name: str
+    text: str
+
+    @property
+    def directory(self) -> Path:
+        """What the file references of this policy are relative to; the current directory for standard input."""
+        return Path() if self.name == STDIN else Path(self.name).parent
+
+
+def read_policies(path: str, report: Report) -> tuple[Source, ...]:
+    """The policies at `path`: a directory's (sorted by name, not recursive), a file, or `-`. Raises SourceError."""
+    return tuple(source for file in policy_files(path) if (source := read_source(file, report)) is not None)
+
+
+def policy_files(path: str) -> tuple[str, ...]:
+    """The paths that `path` stands for. Hidden files are an editor's business. Raises SourceError."""
+    if path == STDIN or not Path(path).is_dir():
+        return (path,)
+    files = tuple(sorted(str(file) for file in _visible_files(Path(path)) if file.suffix in _SUFFIXES))
+    if not files:
+        raise SourceError(f"{path}: the directory holds no policies (*.yaml, *.yml)")
+    return files
+
+
+def read_source(path: str, report: Report) -> Source | None:
+    """One policy, or None after a finding. Raises SourceError."""
+    name = STDIN if path == STDIN else display_name(Path(path))
+    data = _read(path)
+    if len(data) > MAX_BYTES:
+        raise SourceError(f"{name}: larger than {MAX_BYTES // 1024} KiB, the bound for a policy")
+    text = _decode(name, data, report)
+    return None if text is None else Source(name, text)
+
+
+def display_name(path: Path) -> str:
+    """`path` relative to the current directory if it lies below, otherwise as it was given; forward slashes."""
+    absolute = path.absolute()
+    here = Path.cwd()
+    return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
+
+
+def _visible_files(directory: Path) -> Iterator[Path]:
+    try:
+        yield from (p for p in directory.iterdir() if p.is_file() and not p.name.startswith("."))
+    except OSError as error:
+        raise SourceError(f"{directory}: {error.strerror}") from error
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path == STDIN:
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(path).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+
+
+def _decode(name: str, data: bytes, report: Report) -> str | None:
+    try:
+        return data.decode("utf-8").removeprefix(_BOM)
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8").removeprefix(_BOM)
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        report.error(
+            "GWC001",
+            Span(name, line, column, line, column + 1),
+            f"byte 0x{data[error.start]:02x} is not UTF-8",
+            hint="save the file as UTF-8",
+        )
+        return None
