@@ -1,7 +1,8 @@
 """The Gateway: what the policies mean once every default, level, bound and environment is settled.
 
 Plain frozen data in SI units: seconds, bytes, fractions of one. A field is `None` only where absence is the meaning
-("no cache"), never because somebody left it out. Every node remembers where each of its leaves came from in `provenance`.
+("no cache"), never because somebody left it out. Every node remembers in
+`provenance` where each of its leaves came from.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _NOWHERE: Provenance = MappingProxyType({})
 class Node:
     """Base of all IR nodes. `provenance` maps a field's name to its origin and takes no part in equality."""
 
-    provenance: Provenance = field(default=_NOWHERE, compare=False, repr=False)
+    provenance: Provenance = field(default_factory=lambda: _NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,7 +274,6 @@ class Cors(Node):
     origins: tuple[str, ...]
     methods: tuple[str, ...]
     headers: tuple[str, ...]
-    expose: tuple[str, ...]
     credentials: bool
     max_age: float
 
@@ -307,7 +307,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
-    """A path cut at its slashes, without the first: `/a/{b}/**` is LITERAL a, PARAM b, REST. `/` is one empty literal."""
+    """A path cut at its slashes: `/a/{b}/**` is LITERAL a, PARAM b, REST. `/` is one empty literal."""
 
     text: str
     segments: tuple[Segment, ...]
