@@ -1,6 +1,6 @@
 """Reading policies: a directory, a single file or standard input become Sources.
 
-A file that cannot be read is a SourceError (exit 2); one that is not UTF-8 is a finding with a position (GWC001).
+A file that cannot be read is a SourceError (exit 2); one that is not UTF-8 is a finding with a position (GWC014).
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _decode(name: str, data: bytes, report: Report) -> str | None:
         before = data[: error.start].decode("utf-8").removeprefix(_BOM)
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         report.error(
-            "GWC001",
+            "GWC014",
             Span(name, line, column, line, column + 1),
             f"byte 0x{data[error.start]:02x} is not UTF-8",
             hint="save the file as UTF-8",

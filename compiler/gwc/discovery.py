@@ -1,0 +1,53 @@
+"""Which targets there are: the entry points of the group `gwc.targets`, whichever distribution brings them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from gwc.target import Target
+
+GROUP = "gwc.targets"
+
+
+class UnknownTargetError(Exception):
+    """A name that no installed target has. `known` holds those that there are."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown target {name!r}")
+        self.name, self.known = name, known
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledTarget:
+    """A target and the distribution that brought it, as `name version`."""
+
+    target: Target
+    distribution: str
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
+
+
+def target_names() -> tuple[str, ...]:
+    """All names, sorted. Imports no target."""
+    return tuple(_entry_points())
+
+
+def load_target(name: str) -> InstalledTarget:
+    """Import the target `name`. Raises UnknownTargetError."""
+    entry = _entry_points().get(name)
+    if entry is None:
+        raise UnknownTargetError(name, target_names())
+    brought_by = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
+    return InstalledTarget(cast(Target, entry.load()), brought_by)
+
+
+def load_targets(names: Sequence[str]) -> tuple[InstalledTarget, ...]:
+    """The targets of `names` in sorted order, each once; of no names: all. Raises UnknownTargetError."""
+    return tuple(load_target(name) for name in sorted(set(names) or target_names()))
