@@ -1,0 +1,58 @@
+"""Headers set and removed on the way in and on the way out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from gwc.policy.types import COMBINATION, HeaderName, HeaderValue, List, Maybe, Model, fault, unique
+
+_FRAMING = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"}
+    | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+_REQUEST = _FRAMING | {
+    "forwarded",
+    "traceparent",
+    "tracestate",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+}
+_RESPONSE = _FRAMING | {
+    "content-encoding",
+    "content-type",
+    "date",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "x-cache",
+}
+
+
+class HeaderChangesPolicy(Model):
+    set: Annotated[Maybe[dict[HeaderName, HeaderValue]], Field(description="Overwrites.")] = None
+    remove: Maybe[Annotated[List[HeaderName], AfterValidator(unique)]] = None
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        names = [name.lower() for name in self.set or ()]
+        if len(set(names)) < len(names):
+            raise fault(COMBINATION, "a header is set twice in different case")
+        both = set(names) & {name.lower() for name in self.remove or ()}
+        if both:
+            raise fault(COMBINATION, f"`{min(both)}` is both set and removed", "setting a header already overwrites it")
+        return self
+
+
+def _not_among(owned: frozenset[str], changes: HeaderChangesPolicy) -> HeaderChangesPolicy:
+    for name in [*(changes.set or ()), *(changes.remove or ())]:
+        if name.lower() in owned:
+            raise fault(COMBINATION, f"`{name}` belongs to the gateway and cannot be set or removed")
+    return changes
+
+
+class HeadersPolicy(Model):
+    request: Maybe[Annotated[HeaderChangesPolicy, AfterValidator(lambda c: _not_among(_REQUEST, c))]] = None
+    response: Maybe[Annotated[HeaderChangesPolicy, AfterValidator(lambda c: _not_among(_RESPONSE, c))]] = None

@@ -1,0 +1,90 @@
+"""The language as a JSON Schema (2020-12), for editors."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from gwc.policy.platform import PlatformPolicy
+from gwc.policy.service import ServicePolicy
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(kind: str | None = None) -> dict[str, Any]:
+    """One schema for both kinds, chosen by `kind`; or that of "platform" or "service" alone."""
+    _, schema = models_json_schema([(PlatformPolicy, "validation"), (ServicePolicy, "validation")], by_alias=True)
+    definitions = schema["$defs"]
+    for definition in definitions.values():
+        _tidy(definition)
+    _overlay(definitions, "ServicePolicy")
+    _overlay(definitions, "PlatformPolicy")
+    return {
+        "$schema": DIALECT,
+        "$id": "urn:gwc:v1:policy" + (f":{kind}" if kind else ""),
+        "title": "gwc policy, gwc/v1",
+        **_root(kind),
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+def _root(kind: str | None) -> dict[str, Any]:
+    if kind is not None:
+        return {"$ref": f"#/$defs/{kind.capitalize()}Policy"}
+    is_platform = {"properties": {"kind": {"const": "Platform"}}, "required": ["kind"]}
+    return {
+        "type": "object",
+        "required": ["apiVersion", "kind"],
+        "if": is_platform,
+        "then": {"$ref": "#/$defs/PlatformPolicy"},
+        "else": {"$ref": "#/$defs/ServicePolicy"},
+    }
+
+
+def _overlay(definitions: dict[str, Any], name: str) -> None:
+    """An environment holds any part of its policy: the same keys, none required, none of those that name the policy."""
+    fixed = {"apiVersion", "kind", "service", "environments"}
+    whole = definitions[name]
+    properties = {key: value for key, value in whole["properties"].items() if key not in fixed}
+    if "routes" in properties:
+        properties["routes"] = {"type": "array", "items": {"$ref": "#/$defs/RouteOverlay"}}
+        definitions["RouteOverlay"] = {**definitions["RoutePolicy"], "required": ["name"], "title": "RouteOverlay"}
+    overlay = name.replace("Policy", "Overlay")
+    definitions[overlay] = {
+        "type": "object", "additionalProperties": False, "properties": properties, "title": overlay,
+    }  # fmt: skip
+    whole["properties"]["environments"]["additionalProperties"] = {"$ref": f"#/$defs/{overlay}"}
+
+
+def _tidy(node: Any) -> None:
+    """A key that may be left out is still never null, and a default of None is no default."""
+    if isinstance(node, list):
+        for item in node:
+            _tidy(item)
+    if not isinstance(node, dict):
+        return
+    if node.get("default", 0) is None:
+        del node["default"]
+    choices = node.get("anyOf")
+    if isinstance(choices, list) and {"type": "null"} in choices:
+        rest = [choice for choice in choices if choice != {"type": "null"}]
+        del node["anyOf"]
+        node.update(rest[0] if len(rest) == 1 else {"anyOf": rest})
+    for value in node.values():
+        _tidy(value)
+
+
+_SECTION_WORDS = {"ServicePolicy": "a service", "RoutePolicy": "a route", "PlatformPolicy": "the platform"}
+
+
+@cache
+def sections_of() -> dict[str, list[str]]:
+    """Every key of the language and the sections that take it, for suggestions."""
+    sections: dict[str, list[str]] = {}
+    for name, definition in json_schema()["$defs"].items():
+        words = _SECTION_WORDS.get(name, f"`{name.removesuffix('Policy').lower()}`")
+        for key in definition.get("properties", {}) if not name.endswith("Overlay") else ():
+            sections.setdefault(key, []).append(words)
+    return sections
