@@ -1,0 +1,43 @@
+# Sourced by scripts/test and scripts/demo: `use_venv EXTRA` sets up .venv with gwc[EXTRA] and puts it first on PATH.
+# Nothing is written outside this directory. GWC_VENV names another place, GWC_PYTHON another interpreter.
+
+venv_dir=${GWC_VENV:-.venv}
+
+fail() { printf '%s\n' "$*" >&2; exit 4; }
+
+find_python() {
+  local candidate
+  for candidate in ${GWC_PYTHON:-} python3.13 python3.12 python3.11 python3; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  fail "gwc needs Python 3.11 or newer; none is on PATH (apt-get install python3 python3-venv python3-pip, or set GWC_PYTHON)"
+}
+
+# Debian's python3 comes without ensurepip until python3-venv is installed; its pip can fill a venv from outside.
+create_venv() {
+  local python=$1
+  rm -rf "$venv_dir"
+  if ! "$python" -m venv "$venv_dir" >/dev/null 2>&1; then
+    "$python" -m venv --without-pip "$venv_dir" || fail "$python cannot make a virtual environment: apt-get install python3-venv"
+    "$python" -m pip --version >/dev/null 2>&1 || fail "$python has no pip: apt-get install python3-pip"
+    "$python" -m pip --python "$venv_dir/bin/python" install -qq pip
+  fi
+}
+
+# A stamp a set of extras, with the checksum of what it was installed from: a second run installs nothing.
+use_venv() {
+  local extra=$1 stamp sum
+  sum=$(cksum pyproject.toml)
+  stamp="$venv_dir/.gwc-$extra"
+  [ -x "$venv_dir/bin/python" ] || create_venv "$(find_python)"
+  if ! grep -qsxF "$sum" "$stamp" "$venv_dir/.gwc-dev"; then
+    printf 'Installing gwc[%s] into %s ...\n' "$extra" "$venv_dir" >&2
+    "$venv_dir/bin/python" -m pip install -qq --disable-pip-version-check -e ".[$extra]"
+    printf '%s\n' "$sum" > "$stamp"
+  fi
+  PATH="$(cd "$venv_dir/bin" && pwd):$PATH"
+  export PATH
+}
