@@ -1,0 +1,104 @@
+"""Policies -> Gateway: defaults, levels, environments, bounds, waivers and the checks across services (GWC2xx)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from gwc.diagnostics import Related, Report
+from gwc.ir import Gateway, Level
+from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
+from gwc.resolve import platform as settle
+from gwc.resolve.bounds import check_bounds
+from gwc.resolve.checks import check_gateway
+from gwc.resolve.levels import Layer
+from gwc.resolve.platform import Place, ReadPublic, platform_place
+from gwc.resolve.service import ServiceContext, resolve_limits, resolve_service
+from gwc.source import Source
+
+__all__ = ["ReadPublic", "resolve"]
+
+
+def read_beside(source: Source, file: str) -> str:
+    """A public file that a policy names, from disk, relative to the policy. Raises OSError."""
+    return (source.directory / file).read_text(encoding="utf-8")
+
+
+def resolve(
+    policies: Sequence[Loaded],
+    *,
+    environment: str | None,
+    now: date,
+    report: Report,
+    read: ReadPublic = read_beside,
+) -> Gateway | None:
+    """Every policy of one gateway -> that Gateway; None when `report` has errors."""
+    found = _platform(policies, report)
+    if found is None:
+        return None
+    policy, top = found
+    gateway = _gateway(policy, top, _services(policies, policy, top, report), environment, now, report, read)
+    check_gateway(gateway, report)
+    check_bounds(gateway, policy.bounds, policy.waivers, top, report)
+    return None if report.failed else gateway
+
+
+def _platform(policies: Sequence[Loaded], report: Report) -> tuple[PlatformPolicy, Place] | None:
+    found = [(p.policy, platform_place(p.document)) for p in policies if isinstance(p.policy, PlatformPolicy)]
+    for _, again in found[1:]:
+        related = (Related(found[0][1].home, "first defined here"),)
+        report.error("GWC202", again.home, "a second platform policy", hint="keep one", related=related)
+    if not found and policies:
+        where = policies[0].document.span(("kind",))
+        report.error("GWC202", where, "no platform policy among the files", hint="add one with kind: Platform")
+    return found[0] if len(found) == 1 else None
+
+
+def _services(policies: Sequence[Loaded], platform: PlatformPolicy, top: Place, report: Report) -> list[ServiceContext]:
+    defaults = Layer(Level.PLATFORM, top.document, ("defaults",), platform.defaults)
+    contexts: dict[str, ServiceContext] = {}
+    for loaded in policies:
+        if not isinstance(loaded.policy, ServicePolicy):
+            continue
+        home = loaded.document.span(("service",))
+        context = ServiceContext(loaded.policy, Place(loaded.document, (), Level.SERVICE, home), defaults, report)
+        first = contexts.setdefault(loaded.policy.service, context)
+        if first is not context:
+            related = (Related(first.place.home, "first defined here"),)
+            message = f"two policies describe the service `{loaded.policy.service}`"
+            report.error("GWC201", home, message, hint="one policy a service", related=related)
+    return [contexts[name] for name in sorted(contexts)]
+
+
+def _gateway(
+    policy: PlatformPolicy,
+    top: Place,
+    services: Sequence[ServiceContext],
+    environment: str | None,
+    now: date,
+    report: Report,
+    read: ReadPublic,
+) -> Gateway:
+    return Gateway(
+        environment=environment,
+        now=now,
+        listen=settle.listen(policy, top),
+        trusted_proxies=policy.trusted_proxies,
+        identity=settle.identity(policy, top, read, report),
+        request_id=settle.request_id(policy, top),
+        tracing=settle.tracing(policy, top),
+        metrics_path=policy.metrics.path,
+        access_log=policy.access_log.format,
+        error_type_base=policy.errors.type,
+        rate_limit_store=settle.store(policy, top),
+        limits=resolve_limits(policy.limits, top, "platform"),
+        concurrency=policy.concurrency,
+        services=tuple(resolve_service(context) for context in services),
+        targets=settle.targets(policy, top, report),
+        provenance=top.origins(
+            listen="listen", trusted_proxies="trusted_proxies", identity="identity", request_id="request_id",
+            tracing="tracing", metrics_path="metrics.path", access_log="access_log.format",
+            error_type_base="errors.type", rate_limit_store="rate_limit_store", limits="limits",
+            concurrency="concurrency", services="kind", targets="targets",
+        ),
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""The platform's bounds over every route, and the waivers that excuse from them until a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gwc.diagnostics import Related, Report, Span
+from gwc.ir import Gateway, LimitKey, Node, Origin, Route, Service
+from gwc.policy.bounds import BOUND_NAMES, BoundsPolicy, Range, WaiverPolicy
+from gwc.resolve.platform import Place
+from gwc.suggest import did_you_mean
+from gwc.units import format_duration, format_share, format_size
+
+Reading = tuple[object, Origin]
+"""A value and who wrote it; the value is None where nothing is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """What a bound looks at on a route, and how its value is written."""
+
+    read: Callable[[Gateway, Service, Route], Reading]
+    show: Callable[[float], str]
+
+
+def _leaf(node: Node, name: str) -> Reading:
+    return getattr(node, name), node.provenance[name]
+
+
+def _cache_leaf(name: str) -> Callable[[Gateway, Service, Route], Reading]:
+    def read(_: Gateway, __: Service, route: Route) -> Reading:
+        return _leaf(route.cache, name) if route.cache else (None, route.provenance["name"])
+
+    return read
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+_RANGES: dict[str, Bounded] = {
+    "timeouts.connect": Bounded(lambda _, __, r: _leaf(r.timeouts, "connect"), format_duration),
+    "timeouts.request": Bounded(lambda _, __, r: _leaf(r.timeouts, "request"), format_duration),
+    "timeouts.idle": Bounded(lambda _, __, r: _leaf(r.timeouts, "idle"), format_duration),
+    "retries.attempts": Bounded(lambda _, __, r: _leaf(r.retries, "attempts"), _number),
+    "retries.per_try": Bounded(lambda _, __, r: _leaf(r.retries, "per_try"), format_duration),
+    "retries.budget": Bounded(lambda _, __, r: _leaf(r.retries, "budget"), format_share),
+    "max_body": Bounded(lambda _, __, r: _leaf(r, "max_body"), lambda size: format_size(int(size))),
+    "cache.ttl": Bounded(_cache_leaf("ttl"), format_duration),
+    "cache.negative_ttl": Bounded(_cache_leaf("negative_ttl"), format_duration),
+    "cache.stale.if_error": Bounded(_cache_leaf("stale_if_error"), format_duration),
+    "cache.stale.while_revalidate": Bounded(_cache_leaf("stale_while_revalidate"), format_duration),
+    "cost": Bounded(lambda _, __, r: _leaf(r, "cost"), _number),
+    "upstream.concurrency": Bounded(lambda _, s, __: _leaf(s.upstream, "concurrency"), _number),
+}
+
+
+def _limited_by(key: LimitKey) -> Callable[[Gateway, Service, Route], Reading]:
+    def read(gateway: Gateway, service: Service, route: Route) -> Reading:
+        every = (*gateway.limits, *service.limits, *route.limits)
+        return any(m.key is key and not m.shadow for m in every) or None, route.provenance["name"]
+
+    return read
+
+
+_REQUIRED: dict[str, tuple[Callable[[Gateway, Service, Route], Reading], str]] = {
+    "auth": (lambda _, __, r: _leaf(r, "auth"), "credentials"),
+    "limits.ip": (_limited_by(LimitKey.IP), "an enforced limit per ip, on any level"),
+    "limits.user": (_limited_by(LimitKey.USER), "an enforced limit per user, on any level"),
+    "limits.service": (_limited_by(LimitKey.SERVICE), "an enforced limit per service, on any level"),
+    "budget": (lambda _, s, __: _leaf(s, "budget"), "a budget"),
+    "upstream.breaker": (lambda _, s, __: _leaf(s.upstream, "breaker"), "upstream.breaker"),
+    "upstream.health": (lambda _, s, __: _leaf(s.upstream, "health"), "upstream.health"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    bound: str
+    service: Service
+    route: Route
+    span: Span
+    message: str
+
+
+def check_bounds(
+    gateway: Gateway, bounds: BoundsPolicy, waivers: tuple[WaiverPolicy, ...], top: Place, report: Report
+) -> None:
+    """Reports each violation at both lines, and every waiver that is expired or refers to nothing."""
+    for index, waiver in enumerate(waivers):
+        _check_waiver(waiver, top.below("waivers", index), gateway, bounds, report)
+    for violation in _violations(gateway, bounds):
+        if not any(_covers(waiver, violation) for waiver in waivers):
+            where = top.origin("bounds", violation.bound).span
+            related = (Related(where, "the platform's bound"),)
+            hint = "tighten it, or ask the platform team for a waiver"
+            report.error("GWC210", violation.span, violation.message, hint=hint, related=related)
+
+
+def _violations(gateway: Gateway, bounds: BoundsPolicy) -> Iterator[Violation]:
+    set_bounds = [(name, rule) for name, rule in bounds if rule is not None]
+    aliases = {name: info.alias or name for name, info in BoundsPolicy.model_fields.items()}
+    for service in gateway.services:
+        for route in service.routes:
+            for name, rule in set_bounds:
+                bound = aliases[name]
+                if found := _violated(gateway, service, route, bound, rule):
+                    yield Violation(bound, service, route, *found)
+
+
+def _violated(gateway: Gateway, service: Service, route: Route, bound: str, rule: object) -> tuple[Span, str] | None:
+    subject = f"{service.name}/{route.name}"
+    if not isinstance(rule, Range):
+        read, what = _REQUIRED[bound]
+        value, origin = read(gateway, service, route)
+        return None if value is not None else (origin.span, f"{subject}: the platform requires {what}")
+    bounded = _RANGES[bound]
+    value, origin = bounded.read(gateway, service, route)
+    message = _outside(value, rule, bounded.show)
+    return (origin.span, f"{subject}: {bound} is {message}") if message else None
+
+
+def _outside(value: object, rule: Range, show: Callable[[float], str]) -> str | None:
+    low, high = getattr(rule, "min", None), getattr(rule, "max", None)
+    if not isinstance(value, int | float):
+        return None
+    if high is not None and value > high:
+        return f"{show(value)}, above the platform's maximum of {show(high)}"
+    if low is not None and value < low:
+        return f"{show(value)}, below the platform's minimum of {show(low)}"
+    return None
+
+
+def _covers(waiver: WaiverPolicy, violation: Violation) -> bool:
+    # An expired waiver still covers here: it is an error of its own, and one error says it all.
+    return (
+        waiver.bound == violation.bound
+        and waiver.service == violation.service.name
+        and waiver.route in (None, violation.route.name)
+    )
+
+
+def _check_waiver(waiver: WaiverPolicy, place: Place, gateway: Gateway, bounds: BoundsPolicy, report: Report) -> None:
+    if gateway.now > waiver.until:
+        message = f"the waiver of {waiver.bound} for {waiver.service} expired on {waiver.until}"
+        report.error("GWC211", place.origin("until").span, message, hint="meet the bound, or renew the waiver")
+    services = {service.name: [route.name for route in service.routes] for service in gateway.services}
+    if waiver.service not in services:
+        hint = did_you_mean(waiver.service, services) or "remove the waiver"
+        report.error("GWC212", place.origin("service").span, f"no service is named `{waiver.service}`", hint=hint)
+    elif waiver.route is not None and waiver.route not in services[waiver.service]:
+        hint = did_you_mean(waiver.route, services[waiver.service]) or "remove the waiver"
+        message = f"{waiver.service} has no route named `{waiver.route}`"
+        report.error("GWC212", place.origin("route").span, message, hint=hint)
+    if waiver.bound not in BOUND_NAMES:
+        hint = did_you_mean(waiver.bound, BOUND_NAMES) or f"bounds are {', '.join(BOUND_NAMES)}"
+        report.error("GWC213", place.origin("bound").span, f"`{waiver.bound}` is not a bound", hint=hint)
+    elif waiver.bound not in {info.alias or n for n, info in BoundsPolicy.model_fields.items() if getattr(bounds, n)}:
+        report.error(
+            "GWC213", place.origin("bound").span, f"the platform sets no bound `{waiver.bound}`", hint="remove it"
+        )

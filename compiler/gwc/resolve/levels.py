@@ -1,0 +1,89 @@
+"""Levels: platform defaults < service < route, field by field, remembering who decided what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from gwc.document import Document, Path
+from gwc.ir import Level, Origin
+from gwc.policy.types import Model
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The settings that one level wrote at `path` of its document."""
+
+    level: Level
+    document: Document
+    path: Path
+    settings: Model
+
+    def get(self, name: str) -> Any:
+        return getattr(self.settings, name)
+
+    def origin(self, *name: str | int) -> Origin:
+        return Origin(self.level, self.document.place((*self.path, *name)))
+
+    def below(self, name: str) -> Layer:
+        """The layer of a sub-mapping, which must be there."""
+        return Layer(self.level, self.document, (*self.path, name), self.get(name))
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section over all levels, the most general first. `off` is the `none` that no level after it undid."""
+
+    layers: tuple[Layer, ...]
+    off: Origin | None
+
+    @property
+    def written(self) -> bool:
+        return bool(self.layers)
+
+
+def section(layers: Sequence[Layer], name: str) -> Section:
+    """The levels' settings of section `name`. A `none` forgets what more general levels wrote."""
+    kept: list[Layer] = []
+    off: Origin | None = None
+    for layer in layers:
+        value = layer.get(name)
+        if value == "none":
+            kept, off = [], layer.origin(name)
+        elif value is not None:
+            kept, off = [*kept, layer.below(name)], None
+    return Section(tuple(kept), off)
+
+
+def sub(of: Section, name: str) -> Section:
+    """A mapping inside a section, such as retries.backoff."""
+    return section(of.layers, name)
+
+
+@dataclass(slots=True)
+class Settling:
+    """Collects the leaves of one IR node: values go to the caller, origins into `provenance`."""
+
+    section: Section
+    home: Origin
+    provenance: dict[str, Origin] = field(default_factory=dict)
+
+    def take(self, name: str, default: T, leaf: str | None = None) -> T:
+        """The most specific value of `name`, or `default`; its origin is kept under `leaf` (`name` by default)."""
+        for layer in reversed(self.section.layers):
+            value = layer.get(name)
+            if value is not None:
+                self.provenance[leaf or name] = layer.origin(name)
+                return cast(T, value)
+        self.provenance[leaf or name] = self.home
+        return default
+
+
+def scalar(layers: Sequence[Layer], name: str, default: T, home: Origin) -> tuple[T, Origin]:
+    """The most specific value of a plain key, such as max_body."""
+    settling = Settling(Section(tuple(layers), None), home)
+    value = settling.take(name, default)
+    return value, settling.provenance[name]

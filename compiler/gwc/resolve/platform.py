@@ -1,0 +1,247 @@
+"""The platform's own part of the Gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gwc.diagnostics import Report, Span
+from gwc.document import Document, Path
+from gwc.features import FEATURES
+from gwc.ir import (
+    Accept,
+    Address,
+    ApiKeys,
+    Consumer,
+    GatewaySecret,
+    Https,
+    Identity,
+    JwtProvider,
+    Level,
+    Listen,
+    Origin,
+    RateLimitStore,
+    RequestId,
+    Secret,
+    TargetOptions,
+    Tracing,
+)
+from gwc.policy.identity import JwtPolicy
+from gwc.policy.platform import HttpsPolicy, PlatformPolicy
+from gwc.policy.secrets import SecretSource
+from gwc.policy.types import HostPort
+from gwc.source import Source
+from gwc.suggest import did_you_mean
+
+ReadPublic = Callable[[Source, str], str]
+"""Reads a public file that a policy names, relative to the policy. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node of one document, and the level that wrote it. A leaf that is not there is a default at `home`."""
+
+    document: Document
+    path: Path
+    level: Level
+    home: Span
+
+    def origin(self, *name: str | int) -> Origin:
+        path = (*self.path, *name)
+        if not self.document.has(path):
+            return Origin(Level.DEFAULT, self.home)
+        return Origin(self.level, self.document.place(path))
+
+    def origins(self, **leaves: str) -> dict[str, Origin]:
+        """Leaf of the IR -> its origin, for the policy's key (dotted where it lies deeper)."""
+        return {leaf: self.origin(*key.split(".")) for leaf, key in leaves.items()}
+
+    def below(self, *name: str | int) -> Place:
+        path = (*self.path, *name)
+        home = self.document.place(path) if self.document.has(path) else self.home
+        return Place(self.document, path, self.level, home)
+
+
+def platform_place(document: Document) -> Place:
+    return Place(document, (), Level.PLATFORM, document.span(("kind",)))
+
+
+def address(at: HostPort, place: Place) -> Address:
+    origin = place.origin()
+    return Address(host=at.host, port=at.port, provenance={"host": origin, "port": origin})
+
+
+def secret(source: SecretSource, place: Place) -> Secret:
+    if source.env is not None:
+        return Secret(source="env", name=source.env, provenance=place.origins(source="env", name="env"))
+    assert source.file is not None
+    return Secret(source="file", name=source.file, provenance=place.origins(source="file", name="file"))
+
+
+def listen(policy: PlatformPolicy, top: Place) -> Listen:
+    place, settings = top.below("listen"), policy.listen
+    return Listen(
+        http=address(settings.http, place.below("http")) if settings.http else None,
+        https=_https(settings.https, place.below("https")) if settings.https else None,
+        admin=address(settings.admin, place.below("admin")),
+        provenance=place.origins(http="http", https="https", admin="admin"),
+    )
+
+
+def _https(policy: HttpsPolicy, place: Place) -> Https:
+    return Https(
+        address=address(policy.port, place.below("port")),
+        certificate=policy.certificate.file,
+        key=secret(policy.key.secret, place.below("key", "secret")),
+        min_version=policy.min_version,
+        redirect=policy.redirect,
+        provenance=place.origins(
+            address="port", certificate="certificate.file", key="key", min_version="min_version", redirect="redirect"
+        ),
+    )
+
+
+def identity(policy: PlatformPolicy, top: Place, read: ReadPublic, report: Report) -> Identity:
+    place, settings = top.below("identity"), policy.identity
+    many = isinstance(top.document.data().get("identity", {}), dict) and top.document.has(("identity", "jwt", 0))
+    providers = tuple(
+        _jwt(issuer, index, place.below("jwt", index) if many else place.below("jwt"), read, report)
+        for index, issuer in enumerate(settings.jwt or ())
+    )
+    origins = place.origins(user_header="user_header", gateway_secret="gateway_secret", jwt="jwt", api_key="api_key")
+    return Identity(
+        user_header=settings.user_header,
+        gateway_secret=_gateway_secret(policy, place.below("gateway_secret")),
+        jwt=providers,
+        api_key=_api_keys(policy, place.below("api_key")),
+        provenance=origins,
+    )
+
+
+def _gateway_secret(policy: PlatformPolicy, place: Place) -> GatewaySecret | None:
+    settings = policy.identity.gateway_secret
+    if settings is None:
+        return None
+    kept = secret(settings.secret, place.below("secret"))
+    return GatewaySecret(
+        header=settings.header, secret=kept, provenance=place.origins(header="header", secret="secret")
+    )
+
+
+def _jwt(policy: JwtPolicy, index: int, place: Place, read: ReadPublic, report: Report) -> JwtProvider:
+    keys = _key_set(policy.jwks.file, place.below("jwks", "file"), read, report) if policy.jwks.file else None
+    return JwtProvider(
+        name=f"jwt-{index}" if index else "jwt",
+        issuer=policy.issuer,
+        audiences=policy.audience,
+        jwks=keys,
+        jwks_url=str(policy.jwks.url) if policy.jwks.url else None,
+        user_claim=policy.user,
+        scope_claim=policy.scopes,
+        algorithms=policy.algorithms,
+        leeway=policy.leeway,
+        provenance=place.origins(
+            name="issuer", issuer="issuer", audiences="audience", jwks="jwks.file", jwks_url="jwks.url",
+            user_claim="user", scope_claim="scopes", algorithms="algorithms", leeway="leeway",
+        ),
+    )  # fmt: skip
+
+
+def _key_set(file: str, place: Place, read: ReadPublic, report: Report) -> str | None:
+    where = place.origin().span
+    try:
+        keys = json.loads(read(place.document.source, file))
+    except OSError as error:
+        hint = "the path is relative to the policy file"
+        report.error("GWC230", where, f"the key set {file} cannot be read: {error.strerror}", hint=hint)
+        return None
+    except ValueError:
+        report.error("GWC231", where, f"{file} is not JSON", hint='a key set is {"keys": [...]}')
+        return None
+    if fault := _fault_of_keys(keys):
+        report.error("GWC231", where, f"{file}: {fault}")
+        return None
+    return json.dumps(keys, sort_keys=True, separators=(",", ":"))
+
+
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+def _fault_of_keys(keys: Any) -> str | None:
+    """Key material that must not be inlined is refused: the output may be committed and uploaded."""
+    entries = keys.get("keys") if isinstance(keys, dict) else None
+    if not isinstance(entries, list) or not entries or not all(isinstance(key, dict) for key in entries):
+        return "not a key set with at least one key"
+    for key in entries:
+        if private := _PRIVATE & key.keys():
+            return f"holds private key material (`{min(private)}`); publish the public keys alone"
+        if key.get("kty") not in ("RSA", "EC"):
+            return "a key is neither RSA nor EC"
+    return None
+
+
+def _api_keys(policy: PlatformPolicy, place: Place) -> ApiKeys | None:
+    settings = policy.identity.api_key
+    if settings is None:
+        return None
+    consumers = []
+    for index, consumer in enumerate(settings.consumers):
+        at = place.below("consumers", index)
+        kept = secret(consumer.secret, at.below("secret"))
+        consumers.append(Consumer(name=consumer.name, secret=kept, provenance=at.origins(name="name", secret="secret")))
+    origins = place.origins(header="header", consumers="consumers")
+    return ApiKeys(header=settings.header, consumers=tuple(consumers), provenance=origins)
+
+
+def request_id(policy: PlatformPolicy, top: Place) -> RequestId:
+    place, settings = top.below("request_id"), policy.request_id
+    origins = place.origins(header="header", accept="accept")
+    return RequestId(header=settings.header, accept=Accept(settings.accept), provenance=origins)
+
+
+def tracing(policy: PlatformPolicy, top: Place) -> Tracing | None:
+    place, settings = top.below("tracing"), policy.tracing
+    if settings is None:
+        return None
+    return Tracing(
+        otlp=str(settings.otlp), sample=settings.sample, provenance=place.origins(otlp="otlp", sample="sample")
+    )
+
+
+def store(policy: PlatformPolicy, top: Place) -> RateLimitStore | None:
+    place, settings = top.below("rate_limit_store"), policy.rate_limit_store
+    if settings is None:
+        return None
+    redis = HostPort(settings.redis.host, settings.redis.port)
+    password = settings.password
+    return RateLimitStore(
+        redis=address(redis, place.below("redis")),
+        redis_tls=settings.redis.scheme == "rediss",
+        redis_database=int(settings.redis.path.strip("/") or 0),
+        password=secret(password.secret, place.below("password", "secret")) if password else None,
+        service=address(settings.service, place.below("service")) if settings.service else None,
+        on_failure=settings.on_failure,
+        provenance=place.origins(
+            redis="redis", redis_tls="redis", redis_database="redis", password="password", service="service",
+            on_failure="on_failure",
+        ),
+    )  # fmt: skip
+
+
+def targets(policy: PlatformPolicy, top: Place, report: Report) -> dict[str, TargetOptions]:
+    options = {}
+    for name, settings in sorted(policy.targets.items()):
+        place = top.below("targets", name)
+        for index, feature in enumerate(settings.accept):
+            if feature not in FEATURES:
+                span = place.origin("accept", index).span
+                hint = did_you_mean(feature, FEATURES) or "`gwc support` lists the names"
+                report.error("GWC232", span, f"`{feature}` is not a feature", hint=hint)
+        options[name] = TargetOptions(
+            profile=settings.profile or "",
+            accept=settings.accept,
+            provenance=place.origins(profile="profile", accept="accept"),
+        )
+    return options
