@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gwc.diagnostics import Diagnostic, Span
 from gwc.ir import Gateway, Secret
@@ -99,6 +99,14 @@ class Target(Protocol):
 
     def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
         """Checks of our own that need no binary: for what the engine's check misses, or where none can be had."""
+
+
+@runtime_checkable
+class JudgesOffline(Protocol):
+    """A target whose `judge` stands in for its engine's check where there is no binary that everybody can install."""
+
+    offline_judge: str
+    """What it judges by, to complete "judged by ..."."""
 
 
 def profile_of(target: Target, gateway: Gateway) -> str:
