@@ -1,0 +1,27 @@
+"""The command line: one file a command, which parses flags, calls a stage, prints, and exits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run `gwc` with `argv` and return its exit code. Never raises."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
+    try:
+        from gwc.cli.app import app
+
+        app(args=list(argv), prog_name="gwc")
+    except SystemExit as end:
+        return _code(end)
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _code(end: SystemExit) -> int:
+    return end.code if isinstance(end.code, int) else 0 if end.code is None else 2

@@ -1,0 +1,73 @@
+"""What stands between a command and the shell: every way in which a command can end becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import typer
+
+from gwc.cli.exits import CommandError, ExitCode
+
+P = ParamSpec("P")
+
+
+def guarded(command: Callable[P, ExitCode]) -> Callable[P, None]:
+    """`command` as typer runs it: leaves with the code that `command` returns or that its failure stands for."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        raise typer.Exit(int(_outcome(lambda: command(*args, **kwargs))))
+
+    return run
+
+
+def _outcome(command: Callable[[], ExitCode]) -> ExitCode:
+    try:
+        code = command()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        silence_stdout()
+        return ExitCode.BROKEN_PIPE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except CommandError as error:
+        return _failed(error)
+    except Exception as error:  # noqa: BLE001  the last line of defence: a traceback is no message
+        return _internal(error)
+
+
+def silence_stdout() -> None:
+    """Let the flush at exit go nowhere: the reader of standard output has left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str) -> None:
+    """A line on standard error, for people."""
+    from gwc.report.excerpt import printable
+
+    sys.stderr.write(f"gwc: {printable(text)}\n")
+
+
+def _failed(error: CommandError) -> ExitCode:
+    say(f"error: {error.message}")
+    if error.hint:
+        say(f"hint: {error.hint}")
+    return error.code
+
+
+def _internal(error: Exception) -> ExitCode:
+    # The text of an unforeseen exception may hold anything, a secret too: it is shown only on request.
+    if os.environ.get("GWC_DEBUG") == "1":
+        traceback.print_exception(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    say(f"internal error: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno} ({frame.name})")
+    say("this is a bug in gwc: please report the line above, the output of gwc --version, and the policy")
+    say("GWC_DEBUG=1 shows the traceback; look it over before you share it")
+    return ExitCode.INTERNAL

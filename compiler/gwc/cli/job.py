@@ -1,0 +1,120 @@
+"""What compile and verify share: from the command line's words to a Gateway and its renderings, and to a report.
+
+Errors of the stages below become CommandErrors here, so that the guard need not know the stages.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TextIO
+
+from gwc.cli.exits import CommandError, ExitCode, suggestion
+from gwc.cli.options import Format
+from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, render
+from gwc.diagnostics import Report, Severity
+from gwc.discovery import InstalledTarget, UnknownTargetError, load_targets
+from gwc.ir import Gateway
+from gwc.manifest import policy_name
+from gwc.resolve import read_beside
+from gwc.source import Source, SourceError, read_policies
+
+_UNSUPPORTED = "GWC601"
+
+
+@dataclass(slots=True)
+class Job:
+    """One run over the policies: what was read and what was found."""
+
+    command: str
+    format: Format = Format.TEXT
+    sources: tuple[Source, ...] = ()
+    report: Report = field(default_factory=Report)
+
+    public: dict[str, str] = field(default_factory=dict)
+    """The public files that policies name, by the name that they use."""
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        return {source.name: source.text for source in self.sources}
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Every text that the output was made from, named the same in every checkout."""
+        public = {file if not file.startswith("/") else policy_name(file): text for file, text in self.public.items()}
+        return {policy_name(source.name): source.text for source in self.sources} | public
+
+    def read(self, policies: str) -> None:
+        try:
+            self.sources = read_policies(policies, self.report)
+        except SourceError as error:
+            raise CommandError(ExitCode.USAGE, str(error), "name the policies with --policies") from error
+
+    def resolve(self, environment: str | None, now: date) -> Gateway | None:
+        try:
+            return compile_sources(
+                self.sources, environment=environment, now=now, report=self.report, read=self._read_public
+            )
+        except UnknownEnvironmentError as error:
+            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+
+    def _read_public(self, source: Source, file: str) -> str:
+        self.public[file] = text = read_beside(source, file)
+        return text
+
+    def render(self, gateway: Gateway, targets: Sequence[InstalledTarget]) -> tuple[Rendered, ...] | None:
+        return render(gateway, targets, self.report)
+
+    @property
+    def outcome(self) -> ExitCode:
+        """Findings come first; a policy is unsupported only when nothing else is wrong with it."""
+        errors = {d.code for d in self.report.diagnostics if d.severity is Severity.ERROR}
+        if not errors:
+            return ExitCode.OK
+        return ExitCode.UNSUPPORTED if errors == {_UNSUPPORTED} else ExitCode.FINDINGS
+
+    def publish(
+        self,
+        code: ExitCode,
+        summary: str,
+        result: Mapping[str, object] | None = None,
+        *,
+        stream: TextIO | None = None,
+    ) -> ExitCode:
+        """Print the report on `stream` (standard output): findings and `summary` as text, or everything as JSON."""
+        out = stream or sys.stdout
+        out.write(self._json(code, result) if self.format is Format.JSON else self._text(summary, out))
+        return code
+
+    def _json(self, code: ExitCode, result: Mapping[str, object] | None) -> str:
+        from gwc.report.json import render_json
+
+        return render_json(self.command, code, self.report.diagnostics, result)
+
+    def _text(self, summary: str, stream: TextIO) -> str:
+        from gwc.report.style import style_for
+        from gwc.report.text import counts, render_text
+
+        found = self.report.diagnostics
+        verdict = "; ".join(part for part in (summary, counts(found) if found else "") if part)
+        return render_text(found, self.texts, style_for(stream)) + (f"{verdict}\n" if verdict else "")
+
+
+def chosen_targets(names: Sequence[str]) -> tuple[InstalledTarget, ...]:
+    """The targets of `-t`; all when there is none."""
+    try:
+        return load_targets(names)
+    except UnknownTargetError as error:
+        raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+
+
+def parse_now(text: str | None) -> date:
+    """`--now`, or today."""
+    if text is None:
+        return date.today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise CommandError(ExitCode.USAGE, f"--now {text!r} is not a date", "write it as 2026-11-23") from error

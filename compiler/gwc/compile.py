@@ -1,0 +1,110 @@
+"""The pipeline: read, parse, validate, resolve, check what each target supports, emit. One type a stage, one direction.
+
+Each stage puts what it finds into the Report; a later stage runs only when nothing before it failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from gwc.diagnostics import Report
+from gwc.discovery import InstalledTarget, target_names
+from gwc.document import Document, parse
+from gwc.ir import Gateway
+from gwc.policy import load
+from gwc.policy.load import environments
+from gwc.resolve import ReadPublic, read_beside, resolve
+from gwc.source import Source
+from gwc.suggest import did_you_mean
+from gwc.support import SupportTable, check
+from gwc.target import Artifact, Target, profile_of
+
+
+class UnknownEnvironmentError(Exception):
+    """An environment that no policy has. `known` holds those that there are."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown environment {name!r}")
+        self.name, self.known = name, known
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What one target makes of a Gateway."""
+
+    installed: InstalledTarget
+    table: SupportTable
+    artifact: Artifact
+
+    @property
+    def name(self) -> str:
+        return self.installed.target.name
+
+
+def compile_sources(
+    sources: Sequence[Source],
+    *,
+    environment: str | None,
+    now: date,
+    report: Report,
+    read: ReadPublic = read_beside,
+) -> Gateway | None:
+    """Sources -> Gateway, or None after findings. `read` gives the public files that policies name.
+
+    Raises UnknownEnvironmentError.
+    """
+    documents = [document for source in sources if (document := parse(source, report)) is not None]
+    if environment is not None and not report.failed:
+        _check_environment(documents, environment)
+    policies = [policy for document in documents if (policy := load(document, environment, report)) is not None]
+    if report.failed:
+        return None
+    gateway = resolve(policies, environment=environment, now=now, report=report, read=read)
+    return None if report.failed else gateway
+
+
+def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[Rendered, ...] | None:
+    """Gateway -> what each target makes of it; None after findings, for all targets when one of them fails."""
+    _check_names(gateway, report)
+    tables = [table for installed in targets if (table := _table(installed.target, gateway, report)) is not None]
+    for table in tables:
+        report.extend(check(gateway, table))
+    if report.failed:
+        return None
+    rendered = tuple(_emit(gateway, *pair) for pair in zip(targets, tables, strict=True))
+    for one in rendered:
+        report.extend(one.installed.target.judge(one.artifact))
+    return None if report.failed else rendered
+
+
+def _check_environment(documents: Sequence[Document], environment: str) -> None:
+    known = sorted({name for document in documents for name in environments(document)})
+    if environment not in known:
+        raise UnknownEnvironmentError(environment, known)
+
+
+def _check_names(gateway: Gateway, report: Report) -> None:
+    # A misspelt name would silently leave its target at the defaults.
+    for name in gateway.targets.keys() - set(target_names()):
+        hint = did_you_mean(name, target_names()) or f"installed are {', '.join(target_names())}"
+        report.error("GWC604", gateway.provenance["targets"].span, f"no target `{name}` is installed", hint=hint)
+
+
+def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | None:
+    profile = profile_of(target, gateway)
+    if profile in target.profiles:
+        return target.support(profile)
+    options = gateway.targets[target.name]
+    report.error(
+        "GWC603",
+        options.provenance["profile"].span,
+        f"{target.name} has no profile `{profile}`",
+        hint=did_you_mean(profile, target.profiles) or f"its profiles are {', '.join(target.profiles)}",
+    )
+    return None
+
+
+def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable) -> Rendered:
+    return Rendered(installed, table, installed.target.emit(gateway, table.profile))

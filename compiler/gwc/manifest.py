@@ -1,0 +1,135 @@
+"""build/manifest.json: what was compiled from what, by which versions, and what is inexact about it.
+
+Everything in it is relative and free of secrets, and the same inputs give the same bytes. File names of policies are
+relative to the policies directory, those of outputs to the build directory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any
+
+from gwc import __version__
+from gwc.compile import Rendered
+from gwc.diagnostics import Span
+from gwc.features import FEATURES
+from gwc.ir import Gateway
+from gwc.source import STDIN
+from gwc.support import Fidelity, SupportTable
+
+NAME = "manifest.json"
+SCHEMA = 1
+SECRETS = "secrets"
+"""The directory below each target's that holds secret files. No manifest ever speaks of what is in it."""
+
+Entry = dict[str, Any]
+
+
+class ManifestError(Exception):
+    """A manifest.json that gwc did not write, or that somebody broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`content` is the JSON object; the rest of the class reads it."""
+
+    content: Entry
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.content, indent=2, sort_keys=True) + "\n"
+
+    @property
+    def undated(self) -> Entry:
+        """The content without the day of the run, which alone makes no output stale."""
+        return {key: value for key, value in self.content.items() if key != "now"}
+
+    def files(self, target: str) -> dict[str, str]:
+        """The sha256 of each file that a run wrote for `target`, by its path below the build directory."""
+        entry = self.content["targets"].get(target, {"files": {}})
+        return {f"{target}/{path}": digest for path, digest in entry["files"].items()}
+
+
+EMPTY = Manifest({"targets": {}})
+
+
+def build_manifest(
+    gateway: Gateway, inputs: Mapping[str, str], rendered: Sequence[Rendered], before: Manifest = EMPTY
+) -> Manifest:
+    """The manifest of this run over `inputs`, texts by name. Targets that it did not render are kept from `before`."""
+    digests = {name: _digest(text) for name, text in inputs.items()}
+    facts = {"gwc": __version__, "environment": gateway.environment, "inputs": digests}
+    made_from = _digest(json.dumps(facts, sort_keys=True))
+    targets = {**before.content["targets"], **{one.name: _target(gateway, one, made_from) for one in rendered}}
+    return Manifest({"schema": SCHEMA, **facts, "now": gateway.now.isoformat(), "targets": targets})
+
+
+def read_manifest(text: str) -> Manifest:
+    """A manifest of an earlier run. Raises ManifestError; each path in it stays inside the build directory."""
+    try:
+        content = json.loads(text)
+        well_formed = content["schema"] == SCHEMA and all(_is_target(*pair) for pair in content["targets"].items())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ManifestError("not a manifest that gwc wrote") from error
+    if not well_formed:
+        raise ManifestError("not a manifest that this version of gwc wrote")
+    return Manifest(content)
+
+
+def _is_target(name: str, entry: Entry) -> bool:
+    files: dict[str, str] = entry["files"]
+    return "/" not in name and is_inside(name) and all(map(is_inside, files.keys()))
+
+
+def is_inside(path: str) -> bool:
+    """Whether `path` stays in its directory and out of the directory of secrets."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and parts[0] != SECRETS and "\0" not in path
+
+
+def policy_name(name: str) -> str:
+    """A source's name relative to the policies directory, so that the place of the checkout does not matter."""
+    return STDIN if name == STDIN else PurePosixPath(name).name
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8")).hexdigest()
+
+
+def _target(gateway: Gateway, one: Rendered, made_from: str) -> Entry:
+    return {
+        "profile": one.artifact.profile,
+        "distribution": one.installed.distribution,
+        "made_from": made_from,
+        "files": {path: _digest(file.text) for path, file in sorted(one.artifact.files.items())},
+        "inexact": list(inexact(gateway, one.table)),
+    }
+
+
+def inexact(gateway: Gateway, table: SupportTable) -> Iterator[Entry]:
+    """Every use of a feature that the target does not keep exactly, accepted or not, once for each written line."""
+    options = gateway.targets.get(table.target)
+    accepted = frozenset(options.accept) if options else frozenset[str]()
+    for name, feature in FEATURES.items():
+        merged: dict[tuple[str, str, str], list[str]] = {}
+        for use in feature.uses(gateway):
+            support = table.of(name, gateway, use)
+            if support.fidelity is not Fidelity.EXACT:
+                merged.setdefault((_place(use.span), support.fidelity.value, support.note), []).append(use.subject)
+        for (place, fidelity, note), subjects in sorted(merged.items()):
+            yield {
+                "feature": name,
+                "fidelity": fidelity,
+                "accepted": name in accepted,
+                "at": place,
+                "subjects": sorted(set(subjects)),
+                "note": note,
+            }
+
+
+def _place(span: Span) -> str:
+    return f"{policy_name(span.file)}:{span.line}:{span.column}"
