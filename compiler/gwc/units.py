@@ -23,11 +23,11 @@ _RATE_PERIODS = {
     "d": 86400, "day": 86400,
 }  # fmt: skip
 _SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_NUMBER = r"(\d{1,12}(?:\.\d{1,6})?)"
+_NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
 _DURATION = re.compile(_NUMBER + r"(ms|s|m|h|d)\Z")
-_RATE = re.compile(r"(\d{1,12})/([a-z]+)\Z")
+_RATE = re.compile(r"([0-9]{1,12})/([a-z]+)\Z")
 _SIZE = re.compile(_NUMBER + r"(B|KB|MB|GB|KiB|MiB|GiB)\Z")
-_SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)%\Z")
+_SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%\Z")
 
 MAX_DURATION = 366 * 86400.0
 """Seconds. Longer durations overflow an engine's millisecond counters sooner or later."""

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gwc.diagnostics import Report
+from gwc.document import Document, MappingNode, find, merge, parse, to_data
+from gwc.source import Source
+
+TEXT = """\
+a: 1
+b:
+  - x: no
+    y: 10:30
+  - {p: true, q: 0x1F, r: 0o17, s: 0777}
+c: &c
+  d: 'é'
+  e: "x"
+f: 1.5
+g: ~
+h: *c
+i: null
+j: False
+"""
+
+
+def read(text: str) -> Document:
+    report = Report()
+    document = parse(Source("f.yaml", text), report)
+    assert document is not None, report.diagnostics
+    return document
+
+
+def test_scalars_are_those_of_yaml_1_2() -> None:
+    assert read(TEXT).data() == {
+        "a": 1,
+        "b": [{"x": "no", "y": "10:30"}, {"p": True, "q": 31, "r": 15, "s": 777}],
+        "c": {"d": "é", "e": "x"},
+        "f": 1.5,
+        "g": None,
+        "h": {"d": "é", "e": "x"},
+        "i": None,
+        "j": "False",
+    }
+
+
+def test_every_value_and_key_has_its_position() -> None:
+    document = read(TEXT)
+    assert str(document.span(("b", 0, "y"))) == "f.yaml:4:8"
+    assert str(document.key_span(("b", 0, "y"))) == "f.yaml:4:5"
+    assert str(document.place(("c",))) == "f.yaml:6:1"
+    assert str(document.place(("f",))) == "f.yaml:9:4"
+    assert str(document.span(("b", 1))) == "f.yaml:5:5"
+    assert document.span(("b", 1)).end_column == 41
+
+
+def test_columns_count_characters() -> None:
+    assert str(read("k: {é: ü, x: 1}").span(("k", "x"))) == "f.yaml:1:14"
+
+
+def test_a_path_that_leads_nowhere_gives_the_closest_span() -> None:
+    document = read("a: {b: 1}")
+    assert document.span(("a", "x", "y")) == document.span(("a",))
+    assert not document.has(("a", "x"))
+    assert document.has(("a", "b"))
+
+
+def test_merging_keeps_the_spans_of_both_sides() -> None:
+    base = read("a: {b: 1, c: [1, 2]}\nroutes: [{name: x, cost: 1}, {name: y}]").root
+    over = parse(Source("over.yaml", "a: {c: [3]}\nroutes: [{name: y, cost: 7}, {name: z}]"), Report())
+    assert over is not None
+    merged = merge(base, over.root)
+    assert to_data(merged) == {
+        "a": {"b": 1, "c": [3]},
+        "routes": [{"name": "x", "cost": 1}, {"name": "y", "cost": 7}, {"name": "z"}],
+    }
+    assert str(find(merged, ("a", "c"))[1]).startswith("over.yaml:1")
+    assert str(find(merged, ("a", "b"))[1]).startswith("f.yaml:1")
+    assert isinstance(merged, MappingNode)
+    assert str(merged.items["a"].keys["c"]).startswith("over.yaml")  # type: ignore[union-attr]
+
+
+_plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.text(st.characters(codec="utf-8", exclude_categories=("C",))),
+    lambda children: (
+        st.lists(children, max_size=4) | st.dictionaries(st.text("abcxyz", min_size=1), children, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.text("abcxyz", min_size=1, max_size=8), _plain, min_size=1, max_size=6))
+def test_what_yaml_writes_is_read_back(data: dict[str, object]) -> None:
+    # default_style quotes every scalar that is text, so that 1.1 and 1.2 agree on the rest
+    text = yaml.safe_dump(data, allow_unicode=True)
+    document = parse(Source("f.yaml", text), Report())
+    if document is not None:
+        assert _loosely(document.data()) == _loosely(data)
+
+
+def _loosely(value: object) -> object:
+    """`no` and its like are dumped with quotes by PyYAML, so both sides agree on everything."""
+    if isinstance(value, dict):
+        return {key: _loosely(item) for key, item in value.items()}
+    return [_loosely(item) for item in value] if isinstance(value, list) else value
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_a_document_or_a_diagnostic(text: str) -> None:
+    report = Report()
+    document = parse(Source("f.yaml", text), report)
+    assert (document is None) == report.failed
+    for diagnostic in report.diagnostics:
+        assert diagnostic.span.line >= 1
+        assert diagnostic.span.column >= 1

@@ -1,0 +1,169 @@
+"""Wrong policies of every kind. `‸` marks where the diagnostic must point; it is taken out before compiling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MARK = "‸"
+
+PLATFORM = """\
+apiVersion: gwc/v1
+kind: Platform
+listen: {http: 8080}
+identity:
+  jwt: {issuer: "https://id.example.com/", audience: [a], jwks: {url: "https://id.example.com/jwks"}}
+defaults: {auth: {any_of: [jwt]}}
+"""
+SERVICE = """\
+apiVersion: gwc/v1
+kind: Service
+service: notes
+upstream: http://127.0.0.1:8000
+routes:
+  - {name: list, path: /notes, methods: [GET]}
+"""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """Files that must fail with `code` at the mark, saying `says`."""
+
+    name: str
+    code: str
+    says: str
+    service: str = SERVICE
+    platform: str = PLATFORM
+    others: tuple[str, ...] = ()
+
+
+def service(name: str, code: str, says: str, *lines: str, without: str = "") -> Wrong:
+    """The plain service with `lines` added and the key `without` taken out."""
+    return Wrong(name, code, says, service=_edited(SERVICE, lines, without))
+
+
+def _edited(text: str, lines: tuple[str, ...], without: str) -> str:
+    """`text` with `lines` at its end and the top-level key `without`, with all that it holds, taken out."""
+    kept, dropping = [], False
+    for line in text.splitlines():
+        dropping = (
+            line.startswith(without + ":") if without and not line.startswith(" ") else dropping and bool(without)
+        )
+        if not dropping:
+            kept.append(line)
+    return "\n".join([*kept, *lines]) + "\n"
+
+
+def route(name: str, code: str, says: str, *lines: str) -> Wrong:
+    """The plain service with one more route, written as block YAML."""
+    block = "".join(f"    {line}\n" for line in lines)
+    return Wrong(name, code, says, service=SERVICE + "  - name: extra\n" + block)
+
+
+def platform(name: str, code: str, says: str, *lines: str, without: str = "") -> Wrong:
+    return Wrong(name, code, says, platform=_edited(PLATFORM, lines, without))
+
+
+CASES = (
+    # syntax
+    service("not-yaml", "GWC001", "not valid YAML", "owner: a‸: b"),
+    service("control-character", "GWC002", "U+0007", "owner: a‸\x07b"),
+    Wrong("empty", "GWC003", "empty", service="‸"),
+    service("two-documents", "GWC004", "second document", "‸---", "a: 1"),
+    Wrong("a-list", "GWC005", "mapping", service="‸- a\n"),
+    service("too-deep", "GWC006", "nested", "hosts: " + "[" * 40 + "‸[" + "[" * 9 + "]" * 50),
+    service("alias-bomb", "GWC007", "aliases",
+            "a: &a [x,x,x,x,x,x,x,x,x,x]", "b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]",
+            "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]", "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]",
+            "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]", "f: [‸*e,*e]"),
+    service("recursive-alias", "GWC008", "own anchor", "hosts: &h [‸*h]"),
+    service("dangling-alias", "GWC009", "no anchor", "hosts: ‸*nowhere"),
+    service("custom-tag", "GWC010", "tag", "owner: ‸!env OWNER"),
+    service("duplicate-key", "GWC011", "duplicate key `service`", "‸service: other"),
+    service("complex-key", "GWC012", "plain word", "‸[a]: 1"),
+    service("merge-key", "GWC013", "merge key", "‸<<: {owner: a}"),
+    # shape
+    service("no-upstream", "GWC101", "`upstream` is missing", without="upstream"),
+    service("no-kind", "GWC101", "`kind` is missing", without="kind"),
+    route("no-path", "GWC101", "`path` is missing", "methods: [GET]"),
+    service("unknown-key", "GWC102", "unknown key `timeouts_`", "‸timeouts_: {}"),
+    service("unknown-nested-key", "GWC102", "unknown key `reqest`", "timeouts: {‸reqest: 10s}"),
+    service("route-key-on-service", "GWC102", "unknown key `cost`", "‸cost: 2"),
+    service("unknown-key-in-environment", "GWC102", "unknown key `ttl`", "environments: {prod: {timeouts: {‸ttl: 1s}}}"),
+    service("list-wanted", "GWC103", "takes a list", "hosts: ‸api.example.com"),
+    service("boolean-wanted", "GWC103", "takes true or false", "keep_base_path: ‸yes"),
+    service("number-wanted", "GWC103", "takes a whole number", "retries: {attempts: ‸many}"),
+    service("mapping-wanted", "GWC103", "takes a mapping", "timeouts: ‸10s"),
+    service("wrong-kind", "GWC104", "`kind`", "kind: ‸Servcie", without="kind"),
+    service("wrong-version", "GWC104", "apiVersion", "apiVersion: ‸gwc/v2", without="apiVersion"),
+    service("unknown-word", "GWC104", "`retries`", "retries: ‸never"),
+    service("unknown-method", "GWC104", "methods", "routes: [{name: a, path: /a, methods: [‸get]}]", without="routes"),
+    service("duration-without-unit", "GWC105", "10s", "timeouts: {request: ‸10}"),
+    service("bad-duration", "GWC105", "duration", "timeouts: {request: ‸10 s}"),
+    service("zero-duration", "GWC105", "longer than zero", "timeouts: {request: ‸0s}"),
+    service("bad-rate", "GWC105", "not a rate", "limits: [{per: ip, rate: ‸60 per minute}]"),
+    service("zero-rate", "GWC105", "admits nothing", "limits: [{per: ip, rate: ‸0/min}]"),
+    service("bad-size", "GWC105", "not a size", "max_body: ‸1mb"),
+    service("bad-share", "GWC105", "not a share", "retries: {budget: ‸120%}"),
+    service("number-too-large", "GWC106", "less than or equal", "retries: {attempts: ‸99}"),
+    service("burst-of-zero", "GWC106", "greater than or equal", "limits: [{per: ip, rate: 5/s, burst: ‸0}]"),
+    service("no-methods", "GWC106", "empty", "routes: [{name: a, path: /a, ‸methods: []}]", without="routes"),
+    service("null", "GWC107", "no value", "owner: a", "timeouts:‸"),
+    service("bad-host", "GWC107", "host name", "hosts: [‸a_b]"),
+    service("bad-service-name", "GWC107", "DNS label", "service: ‸Notes", without="service"),
+    service("bad-url", "GWC107", "http://host:port", "upstream: ‸ftp://a", without="upstream"),
+    service("url-with-path", "GWC107", "has a path", "upstream: ‸http://a/x", without="upstream"),
+    service("bad-header-name", "GWC107", "header name", 'headers: {request: {remove: [‸"X Y"]}}'),
+    service("header-injection", "GWC107", "header value", 'headers: {request: {set: {X-A: ‸"a\\r\\nX-B: c"}}}'),
+    service("retry-cause", "GWC107", "no cause", "retries: {when: [connect, ‸404]}"),
+    route("relative-path", "GWC107", "starts with /", "path: ‸notes", "methods: [GET]"),
+    route("rest-in-the-middle", "GWC107", "at the end only", "path: ‸/a/**/b", "methods: [GET]"),
+    route("dot-segment", "GWC107", "normalised", "path: ‸/a/../b", "methods: [GET]"),
+    route("half-a-parameter", "GWC107", "neither plain text", 'path: ‸"/a/{id}.json"', "methods: [GET]"),
+    route("parameter-twice", "GWC107", "twice", 'path: ‸"/{a}/{a}"', "methods: [GET]"),
+    service("set-and-removed", "GWC108", "both set and removed", "headers: {‸request: {set: {X-A: b}, remove: [x-a]}}"),
+    service("framing-header", "GWC108", "belongs to the gateway", "headers: {‸request: {set: {Host: b}}}"),
+    service("mixed-schemes", "GWC108", "mix", "‸upstream: {endpoints: [{url: http://a}, {url: https://b}]}",
+            without="upstream"),
+    service("method-twice", "GWC108", "twice", "routes: [{name: a, path: /a, ‸methods: [GET, GET]}]", without="routes"),
+    platform("no-listener", "GWC108", "listens on nothing", '‸listen: {admin: "127.0.0.1:9901"}', without="listen"),
+    platform("open-admin", "GWC107", "loopback", 'listen: {http: 80, admin: ‸"0.0.0.0:9901"}', without="listen"),
+    platform("host-bits", "GWC107", "network", "trusted_proxies: [‸10.0.0.1/8]"),
+    platform("secret-by-value", "GWC103", "mapping", "identity: {gateway_secret: {header: X-S, secret: ‸hunter2}}",
+             without="identity"),
+    platform("unknown-bound", "GWC102", "unknown key", "bounds: {‸timeouts.total: {max: 1s}}"),
+    platform("bad-waiver-date", "GWC107", "calendar",
+             "waivers: [{service: notes, bound: auth, reason: r, until: ‸2027-02-30}]"),
+    # the whole
+    Wrong("two-services-of-one-name", "GWC201", "two policies", service=SERVICE.replace("notes\n", "‸notes\n", 1),
+          others=(SERVICE,)),
+    Wrong("no-platform", "GWC202", "no platform", platform="", service=SERVICE.replace("Service", "‸Service")),
+    Wrong("route-name-twice", "GWC203", "are named",
+          service=SERVICE + "  - {name: ‸list, path: /other, methods: [GET]}\n"),
+    Wrong("routes-collide", "GWC204", "both match GET",
+          service=SERVICE + "  - {name: again, path: ‸/notes, methods: [GET, POST]}\n"),
+    service("undeclared-provider", "GWC205", "identity.api_key", "auth: {‸any_of: [api_key]}"),
+    service("cluster-without-store", "GWC206", "store", "limits: [{per: ip, rate: 1/s, scope: ‸cluster}]"),
+    service("identity-header", "GWC207", "identity.user_header", "headers: {request: {‸set: {X-User-Id: root}}}"),
+    Wrong("outside-bounds", "GWC210", "maximum of 5s", service=SERVICE + "timeouts: {request: ‸10s}\n",
+          platform=PLATFORM + "bounds: {timeouts.request: {max: 5s}}\n"),
+    Wrong("auth-required", "GWC210", "requires credentials", service=SERVICE + "auth: ‸none\n",
+          platform=PLATFORM + "bounds: {auth: required}\n"),
+    platform("expired-waiver", "GWC211", "expired", "bounds: {auth: required}",
+             "waivers: [{service: notes, bound: auth, reason: r, until: ‸2020-01-01}]"),
+    platform("waiver-for-nobody", "GWC212", "no service", "bounds: {auth: required}",
+             "waivers: [{service: ‸nots, bound: auth, reason: r, until: 2099-01-01}]"),
+    platform("waiver-of-nothing", "GWC213", "sets no bound",
+             "waivers: [{service: notes, bound: ‸auth, reason: r, until: 2099-01-01}]"),
+    Wrong("nobody-decides-auth", "GWC220", "nobody decides", service=SERVICE.replace("name: list", "name: ‸list"),
+          platform=PLATFORM.replace("defaults: {auth: {any_of: [jwt]}}\n", "")),
+    service("wildcard-credentials", "GWC223", "may not send credentials", 'cors: {‸origins: ["*"], credentials: true}'),
+    route("cached-post", "GWC224", "cannot be cached", "path: /x", "methods: [POST]", "‸cache: {ttl: 1h}"),
+    service("cache-without-ttl", "GWC225", "no ttl", "auth: none", "cache: {vary: {query: [a]}}"),
+    service("public-cache-behind-auth", "GWC226", "public cache", "cache: {ttl: ‸1h}"),
+    service("user-cache-in-public", "GWC227", "no user", "auth: none", "cache: {ttl: 1h, scope: ‸user}"),
+    route("user-limit-in-public", "GWC228", "no user to count", "path: /x", "methods: [GET]", "auth: none",
+          "limits: [{per: ‸user, rate: 1/s}]"),
+    platform("missing-key-set", "GWC230", "cannot be read",
+             "identity: {jwt: {issuer: 'https://i/', audience: [a], jwks: {file: ‸nowhere.json}}}", without="identity"),
+    platform("unknown-feature", "GWC232", "not a feature", "targets: {nginx: {accept: [‸retry.backoff]}}"),
+)  # fmt: skip

@@ -1,0 +1,143 @@
+"""Levels, environments, waivers: what is settled, and which line decided it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from gwc.ir import Gateway, Level, Node, Route
+from testkit import gateway, resolved
+
+HEAD = "apiVersion: gwc/v1\nkind: Service\nservice: notes\nupstream: http://127.0.0.1:8000\n"
+PLATFORM = """\
+apiVersion: gwc/v1
+kind: Platform
+listen: {http: 8080}
+defaults:
+  auth: none
+  timeouts: {connect: 2s, request: 20s}
+  retries: {attempts: 1, when: [connect]}
+  headers:
+    request: {set: {X-Env: platform, X-Keep: "1"}, remove: [X-Debug, X-Gone]}
+  cors: {origins: ["https://a.example.com"], methods: [GET]}
+"""
+
+
+def _route(service: str, platform: str = PLATFORM, environment: str | None = None) -> Route:
+    return gateway(HEAD + service, platform=platform, environment=environment).services[0].routes[0]
+
+
+def test_the_more_specific_level_wins_field_by_field() -> None:
+    route = _route("timeouts: {request: 10s}\nroutes: [{name: r, path: /r, methods: [GET], timeouts: {idle: 5s}}]\n")
+    assert (route.timeouts.connect, route.timeouts.request, route.timeouts.idle) == (2, 10, 5)
+    levels = {leaf: origin.level for leaf, origin in route.timeouts.provenance.items()}
+    assert levels == {"connect": Level.PLATFORM, "request": Level.SERVICE, "idle": Level.ROUTE}
+    assert str(route.timeouts.provenance["request"].span) == "0.yaml:5:21"
+    assert route.retries.provenance["backoff_base"].level is Level.DEFAULT
+
+
+def test_none_forgets_what_more_general_levels_wrote() -> None:
+    route = _route("retries: none\nroutes: [{name: r, path: /r, methods: [GET], retries: {attempts: 3}, cors: none}]\n")
+    assert (route.retries.attempts, route.retries.statuses) == (3, ())
+    assert route.cors is None
+
+
+def test_headers_are_settled_one_by_one() -> None:
+    route = _route(
+        "headers: {request: {set: {X-Debug: 'on'}, remove: [X-Keep]}}\n"
+        "routes: [{name: r, path: /r, methods: [GET], headers: {request: {set: {x-env: route}}}}]\n"
+    )
+    assert route.headers.request.set == (("X-Debug", "on"), ("x-env", "route"))
+    assert route.headers.request.remove == ("X-Keep",)
+
+
+def test_cors_methods_default_to_the_routes_own() -> None:
+    route = _route("cors: {origins: ['*']}\nroutes: [{name: r, path: /r, methods: [PUT, GET]}]\n",
+                   platform=PLATFORM.replace(", methods: [GET]}", "}"))  # fmt: skip
+    assert route.cors is not None
+    assert (route.cors.origins, route.cors.methods) == (("*",), ("GET", "PUT"))
+
+
+def test_an_inherited_cache_leaves_streams_and_writes_alone() -> None:
+    built = gateway(
+        HEAD + "cache: {ttl: 1h}\nroutes:\n"
+        "  - {name: a, path: /a, methods: [GET]}\n  - {name: b, path: /b, methods: [POST]}\n"
+        "  - {name: c, path: /c, methods: [GET], stream: true}\n  - {name: d, path: /d, methods: [GET], cache: none}\n",
+        platform=PLATFORM,
+    )
+    assert [route.cache is not None for route in built.services[0].routes] == [True, False, False, False]
+
+
+def test_environments_merge_maps_replace_lists_and_merge_routes_by_name() -> None:
+    text = (
+        HEAD + "hosts: [a.example.com]\ntimeouts: {connect: 3s, request: 9s}\n"
+        "routes:\n  - {name: r, path: /r, methods: [GET], cost: 2}\n"
+        "environments:\n  prod:\n    hosts: [p.example.com]\n    timeouts: {request: 8s}\n"
+        "    routes:\n      - {name: r, cost: 5}\n      - {name: s, path: /s, methods: [GET]}\n"
+    )
+    plain, prod = (
+        gateway(text, platform=PLATFORM).services[0],
+        gateway(text, platform=PLATFORM, environment="prod").services[0],
+    )
+    assert (plain.hosts, [r.name for r in plain.routes], plain.routes[0].cost) == (("a.example.com",), ["r"], 2)
+    assert (prod.hosts, [r.name for r in prod.routes], prod.routes[0].cost) == (("p.example.com",), ["r", "s"], 5)
+    assert (prod.routes[0].timeouts.connect, prod.routes[0].timeouts.request) == (3, 8)
+    assert prod.routes[0].timeouts.provenance["request"].span.line == 12
+
+
+def test_base_path_is_part_of_the_path_and_stripped() -> None:
+    built = gateway(HEAD + "base_path: /notes\nroutes: [{name: r, path: '/{id}', methods: [GET]}]\n", platform=PLATFORM)
+    assert (built.services[0].routes[0].path.text, built.services[0].strip) == ("/notes/{id}", "/notes")
+    kept = gateway(
+        HEAD + "base_path: /notes\nkeep_base_path: true\nroutes: [{name: r, path: /, methods: [GET]}]\n",
+        platform=PLATFORM,
+    )
+    assert (kept.services[0].routes[0].path.text, kept.services[0].strip) == ("/notes/", "")
+
+
+BOUNDED = PLATFORM + "bounds: {timeouts.request: {max: 10s}}\n"
+WAIVED = BOUNDED + "waivers: [{service: notes, bound: timeouts.request, reason: slow, until: 2026-11-23}]\n"
+ROUTES = "routes: [{name: r, path: /r, methods: [GET]}]\n"
+
+
+def test_a_bound_points_at_both_lines_and_a_waiver_holds_through_its_last_day() -> None:
+    _, report = resolved(HEAD + ROUTES, BOUNDED)
+    (found,) = report.diagnostics
+    assert (str(found.span), str(found.related[0].span)) == ("1.yaml:6:36", "1.yaml:11:10")
+    assert resolved(HEAD + ROUTES, WAIVED, now=date(2026, 11, 23))[0] is not None
+    _, late = resolved(HEAD + ROUTES, WAIVED, now=date(2026, 11, 24))
+    assert [d.code for d in late.diagnostics] == ["GWC211"]
+
+
+@pytest.mark.parametrize("level", ["platform", "service", "route"])
+def test_a_required_ip_limit_is_met_on_any_level(level: str) -> None:
+    limit = "limits: [{per: ip, rate: 5/s}]"
+    platform = PLATFORM + "bounds: {limits.ip: required}\n" + (limit + "\n" if level == "platform" else "")
+    route = f"  - {{name: r, path: /r, methods: [GET]{', ' + limit if level == 'route' else ''}}}\n"
+    service = HEAD + (limit + "\n" if level == "service" else "") + "routes:\n" + route
+    assert resolved(service, platform)[0] is not None
+    shadow = service.replace("5/s}", "5/s, mode: shadow}"), platform.replace("5/s}", "5/s, mode: shadow}")
+    assert [d.code for d in resolved(*shadow)[1].diagnostics] == ["GWC210"]
+
+
+def _nodes(value: object) -> list[Node]:
+    if isinstance(value, tuple):
+        return [node for item in value for node in _nodes(item)]
+    if not isinstance(value, Node):
+        return []
+    return [value, *(n for name in vars(value) if name != "provenance" for n in _nodes(getattr(value, name)))]
+
+
+def test_every_leaf_of_the_ir_remembers_where_it_came_from() -> None:
+    built: Gateway = gateway(
+        HEAD + "limits: [{per: {header: X-Tenant}, rate: 1/s}]\nbudget: {units: 5/day}\n"
+        "routes: [{name: r, path: /r, methods: [GET], cache: {ttl: 1h}}]\n",
+        platform=PLATFORM,
+    )
+    for node in _nodes(built):
+        leaves = set(vars(node)) - {"provenance"}
+        if type(node).__name__ in {"Headers", "HeaderChanges"} or leaves <= set(node.provenance):
+            continue
+        missing = leaves - set(node.provenance) - {"environment", "now"}
+        assert not missing, f"{type(node).__name__} forgot {missing}"
