@@ -88,7 +88,7 @@ CASES = (
     service("unknown-key", "GWC102", "unknown key `timeouts_`", "‸timeouts_: {}"),
     service("unknown-nested-key", "GWC102", "unknown key `reqest`", "timeouts: {‸reqest: 10s}"),
     service("route-key-on-service", "GWC102", "unknown key `cost`", "‸cost: 2"),
-    service("unknown-key-in-environment", "GWC102", "unknown key `ttl`", "environments: {prod: {timeouts: {‸ttl: 1s}}}"),
+    service("unknown-overlay-key", "GWC102", "unknown key `ttl`", "environments: {prod: {timeouts: {‸ttl: 1s}}}"),
     service("list-wanted", "GWC103", "takes a list", "hosts: ‸api.example.com"),
     service("boolean-wanted", "GWC103", "takes true or false", "keep_base_path: ‸yes"),
     service("number-wanted", "GWC103", "takes a whole number", "retries: {attempts: ‸many}"),
