@@ -48,7 +48,7 @@ def test_wrong_policy(
     assert found, captured.out
     marked = {(f"policies/{name}", *position) for name, position in positions.items() if position}
     if marked:
-        assert marked & {(d["span"]["file"], d["span"]["line"], d["span"]["column"]) for d in found}, found
+        assert marked & {(d["file"], d["line"], d["column"]) for d in found}, found
     assert exit_code == 1
     assert "Traceback" not in captured.out + captured.err
     assert [p.name for p in (tmp_path / "build").iterdir()] == ["sentinel"]

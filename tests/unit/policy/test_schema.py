@@ -1,0 +1,54 @@
+"""The published JSON Schema says what the models say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from gwc.diagnostics import Report
+from gwc.document import parse
+from gwc.policy.schema import json_schema
+from gwc.source import Source
+
+from .wrong_policies import CASES, MARK, PLATFORM, SERVICE, Wrong
+
+VALIDATOR = Draft202012Validator(json_schema())
+EXAMPLES = sorted((Path(__file__).parents[3] / "policies").glob("*.yaml"))
+SHAPE_CODES = {"GWC101", "GWC102", "GWC103", "GWC104", "GWC106"}
+SHAPES = [case for case in CASES if case.code in SHAPE_CODES]
+
+
+def _data(text: str) -> dict[str, object]:
+    document = parse(Source("f.yaml", text.replace(MARK, "")), Report())
+    assert document is not None
+    return document.data()
+
+
+def test_it_is_a_schema_of_its_dialect() -> None:
+    Draft202012Validator.check_schema(json_schema())
+    assert json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.stem for path in EXAMPLES])
+def test_it_accepts_the_examples(path: Path) -> None:
+    VALIDATOR.validate(_data(path.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("text", [SERVICE, PLATFORM])
+def test_it_accepts_the_least_that_is_valid(text: str) -> None:
+    VALIDATOR.validate(_data(text))
+
+
+@pytest.mark.parametrize("case", SHAPES, ids=[case.name for case in SHAPES])
+def test_it_refuses_a_wrong_shape(case: Wrong) -> None:
+    marked = case.platform if MARK in case.platform else case.service
+    assert not VALIDATOR.is_valid(_data(marked))
+
+
+@pytest.mark.parametrize("name", ["ServicePolicy", "PlatformPolicy", "RoutePolicy"])
+def test_every_key_of_a_section_is_described_or_a_section_itself(name: str) -> None:
+    definitions = json_schema()["$defs"]
+    for key, schema in definitions[name]["properties"].items():
+        assert "description" in schema or "$ref" in schema or schema.get("title") or "items" in schema, key
