@@ -1,0 +1,51 @@
+"""Puts the concerns together: kong.yml, kong.env and, in the plugin profile, the plugin's Lua."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from gwc.diagnostics import Span
+from gwc.ir import Gateway
+from gwc.target import Artifact, OutputFile
+from gwc_kong.bundled import functions
+from gwc_kong.env import env_file
+from gwc_kong.plugin import SECRET_VARIABLE, plugin_config
+from gwc_kong.routing import kong_routes
+from gwc_kong.secrets import secret_outputs
+from gwc_kong.services import free_routes, kong_services
+from gwc_kong.yaml_text import render
+
+LUA_MODULES = ("path", "ids", "problem", "headers", "upstream", "core")
+"""In the order of their dependencies."""
+_PLUGIN_FILES = (*LUA_MODULES, "handler", "schema")
+
+
+def emit(gateway: Gateway, profile: str) -> Artifact:
+    text, lines = render(_document(gateway, profile))
+    output = {"kong.yml": OutputFile(text, lines), "kong.env": env_file(gateway, profile)}
+    if profile == "plugin":
+        output |= {f"plugins/kong/plugins/gwc/{name}.lua": OutputFile(lua(name), _NO_LINES) for name in _PLUGIN_FILES}
+    return Artifact("kong", profile, output, secret_outputs(gateway, SECRET_VARIABLE))
+
+
+_NO_LINES: dict[int, Span] = {}
+
+
+def _document(gateway: Gateway, profile: str) -> dict[str, object]:
+    rows = kong_routes(gateway)
+    config = plugin_config(gateway, rows)
+    if profile == "plugin":
+        plugin: dict[str, object] = {"name": "gwc", "config": config}
+    else:
+        plugin = {"name": "pre-function", "config": functions(config, {name: lua(name) for name in LUA_MODULES})}
+    return {
+        "_format_version": "3.0",
+        "services": kong_services(rows),
+        "routes": free_routes(rows),
+        "plugins": [{**plugin, "protocols": ["http", "https"], "tags": ["gwc"]}],
+    }
+
+
+def lua(name: str) -> str:
+    """A module of the plugin as it is shipped."""
+    return files("gwc_kong").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

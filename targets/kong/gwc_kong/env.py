@@ -1,0 +1,109 @@
+"""kong.env: the settings of the node, as environment variables (one `NAME=value` a line, taken literally)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.diagnostics import Span
+from gwc.ir import Address, Gateway, Https, Route
+from gwc.target import OutputFile
+
+_Setting = tuple[str, str, Span | None]
+_MEBIBYTE = 2**20
+
+
+def env_file(gateway: Gateway, profile: str) -> OutputFile:
+    settings = [*_fixed(profile), *_listeners(gateway), *_proxies(gateway), *_retries(gateway), *_bodies(gateway)]
+    lines = {number: span for number, (_, _, span) in enumerate(settings, 1) if span is not None}
+    return OutputFile("".join(_line(name, value) for name, value, _ in settings), lines)
+
+
+def _line(name: str, value: str) -> str:
+    if any(ord(char) < 0x20 for char in value):
+        raise ValueError(f"{name}: a setting is one line")
+    return f"{name}={value}\n"
+
+
+def _fixed(profile: str) -> Iterator[_Setting]:
+    own = profile == "plugin"
+    yield "KONG_DATABASE", "off", None
+    yield "KONG_DECLARATIVE_CONFIG", "kong.yml", None
+    yield "KONG_PLUGINS", "gwc" if own else "pre-function", None
+    if own:
+        yield "KONG_LUA_PACKAGE_PATH", "./plugins/?.lua;;", None
+    yield "KONG_UNTRUSTED_LUA", "off" if own else "sandbox", None
+    yield "KONG_ROUTER_FLAVOR", "expressions", None
+    yield "KONG_NGINX_HTTP_LUA_SHARED_DICT", "gwc 16m", None
+    yield "KONG_HEADERS", "off", None
+    yield "KONG_HEADERS_UPSTREAM", "off", None
+    yield "KONG_ADMIN_LISTEN", "off", None
+    yield "KONG_ADMIN_GUI_LISTEN", "off", None
+    yield "KONG_ANONYMOUS_REPORTS", "off", None
+    yield "KONG_ALLOW_DEBUG_HEADER", "off", None
+    yield "KONG_DNS_ORDER", "LAST,A,AAAA,CNAME", None  # an SRV record would replace the policy's port
+
+
+def _listeners(gateway: Gateway) -> Iterator[_Setting]:
+    listen = gateway.listen
+    addresses = []
+    if listen.http is not None:
+        addresses.append(f"{listen.http} reuseport backlog=16384")
+    if listen.https is not None:
+        addresses.append(f"{listen.https.address} ssl http2 reuseport backlog=16384")
+    origin = listen.provenance.get("http") or listen.provenance.get("https")
+    yield "KONG_PROXY_LISTEN", ", ".join(addresses), origin.span if origin else None
+    admin = listen.provenance.get("admin")
+    yield "KONG_STATUS_LISTEN", str(_status(listen.admin)), admin.span if admin else None
+    if listen.https is not None:
+        yield from _tls(listen.https)
+
+
+def _status(address: Address) -> Address:
+    return address
+
+
+def _tls(https: Https) -> Iterator[_Setting]:
+    spans = {name: origin.span for name, origin in https.provenance.items()}
+    yield "KONG_SSL_CERT", https.certificate, spans.get("certificate")
+    if https.key.source == "file":
+        yield "KONG_SSL_CERT_KEY", https.key.name, spans.get("key")
+    else:
+        name = https.key.name.lower().replace("_", "-")
+        yield "KONG_SSL_CERT_KEY", "{vault://env/" + name + "}", spans.get("key")
+    versions = "TLSv1.3" if https.min_version == "TLSv1.3" else "TLSv1.2 TLSv1.3"
+    yield "KONG_SSL_PROTOCOLS", versions, spans.get("min_version")
+
+
+def _proxies(gateway: Gateway) -> Iterator[_Setting]:
+    if gateway.trusted_proxies:
+        origin = gateway.provenance.get("trusted_proxies")
+        span = origin.span if origin else None
+        yield "KONG_TRUSTED_IPS", ",".join(gateway.trusted_proxies), span
+        yield "KONG_REAL_IP_HEADER", "X-Forwarded-For", span
+        yield "KONG_REAL_IP_RECURSIVE", "on", span
+
+
+NEXT_UPSTREAM_STATUSES = frozenset({500, 502, 503, 504})
+"""The answers above 499 that nginx can take for a failed try."""
+
+
+def _retries(gateway: Gateway) -> Iterator[_Setting]:
+    """What ends a try, for all routes together; the plugin allows each route the causes of its own policy."""
+    retrying = [route for route in _routes(gateway) if route.retries.attempts > 0]
+    statuses = {status for route in retrying for status in route.retries.statuses} & NEXT_UPSTREAM_STATUSES
+    causes = ["error", "timeout", *(f"http_{status}" for status in sorted(statuses))]
+    if any(route.retries.unsafe for route in retrying):
+        causes.append("non_idempotent")
+    yield "KONG_NGINX_PROXY_PROXY_NEXT_UPSTREAM", " ".join(causes), None
+
+
+def _bodies(gateway: Gateway) -> Iterator[_Setting]:
+    """The largest body of any route; the plugin holds each route to its own."""
+    largest = max((route.max_body for route in _routes(gateway)), default=_MEBIBYTE)
+    # 0 would mean no limit at all to nginx.
+    yield "KONG_NGINX_PROXY_CLIENT_MAX_BODY_SIZE", str(max(largest, 1)), None
+
+
+def _routes(gateway: Gateway) -> Iterator[Route]:
+    for service in gateway.services:
+        yield from service.routes

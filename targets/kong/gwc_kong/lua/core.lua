@@ -1,0 +1,199 @@
+-- One request through the phases. `state` is what is known of it, from its first phase to its last.
+
+local headers = require("kong.plugins.gwc.headers")
+local ids = require("kong.plugins.gwc.ids")
+local paths = require("kong.plugins.gwc.path")
+local problems = require("kong.plugins.gwc.problem")
+local upstream = require("kong.plugins.gwc.upstream")
+
+local M = {}
+
+local ENTITY_HEADERS = { "Content-Encoding", "Content-Language", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified" }
+
+-- A request that nginx cannot parse reaches only the last phases, so every phase may be the first.
+local function current(conf)
+  local state = kong.ctx.plugin.state
+  if state then
+    return state
+  end
+  local trusted = kong.ip.is_trusted(ngx.var.realip_remote_addr or ngx.var.remote_addr)
+  state = {
+    trusted = trusted,
+    kept = conf.accept == "always" or (conf.accept == "from_trusted_proxies" and trusted),
+    path = paths.of_target(ngx.var.request_uri or "/"),
+  }
+  local given = ngx.req.get_headers(0)[conf.request_id_header]
+  state.id = state.kept and ids.valid_request_id(given) and given or ngx.var.request_id
+  kong.ctx.plugin.state = state
+  return state
+end
+
+local function refuse(conf, state, kind, extra)
+  local status = conf.problems[kind].status
+  local answer = { ["Content-Type"] = "application/problem+json" }
+  for name, value in pairs(extra or {}) do
+    answer[name] = value
+  end
+  state.problem = kind
+  return kong.response.exit(status, problems.body(conf, kind, status, paths.shown(state.path), state.id), answer)
+end
+
+local function correlate(conf, state)
+  ngx.req.set_header(conf.request_id_header, state.id)
+  local given = ngx.req.get_headers(0)["traceparent"]
+  if not (state.kept and ids.valid_traceparent(given)) then
+    ngx.req.set_header("traceparent", ids.fresh_traceparent(ngx.var.request_id))
+    ngx.req.clear_header("tracestate")
+  end
+end
+
+-- False when the body is larger than the route takes. A chunked body shows its size only once it is here.
+local function body_fits(route)
+  local length = tonumber(ngx.var.http_content_length)
+  if length and length > route.max_body then
+    return false
+  end
+  ngx.req.read_body()
+  if length or not ngx.var.http_transfer_encoding then
+    return true
+  end
+  local data = ngx.req.get_body_data()
+  if not data and ngx.req.get_body_file() then
+    data = kong.request.get_raw_body(route.max_body + 1)
+    return data ~= nil and #data <= route.max_body
+  end
+  return not data or #data <= route.max_body
+end
+
+-- What the service is told: nothing that the client claims for itself, and what only the gateway knows.
+local function vouch(conf, route, state)
+  headers.strip_request(conf)
+  headers.forwarded(state.trusted)
+  headers.change_request(route.request_headers)
+  correlate(conf, state)
+  if conf.gateway_secret_header then
+    ngx.req.set_header(conf.gateway_secret_header, conf.gateway_secret)
+  end
+  if not route.websocket then
+    ngx.var.upstream_upgrade = ""
+    ngx.var.upstream_connection = "keep-alive"
+  end
+end
+
+local function forwarded_path(route, path)
+  local rest = string.sub(path, #route.strip + 1)
+  return rest == "" and "/" or rest
+end
+
+local function start_clock(route, state)
+  if not route.websocket and not route.stream then
+    state.deadline = ngx.now() + route.request
+  end
+end
+
+function M.rewrite(conf)
+  current(conf)
+end
+
+function M.access(conf)
+  local state = current(conf)
+  local matched = kong.router.get_route()
+  local route = matched and conf.routes[matched.name]
+  local path = paths.canonical(state.path)
+  if not path then
+    return refuse(conf, state, "bad-request")
+  end
+  if not route then
+    return refuse(conf, state, "not-found")
+  end
+  -- Kong reads paths a little differently; where the two readings part, neither is safe to forward.
+  if not ngx.re.find(path, route.pattern, "jo") then
+    return refuse(conf, state, "bad-request")
+  end
+  if route.answer then
+    return refuse(conf, state, route.answer, route.allow and { Allow = route.allow })
+  end
+  state.route = route
+  if conf.gateway_secret_header and (conf.gateway_secret or "") == "" then
+    kong.log.crit("gwc: the gateway secret is not set, so no request is forwarded")
+    return refuse(conf, state, "internal-error")
+  end
+  if not route.websocket and not body_fits(route) then
+    return refuse(conf, state, "payload-too-large")
+  end
+  start_clock(route, state)
+  vouch(conf, route, state)
+  if not upstream.admit(route, state, forwarded_path(route, path)) then
+    return refuse(conf, state, "timeout")
+  end
+  state.admitted = true
+end
+
+local function shape(conf, state, kind, status)
+  state.body = problems.body(conf, kind, status, paths.shown(state.path), state.id)
+  for _, name in ipairs(ENTITY_HEADERS) do
+    ngx.header[name] = nil
+  end
+  ngx.status = status
+  ngx.header["Content-Type"] = "application/problem+json"
+  ngx.header["Content-Length"] = #state.body
+end
+
+-- The status that a failure of the engine stands for.
+local function own_status(state)
+  local status = ngx.status
+  if state.failed then
+    return state.failed
+  end
+  if state.admitted and kong.response.get_source() == "exit" and status >= 500 then
+    return 502 -- Kong found no address for the endpoint
+  end
+  return status == 494 and 431 or status
+end
+
+local function shape_error(conf, state)
+  if kong.response.get_source() ~= "service" then
+    local status = own_status(state)
+    if not state.problem and status >= 400 then
+      shape(conf, state, problems.own_type(status), status)
+    end
+    return
+  end
+  local kind = problems.upstream_type(ngx.status)
+  local media = string.lower(ngx.header["Content-Type"] or "")
+  if kind and not string.find(media, "^application/problem%+json") then
+    shape(conf, state, kind, ngx.status)
+  end
+end
+
+function M.header_filter(conf)
+  local state = current(conf)
+  shape_error(conf, state)
+  headers.strip_response()
+  if state.route then
+    headers.change_response(state.route.response_headers)
+  end
+  ngx.header[conf.request_id_header] = state.id
+end
+
+function M.body_filter(conf)
+  local state = current(conf)
+  if state.body then
+    ngx.arg[1], ngx.arg[2] = state.sent and "" or state.body, true
+    state.sent = true
+    return
+  end
+  if state.deadline and state.admitted and ngx.now() > state.deadline then
+    -- The head is gone; an error here is the one way to end the connection without a proper end of the body.
+    error("gwc: the request took longer than its timeout", 0)
+  end
+end
+
+function M.log(conf)
+  local state = current(conf)
+  if state.route then
+    upstream.done(state.route, state)
+  end
+end
+
+return M

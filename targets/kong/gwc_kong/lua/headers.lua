@@ -1,0 +1,96 @@
+-- Header hygiene: what a client may not say, and what the gateway says instead.
+
+local M = {}
+
+local PREFIXES = { "^x%-envoy%-", "^x%-consumer%-", "^x%-credential%-", "^x%-accel%-", "^x%-kong%-" }
+local NAMES = { ["x-anonymous-consumer"] = true, ["x-authenticated-userid"] = true, ["x-authenticated-scope"] = true }
+
+-- `X_User_Id` and `X-User-Id` are one variable to many frameworks, so they are one name here too.
+local function folded(name)
+  return (string.gsub(string.lower(name), "_", "-"))
+end
+
+local function reserved(name, own)
+  if NAMES[name] or own[name] then
+    return true
+  end
+  for _, prefix in ipairs(PREFIXES) do
+    if string.find(name, prefix) then
+      return true
+    end
+  end
+  return false
+end
+
+local function own_names(conf)
+  local own = { [folded(conf.user_header)] = true }
+  if conf.gateway_secret_header then
+    own[folded(conf.gateway_secret_header)] = true
+  end
+  return own
+end
+
+local function each_request_header(visit)
+  for name in pairs(ngx.req.get_headers(0, true)) do -- 0: all of them; a limit would let the rest through
+    visit(name, folded(name))
+  end
+end
+
+-- Identity that a client claims for itself, and engine-internal headers.
+function M.strip_request(conf)
+  local own = own_names(conf)
+  each_request_header(function(name, fold)
+    if reserved(fold, own) then
+      ngx.req.clear_header(name)
+    end
+  end)
+end
+
+local function clear_folded(target)
+  each_request_header(function(name, fold)
+    if fold == target then
+      ngx.req.clear_header(name)
+    end
+  end)
+end
+
+-- Forwarding headers are evidence only from a trusted peer.
+function M.forwarded(trusted)
+  ngx.var.upstream_via = ""
+  if trusted then
+    return
+  end
+  ngx.var.upstream_x_forwarded_for = ngx.var.remote_addr
+  clear_folded("forwarded")
+end
+
+function M.change_request(changes)
+  for _, name in ipairs(changes.remove or {}) do
+    ngx.req.clear_header(name)
+  end
+  for _, header in ipairs(changes.set or {}) do
+    ngx.req.set_header(header.name, header.value)
+  end
+end
+
+-- Banners of the engine and of whatever stands behind it.
+function M.strip_response()
+  for name in pairs(ngx.resp.get_headers(0)) do
+    local fold = folded(name)
+    if string.find(fold, "^x%-envoy%-") or string.find(fold, "^x%-kong%-") then
+      ngx.header[name] = nil
+    end
+  end
+  ngx.header["Server"] = nil -- also where it is not set yet: nginx would add its own
+end
+
+function M.change_response(changes)
+  for _, name in ipairs(changes.remove or {}) do
+    ngx.header[name] = nil
+  end
+  for _, header in ipairs(changes.set or {}) do
+    ngx.header[header.name] = header.value
+  end
+end
+
+return M

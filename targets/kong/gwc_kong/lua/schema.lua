@@ -1,0 +1,77 @@
+-- One global instance: the platform's settings and one entry a Kong route. Times are seconds, sizes bytes.
+
+local text = { type = "string" }
+local headers = {
+  type = "record",
+  fields = {
+    { set = { type = "array", elements = { type = "record", fields = {
+      { name = { type = "string", required = true } },
+      { value = { type = "string", required = true, len_min = 0 } },
+    } } } },
+    { remove = { type = "array", elements = text } },
+  },
+}
+local retries = {
+  type = "record",
+  fields = {
+    { attempts = { type = "integer", required = true, between = { 0, 10 } } },
+    { connect = { type = "boolean", required = true } },
+    { reset = { type = "boolean", required = true } },
+    { statuses = { type = "array", elements = { type = "integer", between = { 500, 599 } } } },
+    { per_try = { type = "number", gt = 0 } },
+    { budget = { type = "number", between = { 0, 1 } } },
+    { unsafe = { type = "boolean", required = true } },
+  },
+}
+local route = {
+  type = "record",
+  fields = {
+    { pattern = { type = "string", required = true } },
+    { answer = { type = "string", one_of = { "not-found", "method-not-allowed", "unauthorized" } } },
+    { allow = text },
+    { service = text },
+    { strip = { type = "string", len_min = 0 } },
+    { endpoints = { type = "array", elements = { type = "record", fields = {
+      { host = { type = "string", required = true } },
+      { port = { type = "integer", required = true, between = { 1, 65535 } } },
+      { weight = { type = "integer", required = true, between = { 1, 10000 } } },
+    } } } },
+    { tls = { type = "boolean" } },
+    { sni = text },
+    { connect = { type = "number", gt = 0 } },
+    { request = { type = "number", gt = 0 } },
+    { idle = { type = "number", gt = 0 } },
+    { stream = { type = "boolean" } },
+    { websocket = { type = "boolean" } },
+    { max_body = { type = "integer" } },
+    { retries = retries },
+    { request_headers = headers },
+    { response_headers = headers },
+  },
+}
+
+return {
+  name = "gwc",
+  fields = {
+    { protocols = { type = "set", default = { "http", "https" }, elements = { type = "string", one_of = { "http", "https" } } } },
+    { consumer = { type = "foreign", reference = "consumers", eq = ngx.null } },
+    { config = {
+      type = "record",
+      required = true,
+      fields = {
+        { error_type_base = { type = "string", required = true } },
+        { problems = { type = "map", required = true, keys = text, values = { type = "record", fields = {
+          { status = { type = "integer", required = true, between = { 400, 599 } } },
+          { title = { type = "string", required = true } },
+          { detail = { type = "string", required = true } },
+        } } } },
+        { request_id_header = { type = "string", required = true } },
+        { accept = { type = "string", required = true, one_of = { "always", "from_trusted_proxies", "never" } } },
+        { user_header = { type = "string", required = true } },
+        { gateway_secret_header = text },
+        { gateway_secret = { type = "string", referenceable = true, encrypted = true } },
+        { routes = { type = "map", required = true, keys = text, values = route } },
+      },
+    } },
+  },
+}

@@ -1,0 +1,182 @@
+-- Where a request goes, how long each try may take, and whether there is another one.
+
+local M = {}
+
+local SAFE = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
+local LIVE, RETRYING = "live:", "retrying:"
+-- Below this many retries in flight a budget refuses nothing: a share of little traffic would round to none.
+local FREE_RETRIES = 3
+local COUNTER_TTL = 3600 -- seconds; a worker that dies never counts down, so counters must not live for ever
+
+local function milliseconds(seconds)
+  return math.max(1, math.floor(seconds * 1000))
+end
+
+-- By weight among the endpoints that this request has not tried; among all of them when it has tried each.
+local function pick(endpoints, tried)
+  local total = 0
+  for index, endpoint in ipairs(endpoints) do
+    total = total + (tried[index] and 0 or endpoint.weight)
+  end
+  if total == 0 then
+    return pick(endpoints, {})
+  end
+  local point = math.random() * total
+  local chosen
+  for index, endpoint in ipairs(endpoints) do
+    if not tried[index] then
+      chosen, point = index, point - endpoint.weight
+      if point < 0 then
+        break
+      end
+    end
+  end
+  return chosen
+end
+
+local function choose(route, state)
+  local index = pick(route.endpoints, state.tried)
+  state.tried[index] = true
+  local endpoint = route.endpoints[index]
+  kong.service.set_target(endpoint.host, endpoint.port)
+  return endpoint
+end
+
+local function host_header(route, endpoint)
+  if route.tls then
+    return route.sni or endpoint.host -- also the name that is verified
+  end
+  return endpoint.port == 80 and endpoint.host or endpoint.host .. ":" .. endpoint.port
+end
+
+-- Bounds of one try in milliseconds: what the policy says, cut to what is left of the whole request.
+local function bounds(route, state)
+  local left = state.deadline and state.deadline - ngx.now() or math.huge
+  if left <= 0 then
+    return nil
+  end
+  local first_byte = route.idle
+  if route.stream then
+    first_byte = math.max(route.idle, route.request)
+  end
+  if route.retries.attempts > 0 and route.retries.per_try then
+    first_byte = math.min(first_byte, route.retries.per_try)
+  end
+  return milliseconds(math.min(route.connect, left)), milliseconds(math.min(first_byte, left))
+end
+
+-- The nth entry of a variable such as $upstream_status: one entry a try.
+local function entry(list, number)
+  local index = 0
+  for value in string.gmatch(list or "", "[^,%s]+") do
+    index = index + 1
+    if index == number then
+      return value
+    end
+  end
+  return "-"
+end
+
+-- Why try `number` failed: "connect", "reset", "per_try" or "status", and the status that it stands for.
+local function failure(number)
+  local status = tonumber(entry(ngx.var.upstream_status, number)) or 502
+  if entry(ngx.var.upstream_header_time, number) ~= "-" then
+    return "status", status
+  end
+  if entry(ngx.var.upstream_connect_time, number) == "-" then
+    return "connect", status
+  end
+  return status == 504 and "per_try" or "reset", status
+end
+
+local function listed(retries, cause, status)
+  if cause == "status" then
+    for _, wanted in ipairs(retries.statuses or {}) do
+      if wanted == status then
+        return true
+      end
+    end
+    return false
+  end
+  if cause == "per_try" then
+    return retries.per_try ~= nil
+  end
+  return retries[cause] == true
+end
+
+local function wanted(retries, cause, status)
+  if cause == "connect" then
+    return listed(retries, cause, status) -- nothing was sent, so the method does not matter
+  end
+  return (retries.unsafe or SAFE[ngx.req.get_method()] ~= nil) and listed(retries, cause, status)
+end
+
+local function within_budget(route, state)
+  local share = route.retries.budget
+  if not share then
+    return true
+  end
+  local shared = ngx.shared.gwc
+  local live = shared:get(LIVE .. route.service) or 0
+  local retrying = shared:get(RETRYING .. route.service) or 0
+  if retrying >= math.max(FREE_RETRIES, share * live) then
+    return false
+  end
+  if not state.retrying then
+    shared:incr(RETRYING .. route.service, 1, 0, COUNTER_TTL)
+    state.retrying = true
+  end
+  return true
+end
+
+-- Called before each further try. False ends the request with the failure of the last one.
+local function again(route, state)
+  state.tries = state.tries + 1
+  local cause, status = failure(state.tries)
+  state.failed = status
+  if not wanted(route.retries, cause, status) or not within_budget(route, state) then
+    return false
+  end
+  local connect, read = bounds(route, state)
+  if not connect then
+    state.failed = 504
+    return false
+  end
+  choose(route, state)
+  local data = ngx.ctx.balancer_data
+  data.connect_timeout, data.read_timeout = connect, read
+  state.failed = nil
+  return true
+end
+
+-- Sends the request to `path` of the route's service. False when the time is up already.
+function M.admit(route, state, path)
+  state.tried, state.tries = {}, 0
+  local connect, read = bounds(route, state)
+  if not connect then
+    return false
+  end
+  local endpoint = choose(route, state)
+  kong.service.request.set_header("Host", host_header(route, endpoint))
+  kong.service.request.set_path(path)
+  kong.service.set_timeouts(connect, milliseconds(route.idle), read)
+  if route.retries.attempts > 0 then
+    kong.service.set_target_retry_callback(function()
+      return again(route, state)
+    end)
+  end
+  ngx.shared.gwc:incr(LIVE .. route.service, 1, 0, COUNTER_TTL)
+  state.live = true
+  return true
+end
+
+function M.done(route, state)
+  if state.live then
+    ngx.shared.gwc:incr(LIVE .. route.service, -1, 0, COUNTER_TTL)
+  end
+  if state.retrying then
+    ngx.shared.gwc:incr(RETRYING .. route.service, -1, 0, COUNTER_TTL)
+  end
+end
+
+return M

@@ -1,0 +1,106 @@
+"""The configuration of gwc's own plugin: one global instance for the platform and all routes.
+
+Global, because Kong runs only the most specific instance of a plugin, and a request without a route has none other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.ir import Gateway, HeaderChanges, RetryCause, Route, Service
+from gwc.problems import PROBLEMS
+from gwc_kong.routing import KongRoute
+from gwc_kong.secrets import vault_reference
+from gwc_kong.yaml_text import At
+
+SECRET_VARIABLE = "GWC_GATEWAY_SECRET"  # noqa: S105 - a variable's name
+
+
+def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...]) -> dict[str, object]:
+    identity = gateway.identity
+    config: dict[str, object] = {
+        "error_type_base": _at(gateway, "error_type_base", gateway.error_type_base),
+        "request_id_header": _at(gateway.request_id, "header", gateway.request_id.header),
+        "accept": _at(gateway.request_id, "accept", gateway.request_id.accept.value),
+        "user_header": _at(identity, "user_header", identity.user_header),
+    }
+    if identity.gateway_secret is not None:
+        proof = identity.gateway_secret
+        config["gateway_secret_header"] = _at(proof, "header", proof.header)
+        config["gateway_secret"] = _at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
+    config["problems"] = {
+        p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()
+    }
+    config["routes"] = {route.name: _route_config(route) for route in routes}
+    return config
+
+
+def _at(node: object, field: str, value: object) -> At:
+    origin = getattr(node, "provenance", {}).get(field)
+    return At(value, origin.span if origin else None)
+
+
+def _route_config(row: KongRoute) -> object:
+    if row.source is None:
+        return _answer(row)
+    service, route = row.source
+    span = route.provenance["path"].span if "path" in route.provenance else None
+    if route.auth is not None:  # not rendered: nobody passes, rather than everybody
+        return At({"pattern": row.pattern, "answer": "unauthorized"}, span)
+    return At(dict(_proxy(row, service, route)), span)
+
+
+def _answer(row: KongRoute) -> dict[str, object]:
+    if row.entry is None:
+        return {"pattern": row.pattern, "answer": "not-found"}
+    return {"pattern": row.pattern, "answer": "method-not-allowed", "allow": ", ".join(row.entry.allow)}
+
+
+def _proxy(row: KongRoute, service: Service, route: Route) -> Iterator[tuple[str, object]]:
+    yield "pattern", row.pattern
+    yield "service", service.name
+    yield "strip", service.strip
+    yield "endpoints", [
+        At(
+            {"host": bracketed(e.address.host), "port": e.address.port, "weight": e.weight},
+            e.provenance["address"].span if "address" in e.provenance else None,
+        )
+        for e in service.upstream.endpoints
+    ]
+    tls = service.upstream.tls
+    yield "tls", tls is not None
+    if tls is not None and tls.sni is not None:
+        yield "sni", _at(tls, "sni", tls.sni)
+    yield "connect", _at(route.timeouts, "connect", route.timeouts.connect)
+    yield "request", _at(route.timeouts, "request", route.timeouts.request)
+    yield "idle", _at(route.timeouts, "idle", route.timeouts.idle)
+    yield "stream", _at(route, "stream", route.stream)
+    yield "websocket", _at(route, "websocket", route.websocket)
+    yield "max_body", _at(route, "max_body", route.max_body)
+    yield "retries", dict(_retries(route))
+    yield "request_headers", _changes(route.headers.request)
+    yield "response_headers", _changes(route.headers.response)
+
+
+def _retries(route: Route) -> Iterator[tuple[str, object]]:
+    retries = route.retries
+    yield "attempts", _at(retries, "attempts", retries.attempts)
+    yield "connect", _at(retries, "causes", RetryCause.CONNECT in retries.causes)
+    yield "reset", _at(retries, "causes", RetryCause.RESET in retries.causes)
+    yield "statuses", _at(retries, "statuses", list(retries.statuses))
+    if retries.per_try is not None:
+        yield "per_try", _at(retries, "per_try", retries.per_try)
+    if retries.budget is not None:
+        yield "budget", _at(retries, "budget", retries.budget)
+    yield "unsafe", _at(retries, "unsafe", retries.unsafe)
+
+
+def _changes(changes: HeaderChanges) -> dict[str, object]:
+    return {
+        "remove": _at(changes, "remove", list(changes.remove)),
+        "set": _at(changes, "set", [{"name": name, "value": value} for name, value in changes.set]),
+    }
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

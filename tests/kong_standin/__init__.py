@@ -1,0 +1,93 @@
+"""A stand-in for Kong: what gwc emits for it, served by Debian's nginx with its Lua module.
+
+It is NOT Kong. Phases, worker processes, shared dictionaries, sockets and timeouts are real nginx; Kong's router,
+balancer and PDK are imitated in lua/standin.lua from the behaviour of Kong 3.9, as far as gwc's output uses them.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree, which
+
+from gwc.target import EngineMissingError
+from kong_standin.configuration import write
+
+_MODULE = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
+_READY_WITHIN = 15.0  # seconds
+
+
+@dataclass
+class StandIn:
+    """A gwc.target.Running."""
+
+    process: subprocess.Popen[bytes]
+    prefix: Path
+
+    def output(self) -> str:
+        log = self.prefix / "access.log"
+        return log.read_text() if log.exists() else ""
+
+    def errors(self) -> str:
+        return (self.prefix / "error.log").read_text()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(10)
+        rmtree(self.prefix, ignore_errors=True)
+
+
+def available() -> bool:
+    return _nginx() is not None and _MODULE.exists()
+
+
+def _nginx() -> str | None:
+    return which("nginx") or which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+def launch(directory: Path, environ: Mapping[str, str]) -> StandIn:
+    """Serves the files that gwc emitted into `directory`; returns when it answers."""
+    binary = _nginx()
+    if binary is None or not _MODULE.exists():
+        raise EngineMissingError("the stand-in for Kong needs nginx and libnginx-mod-http-lua (apt)")
+    prefix = Path(tempfile.mkdtemp(prefix="kong-standin-"))
+    status = write(directory, prefix, environ)
+    process = subprocess.Popen(
+        [binary, "-p", str(prefix), "-c", str(prefix / "nginx.conf")],
+        env={**os.environ, **environ},
+        cwd=directory,
+        stdout=subprocess.DEVNULL,
+        stderr=(prefix / "stderr.log").open("wb"),
+    )
+    running = StandIn(process, prefix)
+    if not _answers(status, process):
+        log = (prefix / "stderr.log").read_text() + (running.errors() if (prefix / "error.log").exists() else "")
+        running.stop()
+        raise RuntimeError(f"the stand-in for Kong did not start: {log[-3000:]}")
+    return running
+
+
+def _answers(address: tuple[str, int], process: subprocess.Popen[bytes]) -> bool:
+    deadline = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection(*address, timeout=1)
+        try:
+            connection.request("GET", "/status/ready")
+            if connection.getresponse().status == 200:
+                return True
+        except OSError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    return False

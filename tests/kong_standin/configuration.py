@@ -1,0 +1,227 @@
+"""nginx.conf and the Lua data of the stand-in, from the kong.yml and kong.env that gwc emitted.
+
+Unknown settings are errors: the stand-in must not pretend to honour what it does not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kong_standin.expressions import lua_string, to_lua
+
+_LUA = Path(__file__).parent / "lua"
+_IGNORED = {
+    "KONG_DATABASE": "off", "KONG_DECLARATIVE_CONFIG": "kong.yml", "KONG_ROUTER_FLAVOR": "expressions",
+    "KONG_HEADERS": "off", "KONG_HEADERS_UPSTREAM": "off", "KONG_ADMIN_LISTEN": "off", "KONG_ADMIN_GUI_LISTEN": "off",
+    "KONG_ANONYMOUS_REPORTS": "off", "KONG_ALLOW_DEBUG_HEADER": "off", "KONG_REAL_IP_HEADER": "X-Forwarded-For",
+    "KONG_REAL_IP_RECURSIVE": "on", "KONG_DNS_ORDER": "LAST,A,AAAA,CNAME",
+}  # fmt: skip
+"""Settings whose one accepted value is what the stand-in does anyway."""
+_READ = {
+    "KONG_PLUGINS", "KONG_LUA_PACKAGE_PATH", "KONG_UNTRUSTED_LUA", "KONG_PROXY_LISTEN", "KONG_STATUS_LISTEN",
+    "KONG_TRUSTED_IPS", "KONG_SSL_CERT", "KONG_SSL_CERT_KEY", "KONG_SSL_PROTOCOLS", "KONG_LUA_SSL_TRUSTED_CERTIFICATE",
+    "KONG_CLIENT_SSL", "KONG_CLIENT_SSL_CERT", "KONG_CLIENT_SSL_CERT_KEY", "KONG_PROXY_ACCESS_LOG",
+}  # fmt: skip
+
+
+def settings_of(directory: Path) -> dict[str, str]:
+    lines = (directory / "kong.env").read_text().splitlines()
+    settings = dict(line.split("=", 1) for line in lines)
+    for name, value in settings.items():
+        if name.startswith(("KONG_NGINX_HTTP_", "KONG_NGINX_PROXY_")) or name in _READ:
+            continue
+        if _IGNORED.get(name) != value:
+            raise ValueError(f"the stand-in does not know {name}={value}")
+    return settings
+
+
+def write(directory: Path, prefix: Path, environ: Mapping[str, str]) -> tuple[str, int]:
+    """Writes the stand-in's files into `prefix`; returns the status listener's address."""
+    settings = settings_of(directory)
+    document = yaml.safe_load((directory / "kong.yml").read_text())
+    (prefix / "standin_config.lua").write_text(_lua_config(document, settings, {**os.environ, **environ}))
+    (prefix / "nginx.conf").write_text(_nginx(directory, prefix, settings, document))
+    host, _, port = settings["KONG_STATUS_LISTEN"].rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def lua(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return lua_string(value)
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list):
+        return "{" + ",".join(lua(item) for item in value) + "}"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"[{lua(key)}]={lua(item)}" for key, item in value.items()) + "}"
+    raise TypeError(f"{value!r} has no place in a declarative configuration")
+
+
+def _lua_config(document: dict[str, Any], settings: dict[str, str], environ: Mapping[str, str]) -> str:
+    routes = [(route, service) for service in document["services"] for route in service["routes"]]
+    routes += [(route, None) for route in document["routes"]]
+    routes.sort(key=lambda entry: -entry[0]["priority"])
+    return f"""
+local find, lower, sub = ngx.re.find, string.lower, string.sub
+local environ = {lua(_referenced(document, environ))}
+return {{
+  plugins = {lua(document["plugins"])},
+  routes = {{ {",".join(_route(route, service) for route, service in routes)} }},
+  settings = {{
+    hosts = {{ localhost = "127.0.0.1" }},
+    trusted = {{ {",".join(_network(n) for n in settings.get("KONG_TRUSTED_IPS", "").split(",") if n)} }},
+    vault = function(reference)
+      local name = string.match(reference, "^{{vault://env/(.*)}}$")
+      return name and environ[string.upper((string.gsub(name, "-", "_")))]
+    end,
+  }},
+}}
+"""
+
+
+def _referenced(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Only the variables that the configuration names: the file must not hold the machine's whole environment."""
+    text = str(document).upper().replace("-", "_")
+    return {name: value for name, value in environ.items() if "{VAULT://ENV/" + name + "}" in text}
+
+
+def _route(route: dict[str, Any], service: dict[str, Any] | None) -> str:
+    predicate = f"function(method, host, path) return {to_lua(route['expression'])} end"
+    owner = lua({k: v for k, v in service.items() if k != "routes"}) if service else "nil"
+    buffering = lua(route["response_buffering"])
+    return f"{{name={lua(route['name'])},response_buffering={buffering},match={predicate},service={owner}}}"
+
+
+def _network(text: str) -> str:
+    network = ipaddress.ip_network(text)
+    if network.version == 6:
+        return f"function(ip) return ip == {lua(str(network.network_address))} end"
+    first, last = int(network.network_address), int(network.broadcast_address)
+    return f"""function(ip)
+      local a, b, c, d = string.match(ip, "^(%d+)%.(%d+)%.(%d+)%.(%d+)$")
+      if not a then return false end
+      local n = ((a * 256 + b) * 256 + c) * 256 + d
+      return n >= {first} and n <= {last}
+    end"""
+
+
+def _injected(settings: dict[str, str], block: str) -> str:
+    start = f"KONG_NGINX_{block}_"
+    return "".join(f"    {name[len(start):].lower()} {value};\n" for name, value in settings.items() if name.startswith(start))
+
+
+_HEADERS = {
+    "Host": "$upstream_host", "Upgrade": "$upstream_upgrade", "Connection": "$upstream_connection",
+    "Via": "$upstream_via", "X-Forwarded-For": "$upstream_x_forwarded_for",
+    "X-Forwarded-Proto": "$upstream_x_forwarded_proto", "X-Forwarded-Host": "$upstream_x_forwarded_host",
+    "X-Real-IP": "$remote_addr", "TE": '""',
+}  # fmt: skip
+_VARIABLES = (
+    "ctx_ref", "upstream_via", "upstream_host", "upstream_upgrade", "upstream_connection", "upstream_scheme",
+    "upstream_uri", "upstream_x_forwarded_for", "upstream_x_forwarded_proto", "upstream_x_forwarded_host",
+)  # fmt: skip
+
+
+def _proxy(settings: dict[str, str], buffering: str) -> str:
+    headers = "".join(f"      proxy_set_header {name} {value};\n" for name, value in _HEADERS.items())
+    trusted = settings.get("KONG_LUA_SSL_TRUSTED_CERTIFICATE", "/etc/ssl/certs/ca-certificates.crt")
+    client = ""
+    if settings.get("KONG_CLIENT_SSL") == "on":
+        client = f"""      proxy_ssl_certificate {settings["KONG_CLIENT_SSL_CERT"]};
+      proxy_ssl_certificate_key {settings["KONG_CLIENT_SSL_CERT_KEY"]};
+"""
+    return f"""      proxy_http_version 1.1;
+      proxy_buffering {buffering};
+      proxy_request_buffering on;
+{headers}{client}      proxy_pass_header Server;
+      proxy_pass_header Date;
+      proxy_ssl_name $upstream_host;
+      proxy_ssl_server_name on;
+      proxy_ssl_verify on;
+      proxy_ssl_verify_depth 5;
+      proxy_ssl_trusted_certificate {trusted};
+      proxy_pass $upstream_scheme://kong_upstream$upstream_uri;
+"""
+
+
+def _nginx(directory: Path, prefix: Path, settings: dict[str, str], document: dict[str, Any]) -> str:
+    listens = "".join(f"    listen {entry.strip()};\n" for entry in settings["KONG_PROXY_LISTEN"].split(","))
+    if "KONG_SSL_CERT" in settings:
+        listens += f"    ssl_certificate {settings['KONG_SSL_CERT']};\n"
+        listens += f"    ssl_certificate_key {settings['KONG_SSL_CERT_KEY']};\n"
+        listens += f"    ssl_protocols {settings['KONG_SSL_PROTOCOLS']};\n"
+    trusted = [n for n in settings.get("KONG_TRUSTED_IPS", "").split(",") if n]
+    real_ip = "".join(f"    set_real_ip_from {network};\n" for network in trusted)
+    if trusted:
+        real_ip += "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n"
+    packages = settings.get("KONG_LUA_PACKAGE_PATH", ";;").replace("./", f"{directory}/").replace(";;", "")
+    sets = "".join(f"      set ${name} '';\n" for name in _VARIABLES)
+    return f"""
+{"user root;" if os.geteuid() == 0 else ""}
+load_module /usr/lib/nginx/modules/ndk_http_module.so;
+load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+daemon off;
+master_process on;
+worker_processes 2;
+pid {prefix}/nginx.pid;
+error_log {prefix}/error.log notice;
+events {{ worker_connections 1024; }}
+http {{
+  access_log {settings.get("KONG_PROXY_ACCESS_LOG", "off").replace("/dev/stdout", f"{prefix}/access.log")};
+  server_tokens off;
+  underscores_in_headers on;
+  uninitialized_variable_warn off;
+  client_body_temp_path {prefix}/body;
+  proxy_temp_path {prefix}/proxy;
+  fastcgi_temp_path {prefix}/fastcgi;
+  uwsgi_temp_path {prefix}/uwsgi;
+  scgi_temp_path {prefix}/scgi;
+  lua_package_path "{packages};{_LUA}/?.lua;;";
+  lua_socket_log_errors off;
+{_injected(settings, "HTTP")}
+  init_by_lua_block {{ require("standin").init({lua(str(prefix))}) }}
+  upstream kong_upstream {{
+    server 0.0.0.1;
+    balancer_by_lua_block {{ require("standin").balancer() }}
+  }}
+  server {{
+{listens}    error_page 400 404 405 408 411 412 413 414 417 /kong_error_handler;
+    error_page 494 =494 /kong_error_handler;
+    error_page 500 502 503 504 /kong_error_handler;
+{_injected(settings, "PROXY")}{real_ip}
+    rewrite_by_lua_block {{ require("standin").rewrite() }}
+    access_by_lua_block {{ require("standin").access() }}
+    header_filter_by_lua_block {{ require("standin").header_filter() }}
+    body_filter_by_lua_block {{ require("standin").body_filter() }}
+    log_by_lua_block {{ require("standin").log() }}
+    location / {{
+      default_type '';
+{sets}      set $kong_proxy_mode 'http';
+{_proxy(settings, "on")}    }}
+    location @unbuffered_response {{
+      internal;
+      default_type '';
+      set $kong_proxy_mode 'unbuffered';
+{_proxy(settings, "off")}    }}
+    location = /kong_error_handler {{
+      internal;
+      default_type '';
+      rewrite_by_lua_block {{ return }}
+      access_by_lua_block {{ return }}
+      content_by_lua_block {{ require("standin").handle_error() }}
+    }}
+  }}
+  server {{
+    listen {settings["KONG_STATUS_LISTEN"]};
+    location = /status/ready {{ default_type application/json; return 200 '{{"message":"ready"}}'; }}
+  }}
+}}
+"""
