@@ -46,14 +46,14 @@ class JwksPolicy(Model):
 
 class JwtPolicy(Model):
     issuer: AbsoluteUri
-    audience: Annotated[List[PlainText], AfterValidator(unique), Field(min_length=1)]
+    audience: Annotated[List[PlainText], Field(min_length=1), AfterValidator(unique)]
     jwks: JwksPolicy
     user: Annotated[Claim, Field(description="The claim that identifies the user.")] = "sub"
     scopes: Annotated[Claim, Field(description="The claim that holds the scopes.")] = "scope"
     algorithms: Annotated[
         List[Literal["RS256", "RS384", "RS512", "ES256", "ES384"]], AfterValidator(unique), Field(min_length=1)
     ] = ("RS256", "ES256")
-    leeway: DurationOrZero = 30.0
+    leeway: Annotated[DurationOrZero, Field(json_schema_extra={"default": "30s"})] = 30.0
 
 
 class ConsumerPolicy(Model):

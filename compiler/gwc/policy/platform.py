@@ -61,7 +61,9 @@ def _loopback(address: HostPort) -> HostPort:
 class ListenPolicy(Model):
     http: Maybe[ListenAddress] = None
     https: Maybe[HttpsPolicy] = None
-    admin: Annotated[HostAndPort, AfterValidator(_loopback)] = HostPort("127.0.0.1", 9901)
+    admin: Annotated[HostAndPort, AfterValidator(_loopback), Field(json_schema_extra={"default": "127.0.0.1:9901"})] = (
+        HostPort("127.0.0.1", 9901)
+    )
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -82,7 +84,7 @@ class RequestIdPolicy(Model):
 
 class TracingPolicy(Model):
     otlp: Annotated[HttpUrl, Field(description="Base URL of an OTLP/HTTP collector.")]
-    sample: Share = 0.1
+    sample: Annotated[Share, Field(json_schema_extra={"default": "10%"})] = 0.1
 
 
 def _admin_path(text: str) -> str:

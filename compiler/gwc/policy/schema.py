@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from gwc.policy.identity import JwtPolicy
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
 
@@ -15,10 +16,13 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema(kind: str | None = None) -> dict[str, Any]:
     """One schema for both kinds, chosen by `kind`; or that of "platform" or "service" alone."""
-    _, schema = models_json_schema([(PlatformPolicy, "validation"), (ServicePolicy, "validation")], by_alias=True)
+    # JwtPolicy is named here because only a hand-written schema refers to it: one issuer or a list of them.
+    models = (PlatformPolicy, ServicePolicy, JwtPolicy)
+    _, schema = models_json_schema([(model, "validation") for model in models], by_alias=True)
     definitions = schema["$defs"]
     for definition in definitions.values():
         _tidy(definition)
+    _short_upstream(definitions)
     _overlay(definitions, "ServicePolicy")
     _overlay(definitions, "PlatformPolicy")
     return {
@@ -43,6 +47,12 @@ def _root(kind: str | None) -> dict[str, Any]:
     }
 
 
+def _short_upstream(definitions: dict[str, Any]) -> None:
+    """`upstream: http://host:port` is short for one endpoint."""
+    properties = definitions["ServicePolicy"]["properties"]
+    properties["upstream"] = {"anyOf": [properties["upstream"], definitions["EndpointPolicy"]["properties"]["url"]]}
+
+
 def _overlay(definitions: dict[str, Any], name: str) -> None:
     """An environment holds any part of its policy: the same keys, none required, none of those that name the policy."""
     fixed = {"apiVersion", "kind", "service", "environments"}
@@ -55,7 +65,11 @@ def _overlay(definitions: dict[str, Any], name: str) -> None:
     definitions[overlay] = {
         "type": "object", "additionalProperties": False, "properties": properties, "title": overlay,
     }  # fmt: skip
-    whole["properties"]["environments"]["additionalProperties"] = {"$ref": f"#/$defs/{overlay}"}
+    environments = whole["properties"]["environments"]
+    environments["patternProperties"] = {
+        key: {"$ref": f"#/$defs/{overlay}"} for key in environments["patternProperties"]
+    }
+    environments["additionalProperties"] = False
 
 
 def _tidy(node: Any) -> None:

@@ -51,7 +51,7 @@ class RoutePolicy(Sections):
     name: RouteName
     description: FreeText = ""
     path: Annotated[Path, Field(description="Literal segments, {param} for one, /** at the end for any rest.")]
-    methods: Annotated[List[Method], AfterValidator(unique), Field(min_length=1)]
+    methods: Annotated[List[Method], Field(min_length=1), AfterValidator(unique)]
     limits: Annotated[List[LimitPolicy], Field(description="In addition to the service's and the platform's.")] = ()
     cost: Annotated[
         Maybe[CountOrZero], Tighter.HIGHER, Field(description="Units taken from the budget; default 1.")

@@ -47,8 +47,15 @@ def test_it_refuses_a_wrong_shape(case: Wrong) -> None:
     assert not VALIDATOR.is_valid(_data(marked))
 
 
+def test_defaults_are_written_as_a_policy_writes_them() -> None:
+    for name, definition in json_schema()["$defs"].items():
+        for key, schema in definition.get("properties", {}).items():
+            if schema.get("type") == "string" and "default" in schema:
+                assert isinstance(schema["default"], str), f"{name}.{key}"
+
+
 @pytest.mark.parametrize("name", ["ServicePolicy", "PlatformPolicy", "RoutePolicy"])
 def test_every_key_of_a_section_is_described_or_a_section_itself(name: str) -> None:
     definitions = json_schema()["$defs"]
     for key, schema in definitions[name]["properties"].items():
-        assert "description" in schema or "$ref" in schema or schema.get("title") or "items" in schema, key
+        assert {"description", "$ref", "title", "items", "anyOf"} & schema.keys(), key
