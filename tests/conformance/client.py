@@ -1,0 +1,182 @@
+"""A client that sends exactly the bytes that a scenario says, and reads the answer with a strict parser."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import h11
+
+_PIECE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`target` goes on the wire as it is. `headers` are complete but for the body's framing."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    chunked: bool = False
+    version: str = "HTTP/1.1"
+    source: str = "127.0.0.1"
+
+    def connect(self, address: tuple[str, int], limit: float) -> socket.socket:
+        """From the address that the gateway shall see; all of 127.0.0.0/8 is this machine."""
+        return socket.create_connection(address, timeout=limit, source_address=(self.source, 0))
+
+    def head(self) -> bytes:
+        framing: list[tuple[str, str]] = []
+        if self.chunked:
+            framing = [("Transfer-Encoding", "chunked")]
+        elif self.body:
+            framing = [("Content-Length", str(len(self.body)))]
+        lines = [f"{self.method} {self.target} {self.version}"]
+        lines += [f"{name}: {value}" for name, value in (*self.headers, *framing)]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def payload(self) -> bytes:
+        if not self.chunked:
+            return self.body
+        pieces = [self.body[i : i + _PIECE] for i in range(0, len(self.body), _PIECE)]
+        return b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in pieces) + b"0\r\n\r\n"
+
+
+@dataclass(slots=True)
+class Response:
+    """What came back. `status` 0: the connection ended without an answer. Times are seconds since the request.
+
+    `arrivals` holds, for every piece of the body, when it came and how long the body was with it.
+    """
+
+    status: int = 0
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    complete: bool = False
+    first_byte: float = 0
+    elapsed: float = 0
+    arrivals: list[tuple[float, int]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def value(self, name: str) -> str | None:
+        return next(iter(self.values(name)), None)
+
+    def arrival(self, text: str) -> float | None:
+        """When the body first held `text`."""
+        end = self.body.find(text.encode())
+        if end < 0:
+            return None
+        return next(at for at, length in self.arrivals if length >= end + len(text.encode()))
+
+
+def exchange(address: tuple[str, int], request: Request, limit: float = 20.0) -> Response:
+    """One request on a connection of its own. `limit`: seconds for all of it; running over it is an error."""
+    response, started = Response(), time.monotonic()
+    with contextlib.suppress(ConnectionError):  # a cut connection is a result: `complete` stays false
+        _exchange(address, request, response, started, limit)
+    response.elapsed = time.monotonic() - started
+    return response
+
+
+def _exchange(address: tuple[str, int], request: Request, response: Response, started: float, limit: float) -> None:
+    """Send and receive at once: a gateway may answer before it has read everything."""
+    with request.connect(address, limit) as sock:
+        sender = threading.Thread(target=_send, args=(sock, request.head() + request.payload()), daemon=True)
+        sender.start()
+        try:
+            _receive(sock, request.method, response, started, limit)
+        finally:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # a sender that still waits ends now
+            sender.join(limit)
+
+
+def _send(sock: socket.socket, payload: bytes) -> None:
+    try:
+        sock.sendall(payload)
+    except OSError:
+        return  # the gateway answered early and closed: the answer tells
+
+
+def _parser(method: str) -> h11.Connection:
+    """A client-side parser that believes the request was sent."""
+    parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 20)
+    parser.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+    parser.send(h11.EndOfMessage())
+    return parser
+
+
+def _receive(sock: socket.socket, method: str, response: Response, started: float, limit: float) -> None:
+    parser = _parser(method)
+    while True:
+        try:
+            event = parser.next_event()
+        except h11.RemoteProtocolError:
+            return  # cut in the middle, or no HTTP at all: not complete
+        if event is h11.NEED_DATA:
+            parser.receive_data(_read(sock, response, started, limit))
+        elif isinstance(event, h11.Response):
+            response.status = event.status_code
+            response.headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in event.headers.raw_items()]
+        elif isinstance(event, h11.Data):
+            response.body += bytes(event.data)
+            response.arrivals.append((time.monotonic() - started, len(response.body)))
+        elif isinstance(event, h11.EndOfMessage):
+            response.complete = True
+            return
+        elif isinstance(event, h11.ConnectionClosed):
+            return
+
+
+def _read(sock: socket.socket, response: Response, started: float, limit: float) -> bytes:
+    left = limit - (time.monotonic() - started)
+    if left <= 0:
+        raise TimeoutError(f"the gateway took longer than {limit} s")
+    sock.settimeout(left)
+    data = sock.recv(_PIECE)
+    if data and not response.first_byte:
+        response.first_byte = time.monotonic() - started
+    return data
+
+
+def converse(address: tuple[str, int], request: Request, messages: list[str], limit: float = 10.0) -> Response:
+    """A WebSocket: the handshake, then each message and the wait for its echo, then the close."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    upgrade = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"))
+    handshake = Request(request.method, request.target, (*request.headers, *upgrade, ("Sec-WebSocket-Key", key)))
+    started = time.monotonic()
+    with request.connect(address, limit) as sock:
+        sock.sendall(handshake.head())
+        stream = sock.makefile("rb")
+        response = Response(status=int(stream.readline().split()[1]), first_byte=time.monotonic() - started)
+        while line := stream.readline().decode("latin-1").strip():
+            name, _, value = line.partition(":")
+            response.headers.append((name, value.strip()))
+        if response.status == 101:
+            for message in messages:
+                sock.sendall(_frame(0x81, message.encode()))
+                response.messages.append(_read_frame(stream))
+            sock.sendall(_frame(0x88, b"\x03\xe8"))
+            response.complete = stream.read(1) == b"\x88"
+        response.elapsed = time.monotonic() - started
+    return response
+
+
+def _frame(first: int, payload: bytes) -> bytes:
+    mask = os.urandom(4)
+    return bytes([first, 0x80 | len(payload)]) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(payload))
+
+
+def _read_frame(stream: BinaryIO) -> str:
+    """A text message shorter than 126 bytes: those of the tests are."""
+    return stream.read(stream.read(2)[1]).decode()

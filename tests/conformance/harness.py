@@ -1,0 +1,209 @@
+"""From a scenario file to a running gateway, and from a case to what happened."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from conformance import scenario as scenarios
+from conformance.client import Request, Response, converse, exchange
+from conformance.judge import Names, Outcome, faults
+from conformance.scenario import Case, Scenario, Step
+from conformance.script import KEY_HEADER, SCRIPT_HEADER, encode
+from conformance.upstream import Upstream
+from conformance.variants import Variant
+from gwc.compile import compile_sources
+from gwc.diagnostics import Report
+from gwc.features import FEATURES
+from gwc.ir import Gateway
+from gwc.source import Source
+from gwc.support import Fidelity, SupportTable
+from gwc.target import Artifact, Running
+
+NOW = date(2026, 11, 23)
+_SIDE_BY_SIDE = 8
+_PLATFORM: dict[str, Any] = {
+    "apiVersion": "gwc/v1",
+    "kind": "Platform",
+    "errors": {"type": "https://errors.example.com/"},
+    "defaults": {"auth": "none"},
+}
+_SERVICE = {"apiVersion": "gwc/v1", "kind": "Service", "owner": "conformance"}
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` over `base`, maps merging."""
+    both = {
+        k: merged(base[k], v) if isinstance(base.get(k), dict) and isinstance(v, dict) else v for k, v in over.items()
+    }
+    return {**base, **both}
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A target in a profile, and what is taken of it knowingly."""
+
+    target: str
+    profile: str
+    accept: tuple[str, ...] = ()
+
+
+def compile_policies(scenario: Scenario, choice: Choice, ports: Mapping[str, int]) -> tuple[Gateway | None, Report]:
+    """The policies of `scenario` through the real front end. JSON is YAML: nothing is lost in writing it down."""
+    listen = {name: f"127.0.0.1:{ports[port]}" for name, port in (("http", "LISTEN"), ("admin", "ADMIN"))}
+    options = {"listen": listen, "targets": {choice.target: {"profile": choice.profile, "accept": choice.accept}}}
+    platform = merged(merged(_PLATFORM, options), scenario.platform)
+    documents = {"platform": platform, **{s["service"]: {**_SERVICE, **s} for s in scenario.services}}
+    report = Report()
+    sources = tuple(Source(f"{name}.yaml", json.dumps(data, indent=1)) for name, data in documents.items())
+    return compile_sources(sources, environment=None, now=NOW, report=report), report
+
+
+def below_exact(gateway: Gateway, table: SupportTable) -> dict[str, Fidelity]:
+    """What the table promises of the features that this Gateway uses, the lowest promise of each; exact left out."""
+    found: dict[str, Fidelity] = {}
+    for name, feature in FEATURES.items():
+        promises = {table.of(name, gateway, use).fidelity for use in feature.uses(gateway)}
+        for fidelity in (Fidelity.UNSUPPORTED, Fidelity.APPROXIMATE):
+            if fidelity in promises:
+                found.setdefault(name, fidelity)
+    return found
+
+
+def write(artifact: Artifact, directory: Path, environ: Mapping[str, str]) -> None:
+    """What `compile --with-secrets` leaves behind."""
+    for name, output in artifact.files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(output.text, encoding="utf-8")
+        path.chmod(0o755 if output.executable else 0o644)
+    for secret in artifact.secrets:
+        path = directory / secret.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secret.render(tuple(environ[reference.name] for reference in secret.secrets)), encoding="utf-8")
+
+
+@dataclass(slots=True)
+class Launched:
+    """A gateway that serves one scenario on one variant."""
+
+    scenario: Scenario
+    gateway: Gateway
+    declared: Mapping[str, Fidelity]
+    upstream: Upstream
+    running: Running
+    directory: Path
+    _futures: dict[str, Future[list[str]]] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_SIDE_BY_SIDE))
+
+    def stop(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self.running.stop()
+
+    def faults_of(self, variant: Variant, case: Case) -> list[str]:
+        """Run the case. The cases of a scenario that says `together` all start when the first is asked for."""
+        if not self.scenario.together:
+            return self._run(variant, case)
+        if not self._futures:
+            self._futures = {
+                other.name: self._pool.submit(self._run, variant, other)
+                for other in self.scenario.cases
+                if refused(other, self.declared) is None
+            }
+        return self._futures[case.name].result()
+
+    def _run(self, variant: Variant, case: Case) -> list[str]:
+        run = uuid.uuid4().hex
+        steps = steps_of(case, variant)
+        return [
+            f"step {number} ({step.request}): {fault}"
+            for number, step in enumerate(steps, 1)
+            for fault in self._faults(step, f"{run}-{number}")
+        ]
+
+    def _faults(self, step: Step, key: str) -> list[str]:
+        time.sleep(step.delay)
+        names = Names(self.gateway.request_id.header, self.gateway.identity.user_header, self.gateway.error_type_base)
+        with ThreadPoolExecutor(step.parallel) as pool:
+            responses = list(pool.map(lambda _: self._send(step, key), range(step.repeat)))
+        recorder = self.upstream.recorder
+        return list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names))
+
+    def _send(self, step: Step, key: str) -> Response:
+        request = request_of(step, key)
+        listener = self.gateway.listen.admin if step.admin else self.gateway.listen.http
+        assert listener is not None
+        address = (listener.host, listener.port)
+        return exchange(address, request) if step.websocket is None else converse(address, request, step.websocket)
+
+
+def request_of(step: Step, key: str) -> Request:
+    script = [(SCRIPT_HEADER, encode(step.upstream))] if step.upstream else []
+    host = [("Host", step.host)] if step.host is not None else []
+    padding = [("X-Padding", "p" * step.padding)] if step.padding else []
+    headers = (*host, ("Accept", "*/*"), (KEY_HEADER, key), *script, *step.headers, *padding)
+    return Request(step.method, step.target, headers, step.body.content, step.body.chunked, step.version, step.source)
+
+
+def steps_of(case: Case, variant: Variant) -> list[Step]:
+    deviation = deviation_of(case, variant)
+    return case.steps if deviation is None else deviation.steps
+
+
+def deviation_of(case: Case, variant: Variant) -> scenarios.Deviation | None:
+    return case.deviations.get(variant.promise) or case.deviations.get(variant.target.name)
+
+
+def refused(case: Case, declared: Mapping[str, Fidelity]) -> str | None:
+    """The first feature of the case that the target cannot express at all."""
+    features = (*case.proves, *case.needs)
+    return next((name for name in features if declared.get(name) is Fidelity.UNSUPPORTED), None)
+
+
+@contextlib.contextmanager
+def launched(path: Path, variant: Variant, upstream: Upstream, directory: Path) -> Iterator[Launched]:
+    """Compile, write, start; everything below exact is taken knowingly, and `declared` says what it is."""
+    ports = {"LISTEN": free_port(), "ADMIN": free_port(), **upstream.ports}
+    scenario = scenarios.load(path, ports)
+    gateway, declared = accepted_gateway(scenario, variant, ports)
+    artifact = variant.target.emit(gateway, variant.profile)
+    assert variant.target.judge(artifact) == ()
+    write(artifact, directory, scenario.environ)
+    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.environ)
+    service = Launched(scenario, gateway, declared, upstream, running, directory)
+    try:
+        yield service
+    finally:
+        service.stop()
+
+
+def accepted_gateway(
+    scenario: Scenario, variant: Variant, ports: Mapping[str, int]
+) -> tuple[Gateway, Mapping[str, Fidelity]]:
+    """The Gateway with everything accepted that the target cannot do exactly, and what that is."""
+    choice = Choice(variant.target.name, variant.profile)
+    gateway = _compiled(scenario, choice, ports)
+    declared = below_exact(gateway, variant.target.support(variant.profile))
+    return _compiled(scenario, replace(choice, accept=tuple(sorted(declared))), ports), declared
+
+
+def _compiled(scenario: Scenario, choice: Choice, ports: Mapping[str, int]) -> Gateway:
+    gateway, report = compile_policies(scenario, choice, ports)
+    assert gateway is not None, [f"{d.span} {d.code} {d.message}" for d in report.diagnostics]
+    return gateway

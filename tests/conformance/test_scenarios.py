@@ -1,0 +1,79 @@
+"""Every case of every scenario on every gateway: the behaviour that it states, or the refusal that is declared."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.conftest import Launcher
+from conformance.harness import Choice, compile_policies, deviation_of, refused
+from conformance.scenario import DUMMY_PORTS, Case, Scenario, all_scenarios
+from conformance.variants import Variant, variants
+from gwc.diagnostics import Severity
+from gwc.support import Fidelity, check
+
+_SCENARIOS = all_scenarios()
+
+
+def _cases() -> list[object]:
+    """Grouped by gateway, so that each is started once; also when tests are spread over processes."""
+    return [
+        pytest.param(name, variant, case, id=f"{group}-{case.name}", marks=pytest.mark.xdist_group(group))
+        for variant in variants()
+        for name, scenario in _SCENARIOS.items()
+        for group in [f"{variant.name}-{name}"]
+        for case in scenario.cases
+    ]
+
+
+@pytest.mark.live
+@pytest.mark.parametrize(("name", "variant", "case"), _cases())
+def test_case(name: str, variant: Variant, case: Case, launch: Launcher) -> None:
+    if reason := variant.missing():
+        pytest.skip(f"{variant.name} does not run here: {reason}")
+    gateway = launch(name, variant)
+    if (feature := refused(case, gateway.declared)) is not None:
+        assert "GWC601" in _codes(_SCENARIOS[name], variant, feature)
+        return
+    if (deviation := deviation_of(case, variant)) is not None:
+        assert deviation.feature in gateway.declared, f"{variant.promise} declares {deviation.feature} exact"
+    assert gateway.faults_of(variant, case) == [], gateway.directory
+
+
+def _codes(scenario: Scenario, variant: Variant, feature: str) -> set[str]:
+    """What the check says of the feature when nothing is accepted."""
+    gateway, _ = compile_policies(scenario, Choice(variant.target.name, variant.profile), DUMMY_PORTS)
+    assert gateway is not None
+    said = check(gateway, variant.target.support(variant.profile))
+    return {d.code for d in said if f"accept: [{feature}]" in d.hint}
+
+
+@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@pytest.mark.parametrize("name", _SCENARIOS)
+def test_what_is_below_exact_is_said(name: str, variant: Variant) -> None:
+    """A warning for each approximate feature, an error for each unsupported one, at a line of the policy."""
+    gateway, report = compile_policies(_SCENARIOS[name], Choice(variant.target.name, variant.profile), DUMMY_PORTS)
+    assert gateway is not None, report.diagnostics
+    for diagnostic in check(gateway, variant.target.support(variant.profile)):
+        severity = {"GWC601": Severity.ERROR, "GWC602": Severity.WARNING}[diagnostic.code]
+        assert diagnostic.severity is severity
+        assert diagnostic.span.file.endswith(".yaml")
+        assert diagnostic.span.line > 0
+
+
+def test_deviations_only_below_exact() -> None:
+    """A deviation stands beside a promise that allows it, in the table itself: also where no engine is installed."""
+    wrong = [
+        f"{name}: {case.name}: {variant.promise} promises {deviation.feature} exactly"
+        for variant in variants()
+        for name, scenario in _SCENARIOS.items()
+        for case in scenario.cases
+        if (deviation := deviation_of(case, variant)) is not None
+        and Fidelity.EXACT in _fidelities(variant, deviation.feature)
+    ]
+    assert wrong == []
+
+
+def _fidelities(variant: Variant, feature: str) -> set[Fidelity]:
+    entry = variant.target.support(variant.profile).entries[feature]
+    cases = getattr(entry, "cases", ())
+    return {case.support.fidelity for case in cases} or {entry.fidelity}  # type: ignore[union-attr]

@@ -1,0 +1,65 @@
+"""The gateways that scenarios run on: each target in each profile on its real engine, and Kong's Lua in a stand-in."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from gwc.discovery import load_targets
+from gwc.target import Engine, EngineMissingError, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A target in a profile on an engine. `name` is unique; `promise` names the support table that must hold."""
+
+    name: str
+    target: Target
+    profile: str
+    engine: Engine
+
+    @property
+    def promise(self) -> str:
+        return f"{self.target.name}/{self.profile}"
+
+    def missing(self) -> str | None:
+        """Why this variant cannot run here, or None."""
+        try:
+            self.engine.find(self.profile)
+        except EngineMissingError as missing:
+            return str(missing)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _NoStandIn:
+    """In place of a stand-in that is not part of this checkout."""
+
+    reason: str
+
+    def find(self, profile: str) -> object:
+        raise EngineMissingError(self.reason)
+
+
+@cache
+def variants() -> tuple[Variant, ...]:
+    """All of them, or those of the targets that GWC_CONFORMANCE names: `GWC_CONFORMANCE=envoy,nginx`."""
+    found = []
+    for installed in load_targets([name for name in os.environ.get("GWC_CONFORMANCE", "").split(",") if name]):
+        target = installed.target
+        for profile in target.profiles:
+            found.append(Variant(f"{target.name}/{profile}", target, profile, target.engine))
+            if target.name == "kong":
+                found.append(Variant(f"kong-standin/{profile}", target, profile, _stand_in()))
+    return tuple(found)
+
+
+@cache
+def _stand_in() -> Engine:
+    try:
+        engine: Engine = importlib.import_module("kong_standin").ENGINE
+    except ModuleNotFoundError as missing:
+        return _NoStandIn(f"the Kong stand-in cannot be imported: {missing}")  # type: ignore[return-value]
+    return engine
