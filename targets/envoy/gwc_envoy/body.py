@@ -1,0 +1,27 @@
+"""`max_body`: the whole body is read before the service sees any of it, so a chunked one is bounded too."""
+
+from __future__ import annotations
+
+from gwc.ir import Route
+from gwc_envoy.xds import Json, extension, typed
+
+FILTER = "gwc.max_body"
+LARGEST = 2**32 - 1
+"""Bytes; what Envoy's field can hold."""
+
+
+def body_filter() -> Json:
+    """The bound outside any route, where nothing reads a body: as small as Envoy takes."""
+    return extension(FILTER, "extensions.filters.http.buffer.v3.Buffer", max_request_bytes=1)
+
+
+UNREAD: Json = {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute", disabled=True)}
+"""For answers that read no body: refusals, and upgraded connections."""
+
+
+def per_route(route: Route) -> Json:
+    """An upgraded connection is no body: frames pass, bounded by the idle timeout alone."""
+    if route.websocket:
+        return UNREAD
+    bound = {"max_request_bytes": min(max(route.max_body, 1), LARGEST)}
+    return {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute", buffer=bound)}

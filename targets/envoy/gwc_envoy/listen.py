@@ -1,0 +1,77 @@
+"""Listeners and the HTTP connection manager."""
+
+from __future__ import annotations
+
+from gwc.ir import Address, Gateway
+from gwc_envoy import errors, filters, identity, request_id
+from gwc_envoy.access_log import access_log
+from gwc_envoy.routing import route_configuration
+from gwc_envoy.xds import Json, address, cidr, duration, extension
+
+HEADERS_TIMEOUT = 60.0
+"""Seconds for a request's headers to arrive: a client that trickles them holds nothing for longer."""
+
+
+def listeners(gateway: Gateway) -> list[Json]:
+    if gateway.listen.http is None:
+        return []
+    return [listener("http", gateway.listen.http, connection_manager(gateway))]
+
+
+def listener(name: str, where: Address, manager: Json) -> Json:
+    return {
+        "name": name,
+        "address": address(where.host, where.port),
+        "filter_chains": [{"filters": [manager]}],
+    }
+
+
+def connection_manager(gateway: Gateway) -> Json:
+    early = extension(
+        "gwc.early",
+        "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
+        mutations=identity.early_mutations(gateway),
+    )
+    return extension(
+        "envoy.filters.network.http_connection_manager",
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="http",
+        early_header_mutation_extensions=[early],
+        **_client_address(gateway),
+        **_protocol(),
+        **request_id.connection_manager_fields(),
+        local_reply_config=errors.local_reply(gateway),
+        access_log=[access_log()],
+        http_filters=filters.http_filters(gateway),
+        route_config=route_configuration(gateway),
+    )
+
+
+def _client_address(gateway: Gateway) -> Json:
+    """Without trusted proxies the peer is the client, whatever it says."""
+    if not gateway.trusted_proxies:
+        return {"use_remote_address": True}
+    ranges = [cidr(network) for network in gateway.trusted_proxies]
+    detection = extension(
+        "gwc.client_address",
+        "extensions.http.original_ip_detection.xff.v3.XffConfig",
+        xff_trusted_cidrs={"cidrs": ranges},
+        skip_xff_append=False,
+    )
+    return {"use_remote_address": False, "original_ip_detection_extensions": [detection]}
+
+
+def _protocol() -> Json:
+    """Paths are normalised before matching; encoded slashes are kept for `routing` to refuse with a problem body.
+
+    Header names with underscores are dropped: some services read X_User_Id as X-User-Id.
+    """
+    return {
+        "normalize_path": True,
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "server_header_transformation": "PASS_THROUGH",
+        "request_headers_timeout": duration(HEADERS_TIMEOUT),
+        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
+        "http_protocol_options": {"allow_custom_methods": True},
+    }

@@ -1,0 +1,56 @@
+"""Request ids and traceparents: the client's when it is believed and well-formed, fresh ones otherwise."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from gwc.ir import Gateway
+from gwc_envoy.xds import Json, extension, literal, set_header
+
+INSTANCE_KEY = "gwc.instance"
+INSTANCE = f"%FILTER_STATE({INSTANCE_KEY}:PLAIN)%"
+"""The path that the client asked for, without its query."""
+
+REQUEST_ID = "%REQ(X-REQUEST-ID)%"
+
+
+def connection_manager_fields() -> Json:
+    """Envoy makes a fresh id for each request; a client's waits aside. No sampling bits are put into it."""
+    uuid = extension(
+        "envoy.request_id.uuid",
+        "extensions.request_id.uuid.v3.UuidRequestIdConfig",
+        pack_trace_reason=False,
+        use_request_id_for_trace_sampling=False,
+    )
+    return {
+        "generate_request_id": True,
+        "always_set_request_id_in_response": True,
+        "request_id_extension": {"typed_config": uuid["typed_config"]},
+    }
+
+
+def instance_filter() -> Json:
+    """Remembers the path before anything rewrites it."""
+    value = {
+        "object_key": INSTANCE_KEY,
+        "factory_key": "envoy.string",
+        "format_string": {"text_format_source": {"inline_string": "%PATH(NQ:PATH)%"}},
+    }
+    return extension("gwc.instance", "extensions.filters.http.set_filter_state.v3.Config", on_request_headers=[value])
+
+
+def correlation_filter(gateway: Gateway) -> Json:
+    """Judges the ids that were moved aside (see `identity.early_mutations`) and completes the request's."""
+    script = files("gwc_envoy").joinpath("correlation.lua").read_text(encoding="utf-8")
+    source = script.replace("@HEADER@", gateway.request_id.header.lower())
+    return extension(
+        "gwc.correlation", "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": source}
+    )
+
+
+def response_header(gateway: Gateway) -> list[Json]:
+    """The id under the policy's own header name; Envoy answers under X-Request-ID by itself."""
+    name = gateway.request_id.header.lower()
+    if name == "x-request-id":
+        return []
+    return [{"append": set_header(literal(name), REQUEST_ID)}, {"remove": "x-request-id"}]

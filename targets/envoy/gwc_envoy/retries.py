@@ -1,0 +1,61 @@
+"""Retry policies. Safe methods may be tried again for every listed cause, the others only when nothing was sent."""
+
+from __future__ import annotations
+
+from gwc.ir import Retries, RetryCause, Route
+from gwc_envoy.xds import Json, duration
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+
+def method_groups(route: Route) -> tuple[tuple[str, ...], ...]:
+    """The route's methods, cut where their retry policies differ."""
+    if route.retries.attempts == 0 or route.retries.unsafe:
+        return (route.methods,)
+    safe = tuple(method for method in route.methods if method in SAFE_METHODS)
+    rest = tuple(method for method in route.methods if method not in SAFE_METHODS)
+    return tuple(group for group in (safe, rest) if group)
+
+
+def action_fields(route: Route, methods: tuple[str, ...]) -> Json:
+    """The retry policy of one group of methods; also the bound of a stream's first byte, which needs one."""
+    everything = route.retries.unsafe or SAFE_METHODS.issuperset(methods)
+    policy = _policy(route.retries, everything) if route.retries.attempts else {}
+    if route.stream:
+        policy["per_try_timeout"] = duration(_first_byte(route, everything))
+        policy.setdefault("num_retries", 0)
+    return {"retry_policy": policy} if policy else {}
+
+
+def _first_byte(route: Route, everything: bool) -> float:
+    per_try = route.retries.per_try if route.retries.attempts and everything else None
+    return route.timeouts.request if per_try is None else min(per_try, route.timeouts.request)
+
+
+def _policy(retries: Retries, everything: bool) -> Json:
+    causes = _causes(retries, everything)
+    if not causes:
+        return {}
+    policy: Json = {
+        "retry_on": ",".join(causes),
+        "num_retries": retries.attempts,
+        "retry_back_off": {
+            "base_interval": duration(retries.backoff_base),
+            "max_interval": duration(retries.backoff_max),
+        },
+    }
+    if everything and retries.statuses:
+        policy["retriable_status_codes"] = list(retries.statuses)
+    if everything and retries.per_try is not None:
+        policy["per_try_timeout"] = duration(retries.per_try)
+    return policy
+
+
+def _causes(retries: Retries, everything: bool) -> list[str]:
+    """Envoy counts a try that timed out as a reset."""
+    causes = ["connect-failure"] if RetryCause.CONNECT in retries.causes else []
+    if everything and (RetryCause.RESET in retries.causes or retries.per_try is not None):
+        causes.append("reset")
+    if everything and retries.statuses:
+        causes.append("retriable-status-codes")
+    return causes

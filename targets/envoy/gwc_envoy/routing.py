@@ -1,0 +1,115 @@
+"""Virtual hosts and routes: prints the order that `gwc.routing` has decided.
+
+Each virtual host refuses encoded slashes first, then tries the entries in order; behind an entry's methods stands its
+405, behind all entries the 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
+from gwc.routing import HostTable, PathEntry, host_tables
+from gwc_envoy import body, headers, retries, timeouts
+from gwc_envoy.upstream import cluster_name
+from gwc_envoy.xds import Json, pattern, set_header
+
+ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
+"""A path that means different things to different parsers. `%252F` is none: its percent sign is the data."""
+
+_PLACEHOLDER = {SegmentKind.PARAM: "[^/]+", SegmentKind.REST: ".*"}
+
+
+def route_configuration(gateway: Gateway) -> Json:
+    return {
+        "name": "gwc",
+        "ignore_port_in_host_matching": True,
+        "request_headers_to_remove": headers.REQUEST_HEADERS_TO_REMOVE,
+        "virtual_hosts": [_virtual_host(table) for table in host_tables(gateway)],
+    }
+
+
+def _virtual_host(table: HostTable) -> Json:
+    routes = [_refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
+    for entry in table.entries:
+        routes += _entry(entry)
+    routes.append(_refusal("not-found", {"prefix": "/"}, 404))
+    return {
+        "name": table.host or "any",
+        "domains": _domains(table.host),
+        "typed_per_filter_config": body.UNREAD,
+        "routes": routes,
+    }
+
+
+def _domains(host: str | None) -> list[str]:
+    """A name with the root's dot is the same name. IPv6 literals stand in brackets in a Host header."""
+    if host is None:
+        return ["*"]
+    return [f"[{host}]"] if ":" in host else [host, f"{host}."]
+
+
+def _entry(entry: PathEntry) -> Iterator[Json]:
+    path = path_match(entry.path)
+    for found in entry.routes:
+        for methods in retries.method_groups(found.route):
+            yield _forward(found.service, found.route, path, methods)
+    refusal = _refusal("method-not-allowed", path, 405)
+    refusal["response_headers_to_add"] = [set_header("allow", ", ".join(entry.allow))]
+    yield refusal
+
+
+def path_match(path: PathTemplate) -> Json:
+    """Plain comparison where it is enough; patterns match the whole path without its query."""
+    kinds = [segment.kind for segment in path.segments]
+    texts = [segment.text for segment in path.segments]
+    if all(kind is SegmentKind.LITERAL for kind in kinds):
+        return {"path": "/" + "/".join(texts)}
+    if kinds[-1] is SegmentKind.REST and SegmentKind.PARAM not in kinds:
+        return {"prefix": "/".join(["", *texts[:-1], ""])}
+    parts = [_PLACEHOLDER.get(kind) or pattern(text) for kind, text in zip(kinds, texts, strict=True)]
+    return {"safe_regex": {"regex": "/" + "/".join(parts)}}
+
+
+def _forward(service: Service, route: Route, path: Json, methods: tuple[str, ...]) -> Json:
+    name = f"{service.name}/{route.name}"
+    head = {"name": name, "match": {**path, "headers": [_methods(methods)]}, "metadata": _metadata(service, route)}
+    if route.auth is not None:  # no credential is verified here, so none can be good enough
+        return {**head, "direct_response": {"status": 401}}
+    return {
+        **head,
+        "route": _action(service, route, methods),
+        "request_body_buffer_limit": max(route.max_body, 1),
+        "typed_per_filter_config": body.per_route(route),
+        **headers.route_fields(route),
+    }
+
+
+def _action(service: Service, route: Route, methods: tuple[str, ...]) -> Json:
+    action = {
+        "cluster": cluster_name(service, route),
+        **timeouts.action_fields(route),
+        **retries.action_fields(route, methods),
+    }
+    if service.strip:
+        action["regex_rewrite"] = {
+            "pattern": {"regex": f"^{pattern(service.strip)}/?"},
+            "substitution": "/",
+        }
+    if route.websocket:
+        action["upgrade_configs"] = [{"upgrade_type": "websocket"}]
+    return action
+
+
+def _metadata(service: Service, route: Route) -> Json:
+    """What log lines and filters know about the route."""
+    return {"filter_metadata": {"gwc": {"service": service.name, "route": route.name, "owner": service.owner}}}
+
+
+def _methods(methods: tuple[str, ...]) -> Json:
+    """Methods are case-sensitive."""
+    return {"name": ":method", "string_match": {"safe_regex": {"regex": "|".join(methods)}}}
+
+
+def _refusal(name: str, path: Json, status: int) -> Json:
+    return {"name": name, "match": path, "direct_response": {"status": status}}

@@ -1,0 +1,156 @@
+"""Clusters: where a service's endpoints are, how they are reached, and in which proportion.
+
+The connect timeout and the retry budget belong to a cluster in Envoy, so routes of one service that differ in them
+have clusters of their own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from gwc.ir import Endpoint, Gateway, Route, Service, Upstream, UpstreamTls
+from gwc.units import format_duration, format_share
+from gwc_envoy.identity import data_source
+from gwc_envoy.xds import UNLIMITED, Json, address, duration, typed
+
+IDLE_CONNECTION = 4.0
+"""Seconds that an unused connection to a service is kept: less than the 5 s after which common servers close theirs,
+so that no request meets a closing connection."""
+
+_Settings = tuple[float, float | None]
+
+
+def _settings(route: Route) -> _Settings:
+    return route.timeouts.connect, route.retries.budget if route.retries.attempts else None
+
+
+def cluster_name(service: Service, route: Route) -> str:
+    """The service's name; with its settings when routes of the service differ in them."""
+    if len({_settings(other) for other in service.routes}) == 1:
+        return service.name
+    connect, budget = _settings(route)
+    return f"{service.name}/connect-{format_duration(connect)}" + (
+        f"/retries-{format_share(budget)}" if budget is not None else ""
+    )
+
+
+def clusters(gateway: Gateway) -> Iterator[Json]:
+    for service in gateway.services:
+        named = {cluster_name(service, route): _settings(route) for route in service.routes}
+        for name, settings in sorted(named.items()):
+            yield _cluster(name, service, settings)
+
+
+def _cluster(name: str, service: Service, settings: _Settings) -> Json:
+    connect, budget = settings
+    upstream = service.upstream
+    return {
+        "name": name,
+        "connect_timeout": duration(connect),
+        **_discovery(upstream),
+        "lb_policy": "ROUND_ROBIN",
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "locality_weighted_lb_config": {}},
+        "circuit_breakers": {"thresholds": [_threshold(budget)]},
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [_locality(i, e) for i, e in enumerate(upstream.endpoints)],
+        },
+        "typed_extension_protocol_options": _protocol(),
+        **_transport(upstream),
+    }
+
+
+def _discovery(upstream: Upstream) -> Json:
+    """Names are resolved again when their records expire; a failed look-up is repeated soon."""
+    if all(is_ip(endpoint.address.host) for endpoint in upstream.endpoints):
+        return {"type": "STATIC"}
+    return {
+        "type": "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "respect_dns_ttl": True,
+        "dns_refresh_rate": "5s",
+    }
+
+
+def _locality(index: int, endpoint: Endpoint) -> Json:
+    """Each endpoint is a locality of its own: its weight holds however many addresses its name has."""
+    host = endpoint.address.host
+    target: Json = {"address": address(host, endpoint.address.port)}
+    if not is_ip(host):
+        target["hostname"] = host
+    return {
+        "locality": {"zone": f"{index:04}"},
+        "load_balancing_weight": endpoint.weight,
+        "lb_endpoints": [{"endpoint": target}],
+    }
+
+
+def _threshold(budget: float | None) -> Json:
+    """No cap but the policy's. One retry may always run: a share of little traffic would be none."""
+    threshold: Json = {
+        "max_connections": UNLIMITED,
+        "max_pending_requests": UNLIMITED,
+        "max_requests": UNLIMITED,
+        "max_retries": UNLIMITED,
+    }
+    if budget is not None:
+        threshold["retry_budget"] = {"budget_percent": {"value": budget * 100}, "min_retry_concurrency": 1}
+    return threshold
+
+
+def _protocol() -> Json:
+    options = typed(
+        "extensions.upstreams.http.v3.HttpProtocolOptions",
+        common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
+        explicit_http_config={"http_protocol_options": {}},
+    )
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
+
+
+def _transport(upstream: Upstream) -> Json:
+    if upstream.tls is None:
+        return {}
+    context = typed(
+        "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+        **_server_name(upstream, upstream.tls),
+        common_tls_context={
+            **_own_certificate(upstream.tls),
+            "validation_context": _validation(upstream, upstream.tls),
+        },
+    )
+    return {"transport_socket": {"name": "envoy.transport_sockets.tls", "typed_config": context}}
+
+
+def _server_name(upstream: Upstream, tls: UpstreamTls) -> Json:
+    """Without `sni` each endpoint is asked for its own name, and has to prove it."""
+    if tls.sni is not None:
+        return {"sni": tls.sni}
+    if any(is_ip(endpoint.address.host) for endpoint in upstream.endpoints):
+        return {}
+    return {"auto_host_sni": True, "auto_sni_san_validation": True}
+
+
+def _validation(upstream: Upstream, tls: UpstreamTls) -> Json:
+    trust: Json = {"trusted_ca": {"filename": tls.ca}} if tls.ca is not None else {"system_root_certs": {}}
+    names = [tls.sni] if tls.sni is not None else [endpoint.address.host for endpoint in upstream.endpoints]
+    return {**trust, "match_typed_subject_alt_names": [_subject(name) for name in names]}
+
+
+def _subject(name: str) -> Json:
+    return {"san_type": "IP_ADDRESS" if is_ip(name) else "DNS", "matcher": {"exact": name}}
+
+
+def _own_certificate(tls: UpstreamTls) -> Json:
+    if tls.client_certificate is None or tls.client_key is None:
+        return {}
+    pair = {"certificate_chain": {"filename": tls.client_certificate}, "private_key": data_source(tls.client_key)}
+    return {"tls_certificates": [pair]}
+
+
+def is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,59 @@
+"""Small builders for Envoy's configuration: typed messages, durations, and the quoting of every text.
+
+The configuration is plain data in the JSON form of Envoy's v3 API; `emit` prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+Json = dict[str, Any]
+"""A message of Envoy's API in its JSON form."""
+
+UNLIMITED = 1_000_000_000
+"""Stands for "no cap" where Envoy would otherwise apply a cap of its own (1024 requests, 3 retries)."""
+
+
+def typed(message: str, **fields: Any) -> Json:
+    """A `google.protobuf.Any` of the message `envoy.<message>`."""
+    return {"@type": f"type.googleapis.com/envoy.{message}", **fields}
+
+
+def extension(name: str, message: str, **fields: Any) -> Json:
+    """A named extension, such as a filter, with its typed configuration."""
+    return {"name": name, "typed_config": typed(message, **fields)}
+
+
+def duration(seconds: float) -> str:
+    """The JSON form of a protobuf duration, exact to the nanosecond."""
+    return f"{Decimal(str(seconds)):f}s"
+
+
+def literal(text: str) -> str:
+    """A text that no formatter interprets: `%` would otherwise start a command."""
+    return text.replace("%", "%%")
+
+
+def pattern(text: str) -> str:
+    """An RE2 pattern that matches `text` alone."""
+    return re.escape(text)
+
+
+def set_header(name: str, value: str) -> Json:
+    """Overwrite a header. `value` is a format: pass a policy's text through `literal` first."""
+    return {
+        "header": {"key": name, "value": value},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+
+
+def address(host: str, port: int) -> Json:
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def cidr(network: str) -> Json:
+    """`10.0.0.0/8` as a CidrRange."""
+    prefix, _, length = network.partition("/")
+    return {"address_prefix": prefix, "prefix_len": int(length)}
