@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -39,15 +39,19 @@ def target_names() -> tuple[str, ...]:
     return tuple(_entry_points())
 
 
-def load_target(name: str) -> InstalledTarget:
-    """Import the target `name`. Raises UnknownTargetError."""
-    entry = _entry_points().get(name)
-    if entry is None:
-        raise UnknownTargetError(name, target_names())
-    brought_by = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
-    return InstalledTarget(cast(Target, entry.load()), brought_by)
+def check_names(names: Iterable[str]) -> None:
+    """Raises UnknownTargetError for the first of `names` that no installed target has. Imports no target."""
+    for name in names:
+        if name not in _entry_points():
+            raise UnknownTargetError(name, target_names())
 
 
 def load_targets(names: Sequence[str]) -> tuple[InstalledTarget, ...]:
     """The targets of `names` in sorted order, each once; of no names: all. Raises UnknownTargetError."""
-    return tuple(load_target(name) for name in sorted(set(names) or target_names()))
+    check_names(names)
+    return tuple(_load(_entry_points()[name]) for name in sorted(set(names) or target_names()))
+
+
+def _load(entry: EntryPoint) -> InstalledTarget:
+    brought_by = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
+    return InstalledTarget(cast(Target, entry.load()), brought_by)

@@ -37,16 +37,17 @@ def compile_command(
     now: Now = None,
     format: ReportFormat = Format.TEXT,
 ) -> ExitCode:
-    """Compile the policies into build/<target>/, with a manifest of what was made from what."""
+    """Compile the policies into build/<target>/."""
     _reject_contradictions(check, emit, with_secrets)
-    from gwc.cli.job import Job, chosen_targets, parse_now
+    from gwc.cli.job import Job, check_targets, parse_now
 
-    targets, job = chosen_targets(target), Job("compile", format)
+    check_targets(target)
+    job = Job("compile", format)
     job.read(policies)
     gateway = job.resolve(env, parse_now(now))
     if emit is Emit.IR:
         return _print_ir(job, gateway)
-    rendered = None if gateway is None else job.render(gateway, targets)
+    rendered = None if gateway is None else job.render(gateway, target)
     if gateway is None or rendered is None:
         return job.publish(job.outcome, "nothing written" if not check else "not compared")
     from gwc.cli.build import prepare

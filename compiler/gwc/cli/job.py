@@ -15,7 +15,7 @@ from gwc.cli.exits import CommandError, ExitCode, suggestion
 from gwc.cli.options import Format
 from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, render
 from gwc.diagnostics import Report, Severity
-from gwc.discovery import InstalledTarget, UnknownTargetError, load_targets
+from gwc.discovery import UnknownTargetError, check_names, load_targets
 from gwc.ir import Gateway
 from gwc.manifest import policy_name
 from gwc.resolve import read_beside
@@ -64,8 +64,8 @@ class Job:
         self.public[file] = text = read_beside(source, file)
         return text
 
-    def render(self, gateway: Gateway, targets: Sequence[InstalledTarget]) -> tuple[Rendered, ...] | None:
-        return render(gateway, targets, self.report)
+    def render(self, gateway: Gateway, targets: Sequence[str]) -> tuple[Rendered, ...] | None:
+        return render(gateway, load_targets(targets), self.report)
 
     @property
     def outcome(self) -> ExitCode:
@@ -102,10 +102,10 @@ class Job:
         return render_text(found, self.texts, style_for(stream)) + (f"{verdict}\n" if verdict else "")
 
 
-def chosen_targets(names: Sequence[str]) -> tuple[InstalledTarget, ...]:
-    """The targets of `-t`; all when there is none."""
+def check_targets(names: Sequence[str]) -> None:
+    """Mistyped names of `-t` fail before any work is done, and before any target is imported."""
     try:
-        return load_targets(names)
+        check_names(names)
     except UnknownTargetError as error:
         raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
 

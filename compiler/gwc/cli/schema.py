@@ -23,7 +23,7 @@ class Kind(StrEnum):
 def schema_command(
     kind: Annotated[Kind | None, typer.Argument(help="One kind of policy. Default: both.")] = None,
 ) -> ExitCode:
-    """Print the JSON Schema (2020-12) of the policy language."""
+    """Print the policy language as JSON Schema, for editors."""
     import json
 
     from gwc.policy.schema import json_schema

@@ -26,11 +26,16 @@ def support_command(
     target: Targets = [],  # noqa: B006  typer copies it
     format: Annotated[Format, typer.Option("--format", help="How to print the matrix.")] = Format.TEXT,
 ) -> ExitCode:
-    """Print the capability matrix: each feature as it is written in `targets.<name>.accept`, and each promise."""
-    from gwc.cli.job import chosen_targets
+    """Print what each gateway promises of each feature.
+
+    Features are spelt as targets.<name>.accept in the platform policy takes them.
+    """
+    from gwc.cli.job import check_targets
+    from gwc.discovery import load_targets
     from gwc.report import matrix
 
-    tables = [one.target.support(profile) for one in chosen_targets(target) for profile in one.target.profiles]
+    check_targets(target)
+    tables = [one.target.support(profile) for one in load_targets(target) for profile in one.target.profiles]
     render = {Format.TEXT: matrix.as_text, Format.JSON: matrix.as_json, Format.MARKDOWN: matrix.as_markdown}[format]
     sys.stdout.write(render(tables))
     return ExitCode.OK

@@ -46,14 +46,15 @@ def verify_command(
     now: Now = None,
     format: ReportFormat = Format.TEXT,
 ) -> ExitCode:
-    """Let each gateway's own binary judge the compiled policies; its complaints come back as policy lines."""
+    """Let the real gateways judge the compiled policies."""
     from gwc.cli.build import prepare
-    from gwc.cli.job import Job, chosen_targets, parse_now
+    from gwc.cli.job import Job, check_targets, parse_now
 
-    targets, job = chosen_targets(target), Job("verify", format)
+    check_targets(target)
+    job = Job("verify", format)
     job.read(policies)
     gateway = job.resolve(env, parse_now(now))
-    rendered = None if gateway is None else job.render(gateway, targets)
+    rendered = None if gateway is None else job.render(gateway, target)
     if gateway is None or rendered is None:
         return job.publish(job.outcome, "nothing judged")
     with TemporaryDirectory(prefix="gwc-verify-") as directory:

@@ -1,0 +1,97 @@
+"""Mistakes on the command line, files that cannot be read, and readers who leave."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gwc import __version__
+
+from .conftest import PLATFORM, Gwc, Project
+
+COMMAND = [sys.executable, "-m", "gwc"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["complie"], "Did you mean 'compile'?"),
+        (["compile", "--formt", "text"], "--format"),
+        (["compile", "--format", "xml"], "'xml' is not one of 'text', 'json'"),
+        (["compile", "-t", "alhpa"], "did you mean `alpha`? known: alpha, beta, gamma"),
+        (["verify", "-t", "zzz"], "known: alpha, beta, gamma"),
+        (["support", "-t", "zzz"], "known: alpha, beta, gamma"),
+        (["schema", "plattform"], "'plattform' is not one of"),
+        (["compile", "--now", "tomorrow"], "--now 'tomorrow' is not a date"),
+        (["compile", "--policies", "nowhere"], "nowhere: No such file or directory"),
+        (["compile", "--policies", "empty"], "empty: the directory holds no policies (*.yaml, *.yml)"),
+        (["compile", "stray"], "stray"),
+    ],
+)
+def test_usage_errors_say_what_would_be_right(gwc: Gwc, project: Project, argv: list[str], said: str) -> None:
+    (project.path / "empty").mkdir()
+    result = gwc(*argv)
+    assert (result.code, result.out) == (2, "")
+    assert said in " ".join(result.err.split())
+
+
+def test_help_and_version(gwc: Gwc) -> None:
+    assert gwc("--version").out == f"gwc {__version__}\n"
+    listing = gwc("--help")
+    assert listing.code == 0
+    commands = [line.split()[0] for line in listing.out.partition("Commands:\n")[2].splitlines()]
+    assert commands == ["compile", "verify", "schema", "support"]
+    assert all(gwc(command, "--help").code == 0 for command in commands)
+    assert gwc().code == 2
+
+
+def test_a_policy_from_standard_input(gwc: Gwc, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PLATFORM.encode())))
+    assert gwc("compile", "--policies", "-").code == 0
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"kind: Platform\n---\nkind: Service\n")))
+    result = gwc("compile", "--policies", "-")
+    assert (result.code, result.out.startswith("-:2:1: error GWC004")) == (1, True)
+
+
+def test_a_single_file(gwc: Gwc, project: Project) -> None:
+    result = gwc("compile", "--policies", "policies/shop.yaml")
+    assert (result.code, "no platform policy" in result.out) == (1, True)
+
+
+def test_an_unreadable_build_directory(gwc: Gwc, project: Project) -> None:
+    (project.build / "manifest.json").mkdir(parents=True)
+    result = gwc("compile")
+    assert (result.code, "build/manifest.json: Is a directory" in result.err) == (2, True)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_reader_who_leaves_is_no_error_message() -> None:
+    process = subprocess.Popen([*COMMAND, "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (141, b"")
+
+
+def test_an_interrupt_ends_quietly(tmp_path: Path) -> None:
+    fifo = tmp_path / "policies.yaml"
+    os.mkfifo(fifo)
+    process = subprocess.Popen([*COMMAND, "compile", "--policies", str(fifo)], stdout=-1, stderr=-1, cwd=tmp_path)
+    with fifo.open("wb"):  # opens once gwc reads
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"")
+
+
+def test_a_terminal_without_unicode_is_no_reason_to_fail(project: Project) -> None:
+    project.replace("shop.yaml", "owner: team-shop", "ownr: 'läden — 店'")
+    environ = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*COMMAND, "compile"], capture_output=True, env=environ, check=False)
+    assert done.returncode == 1
+    assert b"l\\xe4den \\u2014 \\u5e97" in done.stdout
