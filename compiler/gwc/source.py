@@ -73,7 +73,8 @@ def display_name(path: Path) -> str:
 
 def _visible_files(directory: Path) -> Iterator[Path]:
     try:
-        yield from (p for p in directory.iterdir() if p.is_file() and not p.name.startswith("."))
+        # A dangling link is kept, so that reading it fails: no policy is ever left out silently.
+        yield from (p for p in directory.iterdir() if not p.is_dir() and not p.name.startswith("."))
     except OSError as error:
         raise SourceError(f"{directory}: {error.strerror}") from error
 
