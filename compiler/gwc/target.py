@@ -26,9 +26,9 @@ class OutputFile:
 
 @dataclass(frozen=True, slots=True)
 class SecretOutput:
-    """A file below `secrets/` that the gateway reads because its engine cannot take the reference itself.
+    """A file that the gateway reads because its engine cannot take the reference itself.
 
-    `render` turns the values of `secrets`, in their order, into the file's text; it is called by
+    `path` starts with `secrets/` and, like all paths of an Artifact, is relative to `build/<target>/`. `render` turns the values of `secrets`, in their order, into the file's text; it is called by
     `compile --with-secrets` alone.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.ir import Gateway, Secret
 from gwc.target import SecretOutput
 
-SECRETS_FILE = "kong.secrets.env"
+SECRETS_FILE = "secrets/kong.secrets.env"
 
 
 def vault_reference(secret: Secret, variable: str) -> str:
