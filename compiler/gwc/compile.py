@@ -89,7 +89,7 @@ def _check_names(gateway: Gateway, report: Report) -> None:
     # A misspelt name would silently leave its target at the defaults.
     for name in gateway.targets.keys() - set(target_names()):
         hint = did_you_mean(name, target_names()) or f"installed are {', '.join(target_names())}"
-        report.error("GWC604", gateway.provenance["targets"].span, f"no target `{name}` is installed", hint=hint)
+        report.error("GWC606", gateway.provenance["targets"].span, f"no target `{name}` is installed", hint=hint)
 
 
 def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | None:
@@ -98,7 +98,7 @@ def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | N
         return target.support(profile)
     options = gateway.targets[target.name]
     report.error(
-        "GWC603",
+        "GWC605",
         options.provenance["profile"].span,
         f"{target.name} has no profile `{profile}`",
         hint=did_you_mean(profile, target.profiles) or f"its profiles are {', '.join(target.profiles)}",

@@ -187,7 +187,7 @@ def test_a_profile_that_a_target_lacks(gwc: Gwc, project: Project) -> None:
     )
     result = gwc("compile", NOW)
     assert result.code == 1
-    assert "policies/platform.yaml:8:28: error GWC603 alpha has no profile `smal`" in result.out
+    assert "policies/platform.yaml:8:28: error GWC605 alpha has no profile `smal`" in result.out
     assert "did you mean `small`?" in result.out
     project.replace("platform.yaml", "smal}", "small}")
     assert gwc("compile", NOW).code == 0
@@ -201,7 +201,7 @@ def test_options_for_a_target_that_there_is_not(gwc: Gwc, project: Project) -> N
     )
     result = gwc("compile", NOW)
     assert result.code == 1
-    assert "GWC604 no target `alhpa` is installed" in result.out
+    assert "GWC606 no target `alhpa` is installed" in result.out
     assert "did you mean `alpha`?" in result.out
 
 
