@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.harness import Launched, launched
+from conformance.harness import Launched, Service, launched
+from conformance.pki import make_pki, server_context
 from conformance.scenario import SCENARIOS
 from conformance.upstream import Upstream
 from conformance.variants import Variant
@@ -19,13 +20,20 @@ Launcher = Callable[[str, Variant], Launched]
 
 
 @pytest.fixture(scope="session")
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as running:
-        yield running
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    pki = tmp_path_factory.mktemp("pki")
+    make_pki(pki)
+    tls = {
+        "TLS": server_context(pki, "service"),
+        "MTLS": server_context(pki, "service", ask_client=True),
+        "ROGUE": server_context(pki, "rogue"),
+    }
+    with Upstream(tls) as running:
+        yield Service(running, pki)
 
 
 @pytest.fixture(scope="session")
-def launch(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+def launch(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
     """The gateway of a scenario and a variant; the ones used longest ago are stopped when there are too many."""
     gateways: OrderedDict[tuple[str, str], tuple[Launched, ExitStack]] = OrderedDict()
     failed: dict[tuple[str, str], Exception] = {}
@@ -33,12 +41,12 @@ def launch(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iter
     def start(name: str, variant: Variant) -> Launched:
         key = (name, variant.name)
         if key in failed:
-            raise failed[key]
+            pytest.fail(f"the gateway did not start, as the first case shows: {failed[key]}", pytrace=False)
         if key not in gateways:
             while len(gateways) >= _RUNNING_AT_ONCE:
                 gateways.popitem(last=False)[1][1].close()
             try:
-                gateways[key] = _start(name, variant, upstream, tmp_path_factory.mktemp("gateway"))
+                gateways[key] = _start(name, variant, service, tmp_path_factory.mktemp("gateway"))
             except Exception as error:  # told again for each case, without the wait
                 failed[key] = error
                 raise
@@ -50,6 +58,6 @@ def launch(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iter
         stack.close()
 
 
-def _start(name: str, variant: Variant, upstream: Upstream, directory: Path) -> tuple[Launched, ExitStack]:
+def _start(name: str, variant: Variant, service: Service, directory: Path) -> tuple[Launched, ExitStack]:
     stack = ExitStack()
-    return stack.enter_context(launched(SCENARIOS / f"{name}.yaml", variant, upstream, directory)), stack
+    return stack.enter_context(launched(SCENARIOS / f"{name}.yaml", variant, service, directory)), stack

@@ -29,6 +29,7 @@ from gwc.source import Source
 from gwc.support import Fidelity, SupportTable
 from gwc.target import Artifact, Running
 
+Values = Mapping[str, int | str]
 NOW = date(2026, 11, 23)
 _SIDE_BY_SIDE = 8
 _PLATFORM: dict[str, Any] = {
@@ -63,9 +64,9 @@ class Choice:
     accept: tuple[str, ...] = ()
 
 
-def compile_policies(scenario: Scenario, choice: Choice, ports: Mapping[str, int]) -> tuple[Gateway | None, Report]:
+def compile_policies(scenario: Scenario, choice: Choice, values: Values) -> tuple[Gateway | None, Report]:
     """The policies of `scenario` through the real front end. JSON is YAML: nothing is lost in writing it down."""
-    listen = {name: f"127.0.0.1:{ports[port]}" for name, port in (("http", "LISTEN"), ("admin", "ADMIN"))}
+    listen = {name: f"127.0.0.1:{values[port]}" for name, port in (("http", "LISTEN"), ("admin", "ADMIN"))}
     options = {"listen": listen, "targets": {choice.target: {"profile": choice.profile, "accept": choice.accept}}}
     platform = merged(merged(_PLATFORM, options), scenario.platform)
     documents = {"platform": platform, **{s["service"]: {**_SERVICE, **s} for s in scenario.services}}
@@ -97,6 +98,14 @@ def write(artifact: Artifact, directory: Path, environ: Mapping[str, str]) -> No
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_text(secret.render(tuple(environ[reference.name] for reference in secret.secrets)), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What stands behind the gateways: the scripted upstream, and the folder of its certificates."""
+
+    upstream: Upstream
+    pki: Path
 
 
 @dataclass(slots=True)
@@ -177,33 +186,31 @@ def refused(case: Case, declared: Mapping[str, Fidelity]) -> str | None:
 
 
 @contextlib.contextmanager
-def launched(path: Path, variant: Variant, upstream: Upstream, directory: Path) -> Iterator[Launched]:
+def launched(path: Path, variant: Variant, service: Service, directory: Path) -> Iterator[Launched]:
     """Compile, write, start; everything below exact is taken knowingly, and `declared` says what it is."""
-    ports = {"LISTEN": free_port(), "ADMIN": free_port(), **upstream.ports}
-    scenario = scenarios.load(path, ports)
-    gateway, declared = accepted_gateway(scenario, variant, ports)
+    values = {"LISTEN": free_port(), "ADMIN": free_port(), "PKI": str(service.pki), **service.upstream.ports}
+    scenario = scenarios.load(path, values)
+    gateway, declared = accepted_gateway(scenario, variant, values)
     artifact = variant.target.emit(gateway, variant.profile)
     assert variant.target.judge(artifact) == ()
     write(artifact, directory, scenario.environ)
     running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.environ)
-    service = Launched(scenario, gateway, declared, upstream, running, directory)
+    gateway_process = Launched(scenario, gateway, declared, service.upstream, running, directory)
     try:
-        yield service
+        yield gateway_process
     finally:
-        service.stop()
+        gateway_process.stop()
 
 
-def accepted_gateway(
-    scenario: Scenario, variant: Variant, ports: Mapping[str, int]
-) -> tuple[Gateway, Mapping[str, Fidelity]]:
+def accepted_gateway(scenario: Scenario, variant: Variant, values: Values) -> tuple[Gateway, Mapping[str, Fidelity]]:
     """The Gateway with everything accepted that the target cannot do exactly, and what that is."""
     choice = Choice(variant.target.name, variant.profile)
-    gateway = _compiled(scenario, choice, ports)
+    gateway = _compiled(scenario, choice, values)
     declared = below_exact(gateway, variant.target.support(variant.profile))
-    return _compiled(scenario, replace(choice, accept=tuple(sorted(declared))), ports), declared
+    return _compiled(scenario, replace(choice, accept=tuple(sorted(declared))), values), declared
 
 
-def _compiled(scenario: Scenario, choice: Choice, ports: Mapping[str, int]) -> Gateway:
-    gateway, report = compile_policies(scenario, choice, ports)
+def _compiled(scenario: Scenario, choice: Choice, values: Values) -> Gateway:
+    gateway, report = compile_policies(scenario, choice, values)
     assert gateway is not None, [f"{d.span} {d.code} {d.message}" for d in report.diagnostics]
     return gateway

@@ -215,10 +215,10 @@ class Scenario(_Strict):
 
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
-PLACEHOLDERS = ("LISTEN", "ADMIN", "A", "B", "C", "SLAM", "DEAD", "BLACKHOLE")
-"""Ports: the gateway's two, the upstream's instances and its dead ends."""
-DUMMY_PORTS = {name: 20_000 + index for index, name in enumerate(PLACEHOLDERS)}
-"""To read and compile a scenario that is not going to run."""
+PORTS = ("LISTEN", "ADMIN", "A", "B", "C", "TLS", "MTLS", "ROGUE", "SLAM", "DEAD", "BLACKHOLE")
+"""The gateway's two, the upstream's instances and its dead ends."""
+DUMMIES: Mapping[str, int | str] = {"PKI": "/pki", **{name: 20_000 + index for index, name in enumerate(PORTS)}}
+"""Placeholders to read and compile a scenario that is not going to run."""
 
 
 def load(path: Path, values: Mapping[str, object]) -> Scenario:
@@ -233,4 +233,4 @@ def load(path: Path, values: Mapping[str, object]) -> Scenario:
 
 def all_scenarios() -> dict[str, Scenario]:
     """By "<concern>/<name>", sorted."""
-    return {f"{path.parent.name}/{path.stem}": load(path, DUMMY_PORTS) for path in sorted(SCENARIOS.glob("*/*.yaml"))}
+    return {f"{path.parent.name}/{path.stem}": load(path, DUMMIES) for path in sorted(SCENARIOS.glob("*/*.yaml"))}

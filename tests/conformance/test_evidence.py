@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.harness import accepted_gateway, deviation_of, refused
-from conformance.scenario import DUMMY_PORTS, all_scenarios
+from conformance.scenario import DUMMIES, all_scenarios
 from conformance.variants import Variant, variants
 from gwc.support import Conditional, Fidelity, SupportTable
 from gwc.target import Target
@@ -23,7 +23,7 @@ def proven_features(variant: Variant) -> set[str]:
     """Those that some case proves on this variant as the language means them: not refused, no deviation."""
     proven: set[str] = set()
     for scenario in _SCENARIOS.values():
-        _, declared = accepted_gateway(scenario, variant, DUMMY_PORTS)
+        _, declared = accepted_gateway(scenario, variant, DUMMIES)
         for case in scenario.cases:
             if refused(case, declared) is None and deviation_of(case, variant) is None:
                 proven.update(case.proves)

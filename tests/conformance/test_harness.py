@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from conformance.client import Response
 from conformance.harness import merged, refused
 from conformance.judge import Names, Outcome, faults
-from conformance.scenario import DUMMY_PORTS, Case, Step, all_scenarios, load
+from conformance.scenario import DUMMIES, Case, Step, all_scenarios, load
 from conformance.upstream import Seen
 from gwc.features import FEATURES
 from gwc.support import Fidelity
@@ -158,14 +158,14 @@ def test_a_repeated_key_in_a_scenario_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("summary: a\nsummary: b\n", encoding="utf-8")
     with pytest.raises(ValueError, match="duplicate key"):
-        load(path, DUMMY_PORTS)
+        load(path, DUMMIES)
 
 
 def test_an_unknown_placeholder_in_a_scenario_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("summary: ${NOBODY}\n", encoding="utf-8")
     with pytest.raises(KeyError):
-        load(path, DUMMY_PORTS)
+        load(path, DUMMIES)
 
 
 def test_a_deviation_keeps_what_it_does_not_change() -> None:

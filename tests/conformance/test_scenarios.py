@@ -6,7 +6,7 @@ import pytest
 
 from conformance.conftest import Launcher
 from conformance.harness import Choice, compile_policies, deviation_of, refused
-from conformance.scenario import DUMMY_PORTS, Case, Scenario, all_scenarios
+from conformance.scenario import DUMMIES, Case, Scenario, all_scenarios
 from conformance.variants import Variant, variants
 from gwc.diagnostics import Severity
 from gwc.support import Fidelity, check
@@ -36,12 +36,13 @@ def test_case(name: str, variant: Variant, case: Case, launch: Launcher) -> None
         return
     if (deviation := deviation_of(case, variant)) is not None:
         assert deviation.feature in gateway.declared, f"{variant.promise} declares {deviation.feature} exact"
-    assert gateway.faults_of(variant, case) == [], gateway.directory
+    if faults := gateway.faults_of(variant, case):
+        pytest.fail("\n".join([*faults, f"the gateway's files: {gateway.directory}"]), pytrace=False)
 
 
 def _codes(scenario: Scenario, variant: Variant, feature: str) -> set[str]:
     """What the check says of the feature when nothing is accepted."""
-    gateway, _ = compile_policies(scenario, Choice(variant.target.name, variant.profile), DUMMY_PORTS)
+    gateway, _ = compile_policies(scenario, Choice(variant.target.name, variant.profile), DUMMIES)
     assert gateway is not None
     said = check(gateway, variant.target.support(variant.profile))
     return {d.code for d in said if f"accept: [{feature}]" in d.hint}
@@ -51,7 +52,7 @@ def _codes(scenario: Scenario, variant: Variant, feature: str) -> set[str]:
 @pytest.mark.parametrize("name", _SCENARIOS)
 def test_what_is_below_exact_is_said(name: str, variant: Variant) -> None:
     """A warning for each approximate feature, an error for each unsupported one, at a line of the policy."""
-    gateway, report = compile_policies(_SCENARIOS[name], Choice(variant.target.name, variant.profile), DUMMY_PORTS)
+    gateway, report = compile_policies(_SCENARIOS[name], Choice(variant.target.name, variant.profile), DUMMIES)
     assert gateway is not None, report.diagnostics
     for diagnostic in check(gateway, variant.target.support(variant.profile)):
         severity = {"GWC601": Severity.ERROR, "GWC602": Severity.WARNING}[diagnostic.code]

@@ -17,6 +17,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, decode
@@ -240,14 +241,14 @@ class _Connection:
 
 
 class Upstream:
-    """Instances A, B and C of the scripted service, one more behind TLS when `tls` is given, and three dead ends."""
+    """Instances A, B and C of the scripted service, those behind TLS that `tls` names, and three dead ends."""
 
     INSTANCES = ("A", "B", "C")
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: Mapping[str, ssl.SSLContext] | None = None) -> None:
         self.recorder = Recorder()
         self.ports: dict[str, int] = {}
-        self._tls = tls
+        self._tls = tls or {}
         self._loop = asyncio.new_event_loop()
         self._servers: list[asyncio.Server] = []
         self._sockets: list[socket.socket] = []
@@ -272,8 +273,8 @@ class Upstream:
     async def _open(self) -> None:
         for name in self.INSTANCES:
             await self._listen(name, None)
-        if self._tls is not None:
-            await self._listen("TLS", self._tls)
+        for name, context in self._tls.items():
+            await self._listen(name, context)
         server = await asyncio.start_server(self._slam, "127.0.0.1", 0)
         self._servers.append(server)
         self.ports["SLAM"] = server.sockets[0].getsockname()[1]
