@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gwc.ir import Gateway
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
+from gwc_envoy import request_id
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, literal, set_header
 
@@ -69,23 +70,22 @@ MAPPERS = (
     Mapper(_flags("UF", "UC", "UR", "LR", "UPE", "UH", "NC", "DF"), PROBLEMS["bad-gateway"]),
     *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in _BY_STATUS.items()),
     Mapper(_status(500, "GE"), PROBLEMS["internal-error"], keep=True),
+    Mapper(_status(0, "GE"), PROBLEMS["bad-request"], keep=True),
 )  # fmt: skip
 
 
 def local_reply(gateway: Gateway) -> Json:
-    base = gateway.error_type_base
-    return {
-        "mappers": [_mapper(base, mapper) for mapper in MAPPERS],
-        "body_format": _body(base, PROBLEMS["bad-request"]),
-    }
+    """Every mapper repeats the request id's own header: an answer in the place of an upstream's passes no filter."""
+    named = request_id.header_to_add(gateway)
+    return {"mappers": [_mapper(gateway.error_type_base, mapper, named) for mapper in MAPPERS]}
 
 
-def _mapper(base: str, mapper: Mapper) -> Json:
+def _mapper(base: str, mapper: Mapper, added: list[Json]) -> Json:
     shaped: Json = {"filter": mapper.filter, "body_format_override": _body(base, mapper.problem)}
     if not mapper.keep:
         shaped["status_code"] = mapper.problem.status
-    if mapper.headers:
-        shaped["headers_to_add"] = [set_header(name, value) for name, value in mapper.headers]
+    if headers := [*(set_header(name, value) for name, value in mapper.headers), *added]:
+        shaped["headers_to_add"] = headers
     return shaped
 
 

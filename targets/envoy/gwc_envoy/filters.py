@@ -7,11 +7,11 @@ from gwc_envoy import body, errors, headers, identity, request_id
 from gwc_envoy.xds import Json, extension
 
 
-def http_filters(gateway: Gateway) -> list[Json]:
+def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
     chain = (
         headers.hygiene_filter(gateway),  # outermost: the last to see a response
         request_id.instance_filter(),  # before anything can answer: errors quote the path
-        identity.forwarded_filter(gateway),  # takes an untrusted peer's ids away...
+        identity.forwarded_filter(gateway, scheme),  # takes an untrusted peer's ids away...
         request_id.correlation_filter(gateway),  # ...before they are judged
         errors.upstream_filter(),
         errors.retry_after_filter(),  # sees a response before it is replaced

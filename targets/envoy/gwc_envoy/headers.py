@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gwc.ir import Gateway, HeaderChanges, Route
-from gwc_envoy.request_id import response_header
+from gwc_envoy.request_id import header_to_add
 from gwc_envoy.xds import Json, extension, literal, set_header
 
-_ENGINE = {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-", "ignore_case": True}}}
+_ENGINES = ("x-envoy-", "x-kong-", "x-accel-")
 
 
 def route_fields(route: Route) -> Json:
@@ -26,7 +26,9 @@ def _set(changes: HeaderChanges) -> list[Json]:
 
 def hygiene_filter(gateway: Gateway) -> Json:
     """The last word on every response, the gateway's own included."""
-    mutations = [{"remove": "server"}, _ENGINE, *response_header(gateway)]
+    removed = [{"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}} for prefix in _ENGINES]
+    named = [{"append": header} for header in header_to_add(gateway)]
+    mutations = [{"remove": "server"}, {"remove": "via"}, *removed, *named]
     return extension(
         "gwc.hygiene",
         "extensions.filters.http.header_mutation.v3.HeaderMutation",

@@ -45,12 +45,15 @@ def aside(gateway: Gateway, name: str) -> str:
     return PRIVATE + ("request-id" if name == gateway.request_id.header.lower() else name)
 
 
-def forwarded_filter(gateway: Gateway) -> Json:
-    """Says who the client is: afresh for everybody but trusted proxies, whose word is kept."""
+def forwarded_filter(gateway: Gateway, scheme: str) -> Json:
+    """Says who the client is: afresh for everybody but trusted proxies, whose word is kept.
+
+    `scheme` is the listener's: Envoy's own idea of it follows the client's X-Forwarded-Proto.
+    """
     mutations: list[Json] = [
         {"append": set_header("x-forwarded-for", "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%")},
         {"append": set_header("x-forwarded-host", "%REQ(:authority)%")},
-        {"append": set_header("x-forwarded-proto", "%REQ(:scheme)%")},
+        {"append": set_header("x-forwarded-proto", scheme)},
     ]
     if gateway.request_id.accept is Accept.FROM_TRUSTED_PROXIES:
         names = (gateway.request_id.header.lower(), *CORRELATION)

@@ -10,12 +10,14 @@ from gwc_envoy.xds import Json, address, cidr, duration, extension
 
 HEADERS_TIMEOUT = 60.0
 """Seconds for a request's headers to arrive: a client that trickles them holds nothing for longer."""
+DELAYED_CLOSE = 0.5
+"""Seconds that a connection which must end stays open, for a client that is still sending to read the answer."""
 
 
 def listeners(gateway: Gateway) -> list[Json]:
     if gateway.listen.http is None:
         return []
-    return [listener("http", gateway.listen.http, connection_manager(gateway))]
+    return [listener("http", gateway.listen.http, connection_manager(gateway, "http"))]
 
 
 def listener(name: str, where: Address, manager: Json) -> Json:
@@ -26,7 +28,7 @@ def listener(name: str, where: Address, manager: Json) -> Json:
     }
 
 
-def connection_manager(gateway: Gateway) -> Json:
+def connection_manager(gateway: Gateway, scheme: str) -> Json:
     early = extension(
         "gwc.early",
         "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
@@ -42,7 +44,7 @@ def connection_manager(gateway: Gateway) -> Json:
         **request_id.connection_manager_fields(),
         local_reply_config=errors.local_reply(gateway),
         access_log=[access_log()],
-        http_filters=filters.http_filters(gateway),
+        http_filters=filters.http_filters(gateway, scheme),
         route_config=route_configuration(gateway),
     )
 
@@ -71,6 +73,7 @@ def _protocol() -> Json:
         "merge_slashes": True,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "server_header_transformation": "PASS_THROUGH",
+        "delayed_close_timeout": duration(DELAYED_CLOSE),
         "request_headers_timeout": duration(HEADERS_TIMEOUT),
         "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
         "http_protocol_options": {"allow_custom_methods": True},

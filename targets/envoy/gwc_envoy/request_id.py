@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from gwc.ir import Gateway
-from gwc_envoy.xds import Json, extension, literal, set_header
+from gwc_envoy.xds import Json, extension, set_header
 
 INSTANCE_KEY = "gwc.instance"
 INSTANCE = f"%FILTER_STATE({INSTANCE_KEY}:PLAIN)%"
@@ -48,9 +48,7 @@ def correlation_filter(gateway: Gateway) -> Json:
     )
 
 
-def response_header(gateway: Gateway) -> list[Json]:
+def header_to_add(gateway: Gateway) -> list[Json]:
     """The id under the policy's own header name; Envoy answers under X-Request-ID by itself."""
     name = gateway.request_id.header.lower()
-    if name == "x-request-id":
-        return []
-    return [{"append": set_header(literal(name), REQUEST_ID)}, {"remove": "x-request-id"}]
+    return [] if name == "x-request-id" else [set_header(name, REQUEST_ID)]

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from gwc.ir import Retries, RetryCause, Route
-from gwc_envoy.xds import Json, duration
+from gwc_envoy.xds import Json, duration, extension
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+_PREVIOUS = "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
+_ELSEWHERE: Json = {
+    "retry_host_predicate": [extension("envoy.retry_host_predicates.previous_hosts", _PREVIOUS)],
+    "host_selection_retry_max_attempts": 10,
+}
+"""A further try goes to another endpoint, if there is one."""
 
 
 def method_groups(route: Route) -> tuple[tuple[str, ...], ...]:
@@ -22,33 +29,25 @@ def action_fields(route: Route, methods: tuple[str, ...]) -> Json:
     everything = route.retries.unsafe or SAFE_METHODS.issuperset(methods)
     policy = _policy(route.retries, everything) if route.retries.attempts else {}
     if route.stream:
-        policy["per_try_timeout"] = duration(_first_byte(route, everything))
+        bounds = (route.timeouts.request, route.retries.per_try if route.retries.attempts else None)
+        policy["per_try_timeout"] = duration(min(bound for bound in bounds if bound is not None))
+    if policy:
         policy.setdefault("num_retries", 0)
     return {"retry_policy": policy} if policy else {}
 
 
-def _first_byte(route: Route, everything: bool) -> float:
-    per_try = route.retries.per_try if route.retries.attempts and everything else None
-    return route.timeouts.request if per_try is None else min(per_try, route.timeouts.request)
-
-
 def _policy(retries: Retries, everything: bool) -> Json:
+    bound = {} if retries.per_try is None else {"per_try_timeout": duration(retries.per_try)}
     causes = _causes(retries, everything)
     if not causes:
-        return {}
-    policy: Json = {
-        "retry_on": ",".join(causes),
-        "num_retries": retries.attempts,
-        "retry_back_off": {
-            "base_interval": duration(retries.backoff_base),
-            "max_interval": duration(retries.backoff_max),
-        },
-    }
-    if everything and retries.statuses:
-        policy["retriable_status_codes"] = list(retries.statuses)
-    if everything and retries.per_try is not None:
-        policy["per_try_timeout"] = duration(retries.per_try)
-    return policy
+        return bound
+    statuses = {"retriable_status_codes": list(retries.statuses)} if everything and retries.statuses else {}
+    tries = {"retry_on": ",".join(causes), "num_retries": retries.attempts, "retry_back_off": _backoff(retries)}
+    return {**_ELSEWHERE, **tries, **statuses, **bound}
+
+
+def _backoff(retries: Retries) -> Json:
+    return {"base_interval": duration(retries.backoff_base), "max_interval": duration(retries.backoff_max)}
 
 
 def _causes(retries: Retries, everything: bool) -> list[str]:
