@@ -28,8 +28,9 @@ class OutputFile:
 class SecretOutput:
     """A file that the gateway reads because its engine cannot take the reference itself.
 
-    `path` starts with `secrets/` and, like all paths of an Artifact, is relative to `build/<target>/`. `render` turns the values of `secrets`, in their order, into the file's text; it is called by
-    `compile --with-secrets` alone.
+    `path` starts with `secrets/` and, like all paths of an Artifact, is relative to `build/<target>/`.
+    `render` turns the values of `secrets`, in their order, into the file's text, or raises ValueError for a value
+    that the file cannot hold; it is called by `compile --with-secrets`, and by `verify` with made-up values.
     """
 
     path: str
