@@ -91,6 +91,12 @@ def is_inside(path: str) -> bool:
     return bool(parts) and not path.startswith("/") and ".." not in parts and parts[0] != SECRETS and "\0" not in path
 
 
+def is_secret(path: str) -> bool:
+    """Whether `path` lies in a target's directory of secrets."""
+    directory, _, name = path.partition("/")
+    return directory == SECRETS and is_inside(name)
+
+
 def policy_name(name: str) -> str:
     """A source's name relative to the policies directory, so that the place of the checkout does not matter."""
     return STDIN if name == STDIN else PurePosixPath(name).name

@@ -11,7 +11,7 @@ from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import NewFile, OutputError, Plan
 from gwc.compile import Rendered
 from gwc.ir import Gateway
-from gwc.manifest import EMPTY, NAME, Manifest, ManifestError, build_manifest, is_inside, read_manifest
+from gwc.manifest import EMPTY, NAME, Manifest, ManifestError, build_manifest, is_inside, is_secret, read_manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Build:
 
 
 def prepare(directory: str, gateway: Gateway, inputs: Mapping[str, str], rendered: tuple[Rendered, ...]) -> Build:
+    _check_paths(rendered)
     place = Path(directory)
     before = _manifest_in(place)
     return Build(place, gateway, rendered, build_manifest(gateway, inputs, rendered, before or EMPTY), before)
@@ -74,10 +75,14 @@ def needed(build: Build) -> Iterator[str]:
 def summary(build: Build, plan: Plan) -> str:
     """One line for people."""
     routes = sum(len(service.routes) for service in build.gateway.services)
-    what = f"{len(build.gateway.services)} services, {routes} routes"
+    what = f"{_count(len(build.gateway.services), 'service')}, {_count(routes, 'route')}"
     names = ", ".join(one.name for one in build.rendered)
     changes = f"{len(plan.changed)} written, {plan.unchanged} unchanged, {len(plan.extra)} removed"
     return f"{what} compiled for {names} into {build.directory}: {changes}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _manifest_in(directory: Path) -> Manifest | None:
@@ -93,9 +98,14 @@ def _manifest_in(directory: Path) -> Manifest | None:
         raise CommandError(ExitCode.USAGE, f"{directory / NAME}: {error.strerror}") from error
 
 
+def _check_paths(rendered: Sequence[Rendered]) -> None:
+    for one in rendered:
+        public, secret = one.artifact.files, [output.path for output in one.artifact.secrets]
+        if not (all(map(is_inside, public)) and all(map(is_secret, secret))):
+            raise ValueError(f"{one.name} emits a file that is not in its place")
+
+
 def _files(rendered: Sequence[Rendered]) -> Iterator[tuple[str, NewFile]]:
     for one in rendered:
         for path, file in sorted(one.artifact.files.items()):
-            if not is_inside(path):
-                raise ValueError(f"{one.name} emits a file outside of its directory")
             yield f"{one.name}/{path}", NewFile(file.text, file.executable)

@@ -11,7 +11,7 @@ from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import NewFile
 from gwc.compile import Rendered
 from gwc.ir import Secret
-from gwc.manifest import SECRETS, is_inside
+from gwc.manifest import SECRETS, is_secret
 from gwc.target import SecretOutput
 
 _INDEX = f"{SECRETS}/.gwc"
@@ -53,8 +53,7 @@ def own_secret_files(directory: Path, target: str) -> frozenset[str]:
     except (OSError, ValueError):
         return frozenset()  # nobody's word that they are ours: they stay
     names = [n for n in listed if isinstance(n, str)] if isinstance(listed, list) else []
-    inside = [n for n in names if n.startswith(f"{SECRETS}/") and is_inside(n.removeprefix(f"{SECRETS}/"))]
-    return frozenset(f"{target}/{name}" for name in (*inside, _INDEX, f"{SECRETS}/.gitignore"))
+    return frozenset(f"{target}/{name}" for name in (*filter(is_secret, names), _INDEX, f"{SECRETS}/.gitignore"))
 
 
 def describe(secret: Secret) -> str:

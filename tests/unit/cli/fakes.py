@@ -50,6 +50,7 @@ class FakeTarget:
     entries: Mapping[str, Support | Conditional] = field(default_factory=lambda: INEXACT)
     judgement: tuple[Diagnostic, ...] = ()
     fault: Exception | None = None
+    secret_path: str = "secrets/gateway.conf"
     extra_files: Mapping[str, str] = field(default_factory=dict)
 
     def support(self, profile: str) -> SupportTable:
@@ -64,7 +65,12 @@ class FakeTarget:
         )
         start = OutputFile(f"#!/bin/sh\nexec {self.name} --profile {profile}\n", {}, executable=True)
         extra = {path: OutputFile(text, {}) for path, text in self.extra_files.items()}
-        return Artifact(self.name, profile, {"routes.conf": listing, "bin/start": start, **extra}, _secrets(gateway))
+        return Artifact(
+            self.name,
+            profile,
+            {"routes.conf": listing, "bin/start": start, **extra},
+            _secrets(gateway, self.secret_path),
+        )
 
     def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
         return self.judgement
@@ -93,9 +99,9 @@ class FakeEntry:
         return self.target
 
 
-def _secrets(gateway: Gateway) -> tuple[SecretOutput, ...]:
+def _secrets(gateway: Gateway, path: str) -> tuple[SecretOutput, ...]:
     secret = gateway.identity.gateway_secret
-    return () if secret is None else (SecretOutput("secrets/gateway.conf", (secret.secret,), _render_secret),)
+    return () if secret is None else (SecretOutput(path, (secret.secret,), _render_secret),)
 
 
 def _render_secret(values: tuple[str, ...]) -> str:

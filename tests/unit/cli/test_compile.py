@@ -21,7 +21,7 @@ def test_writes_every_target_and_a_manifest(gwc: Gwc, project: Project) -> None:
     assert (result.code, result.err) == (0, "")
     assert (
         result.out
-        == "1 services, 2 routes compiled for alpha, beta, gamma into build: 7 written, 0 unchanged, 0 removed\n"
+        == "1 service, 2 routes compiled for alpha, beta, gamma into build: 7 written, 0 unchanged, 0 removed\n"
     )
     assert (project.build / "alpha/routes.conf").read_text() == "shop/goods\nshop/order\n"
     assert (project.build / "beta/bin/start").stat().st_mode & stat.S_IXUSR

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import Gwc, Project
+from .fakes import FakeTarget
 
 NOW = "--now=2026-11-23"
 VALUE = "hunter2-7f3a9c"
@@ -145,3 +146,15 @@ def test_the_index_of_secrets_cannot_point_elsewhere(gwc: Gwc, secret_project: P
     gwc("compile", NOW, "--with-secrets")
     assert (secret_project.path / "x").exists()
     assert (secret_project.build / "alpha/routes.conf").exists()
+
+
+@pytest.mark.parametrize("path", ["gateway.conf", "secrets/../routes.conf", "secrets", "/etc/x", "secrets/"])
+@pytest.mark.parametrize("flags", [[], ["--with-secrets"]])
+def test_a_target_cannot_put_a_secret_elsewhere(
+    gwc: Gwc, secret_project: Project, targets: dict[str, FakeTarget], path: str, flags: list[str]
+) -> None:
+    targets["beta"].secret_path = path
+    result = gwc("compile", NOW, *flags)
+    assert result.code == 70
+    assert VALUE not in result.err
+    assert not secret_project.build.exists()
