@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree, which
 
-from gwc.target import EngineMissingError
+from gwc.diagnostics import Diagnostic
+from gwc.target import Artifact, Binary, EngineMissingError
 from kong_standin.configuration import write
 
 _MODULE = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
@@ -91,3 +92,22 @@ def _answers(address: tuple[str, int], process: subprocess.Popen[bytes]) -> bool
         finally:
             connection.close()
     return False
+
+
+class _Engine:
+    """A gwc.target.Engine for the conformance scenarios; it verifies nothing."""
+
+    def find(self, profile: str) -> Binary:
+        binary = _nginx()
+        if binary is None or not _MODULE.exists():
+            raise EngineMissingError("the stand-in for Kong needs nginx and libnginx-mod-http-lua (apt)")
+        return Binary(Path(binary), "stand-in")
+
+    def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        raise EngineMissingError("the stand-in cannot judge a kong.yml")
+
+    def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> StandIn:
+        return launch(directory, environ)
+
+
+ENGINE = _Engine()

@@ -152,6 +152,13 @@ def _proxy(settings: dict[str, str], buffering: str) -> str:
 """
 
 
+def _ready(settings: dict[str, str]) -> str:
+    """The route that the plugin adds to the status listener."""
+    if "gwc" not in settings["KONG_PLUGINS"].split(","):
+        return ""
+    return """    location = /ready { default_type application/json; return 200 '{"message":"ready"}'; }\n"""
+
+
 def _nginx(directory: Path, prefix: Path, settings: dict[str, str], document: dict[str, Any]) -> str:
     listens = "".join(f"    listen {entry.strip()};\n" for entry in settings["KONG_PROXY_LISTEN"].split(","))
     if "KONG_SSL_CERT" in settings:
@@ -175,7 +182,6 @@ pid {prefix}/nginx.pid;
 error_log {prefix}/error.log notice;
 events {{ worker_connections 1024; }}
 http {{
-  access_log {settings.get("KONG_PROXY_ACCESS_LOG", "off").replace("/dev/stdout", f"{prefix}/access.log")};
   server_tokens off;
   underscores_in_headers on;
   uninitialized_variable_warn off;
@@ -188,6 +194,7 @@ http {{
   lua_socket_log_errors off;
 {_injected(settings, "HTTP")}
   init_by_lua_block {{ require("standin").init({lua(str(prefix))}) }}
+  access_log {settings["KONG_PROXY_ACCESS_LOG"].replace("/dev/stdout", f"{prefix}/access.log")};
   upstream kong_upstream {{
     server 0.0.0.1;
     balancer_by_lua_block {{ require("standin").balancer() }}
@@ -222,6 +229,6 @@ http {{
   server {{
     listen {settings["KONG_STATUS_LISTEN"]};
     location = /status/ready {{ default_type application/json; return 200 '{{"message":"ready"}}'; }}
-  }}
+{_ready(settings)}  }}
 }}
 """

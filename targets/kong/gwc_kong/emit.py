@@ -8,6 +8,7 @@ from gwc.diagnostics import Span
 from gwc.ir import Gateway
 from gwc.target import Artifact, OutputFile
 from gwc_kong.bundled import functions
+from gwc_kong.admin import PROMETHEUS, status_api
 from gwc_kong.env import env_file
 from gwc_kong.plugin import SECRET_VARIABLE, plugin_config
 from gwc_kong.routing import kong_routes
@@ -15,16 +16,18 @@ from gwc_kong.secrets import secret_outputs
 from gwc_kong.services import free_routes, kong_services
 from gwc_kong.yaml_text import render
 
-LUA_MODULES = ("path", "ids", "problem", "headers", "upstream", "core")
+LUA_MODULES = ("path", "router", "ids", "problem", "access_log", "headers", "upstream", "core")
 """In the order of their dependencies."""
 _PLUGIN_FILES = (*LUA_MODULES, "handler", "schema")
+_FOLDER = "plugins/kong/plugins/gwc"
 
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
     text, lines = render(_document(gateway, profile))
     output = {"kong.yml": OutputFile(text, lines), "kong.env": env_file(gateway, profile)}
     if profile == "plugin":
-        output |= {f"plugins/kong/plugins/gwc/{name}.lua": OutputFile(lua(name), _NO_LINES) for name in _PLUGIN_FILES}
+        output |= {f"{_FOLDER}/{name}.lua": OutputFile(lua(name), _NO_LINES) for name in _PLUGIN_FILES}
+        output |= {f"{_FOLDER}/status_api.lua": status_api(gateway)}
     return Artifact("kong", profile, output, secret_outputs(gateway, SECRET_VARIABLE))
 
 
@@ -42,7 +45,7 @@ def _document(gateway: Gateway, profile: str) -> dict[str, object]:
         "_format_version": "3.0",
         "services": kong_services(rows),
         "routes": free_routes(rows),
-        "plugins": [{**plugin, "protocols": ["http", "https"], "tags": ["gwc"]}],
+        "plugins": [{**plugin, "protocols": ["http", "https"], "tags": ["gwc"]}, PROMETHEUS],
     }
 
 

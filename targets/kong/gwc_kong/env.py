@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.diagnostics import Span
-from gwc.ir import Address, Gateway, Https, Route
+from gwc.ir import Gateway, Https, Route, Secret
 from gwc.target import OutputFile
+from gwc_kong.access_log import FORMAT, VARIABLE
+from gwc_kong.secrets import vault_reference
 
 _Setting = tuple[str, str, Span | None]
 _MEBIBYTE = 2**20
 
 
 def env_file(gateway: Gateway, profile: str) -> OutputFile:
-    settings = [*_fixed(profile), *_listeners(gateway), *_proxies(gateway), *_retries(gateway), *_bodies(gateway)]
+    settings = [
+        *_fixed(profile),
+        *_listeners(gateway),
+        *_proxies(gateway),
+        *_retries(gateway),
+        *_bodies(gateway),
+        *_upstream_tls(gateway),
+        *_access_log(),
+    ]
     lines = {number: span for number, (_, _, span) in enumerate(settings, 1) if span is not None}
     return OutputFile("".join(_line(name, value) for name, value, _ in settings), lines)
 
@@ -28,7 +38,7 @@ def _fixed(profile: str) -> Iterator[_Setting]:
     own = profile == "plugin"
     yield "KONG_DATABASE", "off", None
     yield "KONG_DECLARATIVE_CONFIG", "kong.yml", None
-    yield "KONG_PLUGINS", "gwc" if own else "pre-function", None
+    yield "KONG_PLUGINS", ("gwc" if own else "pre-function") + ",prometheus", None
     if own:
         yield "KONG_LUA_PACKAGE_PATH", "./plugins/?.lua;;", None
     yield "KONG_UNTRUSTED_LUA", "off" if own else "sandbox", None
@@ -53,23 +63,15 @@ def _listeners(gateway: Gateway) -> Iterator[_Setting]:
     origin = listen.provenance.get("http") or listen.provenance.get("https")
     yield "KONG_PROXY_LISTEN", ", ".join(addresses), origin.span if origin else None
     admin = listen.provenance.get("admin")
-    yield "KONG_STATUS_LISTEN", str(_status(listen.admin)), admin.span if admin else None
+    yield "KONG_STATUS_LISTEN", str(listen.admin), admin.span if admin else None
     if listen.https is not None:
         yield from _tls(listen.https)
-
-
-def _status(address: Address) -> Address:
-    return address
 
 
 def _tls(https: Https) -> Iterator[_Setting]:
     spans = {name: origin.span for name, origin in https.provenance.items()}
     yield "KONG_SSL_CERT", https.certificate, spans.get("certificate")
-    if https.key.source == "file":
-        yield "KONG_SSL_CERT_KEY", https.key.name, spans.get("key")
-    else:
-        name = https.key.name.lower().replace("_", "-")
-        yield "KONG_SSL_CERT_KEY", "{vault://env/" + name + "}", spans.get("key")
+    yield "KONG_SSL_CERT_KEY", _key(https.key), spans.get("key")
     versions = "TLSv1.3" if https.min_version == "TLSv1.3" else "TLSv1.2 TLSv1.3"
     yield "KONG_SSL_PROTOCOLS", versions, spans.get("min_version")
 
@@ -87,12 +89,16 @@ NEXT_UPSTREAM_STATUSES = frozenset({500, 502, 503, 504})
 """The answers above 499 that nginx can take for a failed try."""
 
 
+def node_statuses(gateway: Gateway) -> frozenset[int]:
+    """The answers that any route retries: nginx takes them for a failed try on every route that retries at all."""
+    retrying = (route for route in _routes(gateway) if route.retries.attempts > 0)
+    return NEXT_UPSTREAM_STATUSES & {status for route in retrying for status in route.retries.statuses}
+
+
 def _retries(gateway: Gateway) -> Iterator[_Setting]:
     """What ends a try, for all routes together; the plugin allows each route the causes of its own policy."""
-    retrying = [route for route in _routes(gateway) if route.retries.attempts > 0]
-    statuses = {status for route in retrying for status in route.retries.statuses} & NEXT_UPSTREAM_STATUSES
-    causes = ["error", "timeout", *(f"http_{status}" for status in sorted(statuses))]
-    if any(route.retries.unsafe for route in retrying):
+    causes = ["error", "timeout", *(f"http_{status}" for status in sorted(node_statuses(gateway)))]
+    if any(route.retries.unsafe and route.retries.attempts > 0 for route in _routes(gateway)):
         causes.append("non_idempotent")
     yield "KONG_NGINX_PROXY_PROXY_NEXT_UPSTREAM", " ".join(causes), None
 
@@ -102,6 +108,41 @@ def _bodies(gateway: Gateway) -> Iterator[_Setting]:
     largest = max((route.max_body for route in _routes(gateway)), default=_MEBIBYTE)
     # 0 would mean no limit at all to nginx.
     yield "KONG_NGINX_PROXY_CLIENT_MAX_BODY_SIZE", str(max(largest, 1)), None
+
+
+_Tls = tuple[str | None, str | None, Secret | None]
+
+
+def upstream_tls(gateway: Gateway) -> dict[_Tls, Span | None]:
+    """The different trust anchors and client certificates of all https upstreams, and where they were written."""
+    found: dict[_Tls, Span | None] = {}
+    for service in gateway.services:
+        tls = service.upstream.tls
+        if tls is not None:
+            origin = tls.provenance.get("ca")
+            found.setdefault((tls.ca, tls.client_certificate, tls.client_key), origin.span if origin else None)
+    return found
+
+
+def _upstream_tls(gateway: Gateway) -> Iterator[_Setting]:
+    for (ca, certificate, key), span in list(upstream_tls(gateway).items())[:1]:
+        if ca is not None:
+            # Its bundle is what nginx verifies upstreams with.
+            yield "KONG_LUA_SSL_TRUSTED_CERTIFICATE", ca, span
+        if certificate is not None and key is not None:
+            yield "KONG_CLIENT_SSL", "on", span
+            yield "KONG_CLIENT_SSL_CERT", certificate, span
+            yield "KONG_CLIENT_SSL_CERT_KEY", _key(key), span
+
+
+def _key(key: Secret) -> str:
+    return key.name if key.source == "file" else vault_reference(key, "")
+
+
+def _access_log() -> Iterator[_Setting]:
+    yield "KONG_NGINX_HTTP_LOG_FORMAT", FORMAT, None
+    yield "KONG_NGINX_PROXY_SET", f"{VARIABLE} ''", None
+    yield "KONG_PROXY_ACCESS_LOG", "/dev/stdout gwc", None
 
 
 def _routes(gateway: Gateway) -> Iterator[Route]:

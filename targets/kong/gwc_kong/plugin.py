@@ -41,24 +41,28 @@ def _at(node: object, field: str, value: object) -> At:
 
 
 def _route_config(row: KongRoute) -> object:
+    match: dict[str, object] = {"pattern": row.pattern, "priority": row.priority}
+    if row.host is not None:
+        match["host"] = row.host
     if row.source is None:
-        return _answer(row)
+        return match | _answer(row)
     service, route = row.source
+    match["methods"] = list(route.methods)
     span = route.provenance["path"].span if "path" in route.provenance else None
     if route.auth is not None:  # not rendered: nobody passes, rather than everybody
-        return At({"pattern": row.pattern, "answer": "unauthorized"}, span)
-    return At(dict(_proxy(row, service, route)), span)
+        return At({**match, "answer": "unauthorized"}, span)
+    return At({**match, **dict(_proxy(service, route))}, span)
 
 
 def _answer(row: KongRoute) -> dict[str, object]:
     if row.entry is None:
-        return {"pattern": row.pattern, "answer": "not-found"}
-    return {"pattern": row.pattern, "answer": "method-not-allowed", "allow": ", ".join(row.entry.allow)}
+        return {"answer": "not-found"}
+    return {"answer": "method-not-allowed", "allow": ", ".join(row.entry.allow)}
 
 
-def _proxy(row: KongRoute, service: Service, route: Route) -> Iterator[tuple[str, object]]:
-    yield "pattern", row.pattern
+def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
     yield "service", service.name
+    yield "name", route.name
     yield "strip", service.strip
     yield "endpoints", [
         At(

@@ -25,20 +25,21 @@ class KongRoute:
     expression: str
     priority: int
     pattern: str
+    host: str | None
     source: tuple[Service, Route] | None
     entry: PathEntry | None
 
 
 def kong_routes(gateway: Gateway) -> tuple[KongRoute, ...]:
     """Highest priority first; the last one takes everything that nothing else does."""
-    rows = [*_rows(gateway), ("gwc.not-found", 'http.path ^= "/"', ".", None, None)]
+    rows = [*_rows(gateway), ("gwc.not-found", 'http.path ^= "/"', ".", None, None, None)]
     return tuple(
-        KongRoute(name, expression, len(rows) - index, pattern, source, entry)
-        for index, (name, expression, pattern, source, entry) in enumerate(rows)
+        KongRoute(name, expression, len(rows) - index, pattern, host, source, entry)
+        for index, (name, expression, pattern, host, source, entry) in enumerate(rows)
     )
 
 
-_Row = tuple[str, str, str, tuple[Service, Route] | None, PathEntry | None]
+_Row = tuple[str, str, str, str | None, tuple[Service, Route] | None, PathEntry | None]
 
 
 def _rows(gateway: Gateway) -> Iterator[_Row]:
@@ -55,9 +56,9 @@ def _entry_rows(table: HostTable, entry: PathEntry) -> Iterator[_Row]:
     for matched in entry.routes:
         name = _name(matched.service, matched.route, table.host)
         expression = " && ".join([*conditions, _methods(matched.route)])
-        yield name, expression, pattern, (matched.service, matched.route), entry
+        yield name, expression, pattern, _literal(table.host), (matched.service, matched.route), entry
     first = entry.routes[0]
-    yield f"{_name(first.service, first.route, table.host)}~405", " && ".join(conditions), pattern, None, entry
+    yield f"{_name(first.service, first.route, table.host)}~405", " && ".join(conditions), pattern, _literal(table.host), None, entry
 
 
 def _name(service: Service, route: Route, host: str | None) -> str:
@@ -66,10 +67,15 @@ def _name(service: Service, route: Route, host: str | None) -> str:
 
 
 def _host_condition(host: str | None) -> list[str]:
-    if host is None:
+    literal = _literal(host)
+    if literal is None:
         return []
-    literal = f"[{host}]" if ":" in host else host
     return [f'(lower(http.host) == "{literal}" || lower(http.host) == "{literal}.")']
+
+
+def _literal(host: str | None) -> str | None:
+    """As it stands in a Host header."""
+    return f"[{host}]" if host and ":" in host else host
 
 
 def _methods(route: Route) -> str:

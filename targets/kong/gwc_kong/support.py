@@ -1,14 +1,179 @@
-"""What Kong promises of each feature, in both profiles."""
+"""What Kong promises of each feature, per profile. Below exact, the note is the message that the user reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from gwc.features import Use
+from gwc.ir import Gateway, GatewaySecret, Retries, Route, Timeouts, UpstreamTls
+from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
+from gwc_kong.env import NEXT_UPSTREAM_STATUSES, node_statuses, upstream_tls
 
-from gwc.features import FEATURES
-from gwc.support import EXACT, Conditional, Support, SupportTable, unsupported
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_LATER = unsupported("gwc does not render this for Kong yet; accepted, the service has to see to it, or the envoy target")
+_AUTH = unsupported("gwc does not verify credentials on Kong yet; accepted, such a route answers 401 to everybody")
 
-_LATER = unsupported("gwc does not render this for Kong yet; compile the service for another gateway")
-_ENTRIES: Mapping[str, Support | Conditional] = {name: _LATER for name in FEATURES} | {"listen.http": EXACT}
 
-PLUGIN = SupportTable("kong", "plugin", _ENTRIES)
-BUNDLED = SupportTable("kong", "bundled", _ENTRIES)
+def _routes(gateway: Gateway) -> list[Route]:
+    return [route for service in gateway.services for route in service.routes]
+
+
+def _stream_outlives(gateway: Gateway, use: Use) -> bool:
+    """A stream whose idle timeout is longer than its request timeout."""
+    if not isinstance(use.node, Timeouts) or use.node.idle <= use.node.request:
+        return False
+    return any(route.stream and route.timeouts is use.node for route in _routes(gateway))
+
+
+def _other_status(_: Gateway, use: Use) -> bool:
+    return isinstance(use.node, Retries) and not set(use.node.statuses) <= NEXT_UPSTREAM_STATUSES
+
+
+def _stricter_than_the_node(gateway: Gateway, use: Use) -> bool:
+    """A retrying route that leaves a failed answer as it is which nginx, for another route's sake, has dropped."""
+    if not isinstance(use.node, Retries):
+        return False
+    if node_statuses(gateway) - set(use.node.statuses):
+        return True
+    any_unsafe = any(route.retries.unsafe and route.retries.attempts > 0 for route in _routes(gateway))
+    return any_unsafe and not use.node.unsafe and bool(use.node.statuses) and _has_unsafe_method(gateway, use.node)
+
+
+def _has_unsafe_method(gateway: Gateway, retries: Retries) -> bool:
+    return any(set(route.methods) - _SAFE for route in _routes(gateway) if route.retries is retries)
+
+
+def _several_tls(gateway: Gateway, use: Use) -> bool:
+    return isinstance(use.node, UpstreamTls) and len(upstream_tls(gateway)) > 1
+
+
+def _secret_in_a_key(_: Gateway, use: Use) -> bool:
+    tls = use.node
+    return isinstance(tls, UpstreamTls) and tls.client_key is not None and not _readable(tls.client_key.source, tls.client_key.name)
+
+
+def _unreadable_variable(_: Gateway, use: Use) -> bool:
+    return isinstance(use.node, GatewaySecret) and not _readable(use.node.secret.source, use.node.secret.name)
+
+
+def _readable(source: str, name: str) -> bool:
+    """Kong's env vault looks for upper-case names only."""
+    return source == "file" or name == name.upper()
+
+
+_VARIABLE = "Kong finds environment variables by upper-case names only; rename the variable"
+_ONE_TLS = "Kong has one trust store and one client certificate for all upstreams; give all https services the same ones"
+
+_BUNDLED: dict[str, Support | Conditional] = {
+    "listen.http": EXACT,
+    "listen.https": _LATER,
+    "listen.https.redirect": _LATER,
+    "listen.admin": approximate("readiness is at /status/ready and metrics at /metrics of Kong's status listener; there is no /ready"),
+    "trusted_proxies": EXACT,
+    "identity.user_header": EXACT,
+    "identity.gateway_secret": Conditional(
+        EXACT, (Case("a variable in lower case", _unreadable_variable, unsupported(_VARIABLE)),)
+    ),
+    "request_id": EXACT,
+    "traceparent": EXACT,
+    "tracing": unsupported("gwc exports no span from Kong yet; accepted, traceparent is still forwarded"),
+    "metrics": approximate("Prometheus metrics are served at /metrics of the admin listener, with Kong's own names"),
+    "access_log": approximate("one JSON line a request on standard output, with field names of Kong's target alone"),
+    "errors": approximate(
+        "all errors are problem+json, but headers that are too large are answered 400 bad-request instead of 431, and "
+        "405 of TRACE and CONNECT comes without Allow"
+    ),
+    "errors.upstream": EXACT,
+    "hosts": EXACT,
+    "base_path": EXACT,
+    "path": approximate(
+        "Kong's router reads UTF-8 only: a path with escapes of other bytes is 404; where Kong resolves dots next to "
+        "backslashes or double slashes to another route, the request is refused with 400"
+    ),
+    "methods": EXACT,
+    "upstream.endpoints": EXACT,
+    "upstream.weight": EXACT,
+    "upstream.dns": EXACT,
+    "upstream.tls": Conditional(EXACT, (Case("services that differ in ca or client certificate", _several_tls, unsupported(_ONE_TLS)),)),
+    "upstream.tls.client_certificate": Conditional(
+        EXACT,
+        (
+            Case("services that differ in ca or client certificate", _several_tls, unsupported(_ONE_TLS)),
+            Case("a key in a lower-case variable", _secret_in_a_key, unsupported(_VARIABLE)),
+        ),
+    ),
+    "timeouts.connect": EXACT,
+    "timeouts.request": approximate(
+        "the time until an answer begins is exact, retries included; an answer that has begun is cut at its next piece "
+        "after the time is up, and one that falls silent after at most twice the time"
+    ),
+    "timeouts.idle": Conditional(
+        EXACT,
+        (
+            Case("a stream with idle longer than request", _stream_outlives, approximate(
+                "Kong has one timer for the first byte and the silences after it: the stream is cut after a silence of "
+                "timeouts.request, which is shorter; make both equal")),
+        ),
+    ),
+    "retries.attempts": EXACT,
+    "retries.when": Conditional(
+        EXACT,
+        (
+            Case("a status other than 500, 502, 503 and 504", _other_status, unsupported(
+                "Kong can try again after answers 500, 502, 503 and 504 only; leave the other statuses out of when")),
+            Case("a status or method that only another route retries", _stricter_than_the_node, approximate(
+                "nothing is tried again that this route does not list; but an answer that another route would retry "
+                "reaches the client as the gateway's problem with that status, even if the service sent its own")),
+        ),
+    ),
+    "retries.per_try": approximate(
+        "a try that has not begun to answer in time is given up exactly; an answer that has begun is also cut when it "
+        "is silent for per_try"
+    ),
+    "retries.backoff": approximate("Kong cannot wait between tries: the next one starts at once; attempts and budget still bound them"),
+    "retries.budget": approximate(
+        "the share is of the requests in flight in this gateway; three retrying requests at a time are always permitted"
+    ),
+    "retries.unsafe": EXACT,
+    "max_body": EXACT,
+    "headers.request": EXACT,
+    "headers.response": EXACT,
+    "stream": EXACT,
+    "websocket": EXACT,
+    "concurrency": _LATER,
+    "upstream.concurrency": _LATER,
+    "upstream.breaker": _LATER,
+    "upstream.health": _LATER,
+    "budget": _LATER,
+    "budget.charge": _LATER,
+    "budget.cluster": _LATER,
+    "cost": _LATER,
+    "auth.jwt": _AUTH,
+    "auth.jwt.jwks_url": _AUTH,
+    "auth.api_key": _AUTH,
+    "auth.any_of": _AUTH,
+    "auth.scopes": _AUTH,
+    "limits.ip": _LATER,
+    "limits.user": _LATER,
+    "limits.service": _LATER,
+    "limits.header": _LATER,
+    "limits.shadow": _LATER,
+    "limits.cluster": _LATER,
+    "cors": _LATER,
+    "cache": _LATER,
+    "cache.vary.query": _LATER,
+    "cache.vary.headers": _LATER,
+    "cache.stale.if_error": _LATER,
+    "cache.stale.while_revalidate": _LATER,
+    "cache.negative_ttl": _LATER,
+    "cache.scope.user": _LATER,
+}  # fmt: skip
+
+_PLUGIN: dict[str, Support | Conditional] = {
+    **_BUNDLED,
+    "listen.admin": EXACT,
+    "metrics": approximate("Prometheus metrics are served under the policy's path on the admin listener, with Kong's own names"),
+}
+
+TABLES = {
+    "plugin": SupportTable("kong", "plugin", _PLUGIN),
+    "bundled": SupportTable("kong", "bundled", _BUNDLED),
+}

@@ -1,9 +1,11 @@
 -- One request through the phases. `state` is what is known of it, from its first phase to its last.
 
+local access_log = require("kong.plugins.gwc.access_log")
 local headers = require("kong.plugins.gwc.headers")
 local ids = require("kong.plugins.gwc.ids")
 local paths = require("kong.plugins.gwc.path")
 local problems = require("kong.plugins.gwc.problem")
+local router = require("kong.plugins.gwc.router")
 local upstream = require("kong.plugins.gwc.upstream")
 
 local M = {}
@@ -21,6 +23,7 @@ local function current(conf)
     trusted = trusted,
     kept = conf.accept == "always" or (conf.accept == "from_trusted_proxies" and trusted),
     path = paths.of_target(ngx.var.request_uri or "/"),
+    method = ngx.req.get_method() or "",
   }
   local given = ngx.req.get_headers(0)[conf.request_id_header]
   state.id = state.kept and ids.valid_request_id(given) and given or ngx.var.request_id
@@ -85,8 +88,9 @@ local function forwarded_path(route, path)
   return rest == "" and "/" or rest
 end
 
+-- A stream is bound until its first byte only.
 local function start_clock(route, state)
-  if not route.websocket and not route.stream then
+  if not route.websocket then
     state.deadline = ngx.now() + route.request
   end
 end
@@ -95,19 +99,23 @@ function M.rewrite(conf)
   current(conf)
 end
 
-function M.access(conf)
-  local state = current(conf)
+-- The route that Kong has matched, unless Kong has read another path than the canonical one: then the route of the
+-- canonical path, which may be forwarded only where it is the same. nil: this request must not be forwarded.
+local function route_of(conf, state, path)
   local matched = kong.router.get_route()
   local route = matched and conf.routes[matched.name]
+  if route and not paths.routed_alike(state.path, path) then
+    local own = router.find(conf, path)
+    return (own == route or (own and own.answer)) and own or nil
+  end
+  return route
+end
+
+function M.access(conf)
+  local state = current(conf)
   local path = paths.canonical(state.path)
-  if not path then
-    return refuse(conf, state, "bad-request")
-  end
+  local route = path and route_of(conf, state, path)
   if not route then
-    return refuse(conf, state, "not-found")
-  end
-  -- Kong reads paths a little differently; where the two readings part, neither is safe to forward.
-  if not ngx.re.find(path, route.pattern, "jo") then
     return refuse(conf, state, "bad-request")
   end
   if route.answer then
@@ -130,6 +138,7 @@ function M.access(conf)
 end
 
 local function shape(conf, state, kind, status)
+  state.problem = kind
   state.body = problems.body(conf, kind, status, paths.shown(state.path), state.id)
   for _, name in ipairs(ENTITY_HEADERS) do
     ngx.header[name] = nil
@@ -183,7 +192,7 @@ function M.body_filter(conf)
     state.sent = true
     return
   end
-  if state.deadline and state.admitted and ngx.now() > state.deadline then
+  if state.deadline and state.admitted and not state.route.stream and ngx.now() > state.deadline then
     -- The head is gone; an error here is the one way to end the connection without a proper end of the body.
     error("gwc: the request took longer than its timeout", 0)
   end
@@ -194,6 +203,7 @@ function M.log(conf)
   if state.route then
     upstream.done(state.route, state)
   end
+  ngx.var.gwc_access_log = access_log.line(state, paths.shown(state.path))
 end
 
 return M

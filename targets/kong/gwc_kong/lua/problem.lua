@@ -8,9 +8,12 @@ local function escape(char)
   return ESCAPES[char] or string.format("\\u%04x", string.byte(char))
 end
 
+-- A JSON string. What is not UTF-8 has been escaped before.
 local function text(value)
   return '"' .. string.gsub(value, '[%c"\\\127]', escape) .. '"'
 end
+
+M.text = text
 
 -- `status` is the response's own: a type is also worn by its relatives (a 507 is an internal-error).
 function M.body(conf, kind, status, instance, request_id)

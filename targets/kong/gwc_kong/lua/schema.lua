@@ -1,16 +1,21 @@
 -- One global instance: the platform's settings and one entry a Kong route. Times are seconds, sizes bytes.
 
-local text = { type = "string" }
-local headers = {
-  type = "record",
-  fields = {
-    { set = { type = "array", elements = { type = "record", fields = {
-      { name = { type = "string", required = true } },
-      { value = { type = "string", required = true, len_min = 0 } },
-    } } } },
-    { remove = { type = "array", elements = text } },
-  },
-}
+-- Functions, because Kong writes into the tables of a schema: a shared one would carry marks from one field to another.
+local function text()
+  return { type = "string" }
+end
+local function headers()
+  return {
+    type = "record",
+    fields = {
+      { set = { type = "array", elements = { type = "record", fields = {
+        { name = { type = "string", required = true } },
+        { value = { type = "string", required = true, len_min = 0 } },
+      } } } },
+      { remove = { type = "array", elements = text() } },
+    },
+  }
+end
 local retries = {
   type = "record",
   fields = {
@@ -27,9 +32,13 @@ local route = {
   type = "record",
   fields = {
     { pattern = { type = "string", required = true } },
+    { priority = { type = "integer", required = true } },
+    { host = text() },
+    { methods = { type = "array", elements = text() } },
     { answer = { type = "string", one_of = { "not-found", "method-not-allowed", "unauthorized" } } },
-    { allow = text },
-    { service = text },
+    { allow = text() },
+    { service = text() },
+    { name = text() },
     { strip = { type = "string", len_min = 0 } },
     { endpoints = { type = "array", elements = { type = "record", fields = {
       { host = { type = "string", required = true } },
@@ -37,7 +46,7 @@ local route = {
       { weight = { type = "integer", required = true, between = { 1, 10000 } } },
     } } } },
     { tls = { type = "boolean" } },
-    { sni = text },
+    { sni = text() },
     { connect = { type = "number", gt = 0 } },
     { request = { type = "number", gt = 0 } },
     { idle = { type = "number", gt = 0 } },
@@ -45,8 +54,8 @@ local route = {
     { websocket = { type = "boolean" } },
     { max_body = { type = "integer" } },
     { retries = retries },
-    { request_headers = headers },
-    { response_headers = headers },
+    { request_headers = headers() },
+    { response_headers = headers() },
   },
 }
 
@@ -60,7 +69,7 @@ return {
       required = true,
       fields = {
         { error_type_base = { type = "string", required = true } },
-        { problems = { type = "map", required = true, keys = text, values = { type = "record", fields = {
+        { problems = { type = "map", required = true, keys = text(), values = { type = "record", fields = {
           { status = { type = "integer", required = true, between = { 400, 599 } } },
           { title = { type = "string", required = true } },
           { detail = { type = "string", required = true } },
@@ -68,9 +77,9 @@ return {
         { request_id_header = { type = "string", required = true } },
         { accept = { type = "string", required = true, one_of = { "always", "from_trusted_proxies", "never" } } },
         { user_header = { type = "string", required = true } },
-        { gateway_secret_header = text },
+        { gateway_secret_header = text() },
         { gateway_secret = { type = "string", referenceable = true, encrypted = true } },
-        { routes = { type = "map", required = true, keys = text, values = route } },
+        { routes = { type = "map", required = true, keys = text(), values = route } },
       },
     } },
   },

@@ -56,9 +56,6 @@ local function bounds(route, state)
     return nil
   end
   local first_byte = route.idle
-  if route.stream then
-    first_byte = math.max(route.idle, route.request)
-  end
   if route.retries.attempts > 0 and route.retries.per_try then
     first_byte = math.min(first_byte, route.retries.per_try)
   end

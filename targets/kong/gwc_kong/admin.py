@@ -1,0 +1,35 @@
+"""The admin listener: Kong's status API, which only reads, with the policy's paths added by the plugin."""
+
+from __future__ import annotations
+
+from gwc.ir import Gateway
+from gwc.target import OutputFile
+from gwc_kong.bundled import quote
+
+READY = "/ready"
+_KONGS_METRICS = "/metrics"
+PROMETHEUS: dict[str, object] = {
+    "name": "prometheus",
+    "config": {
+        "status_code_metrics": True,
+        "latency_metrics": True,
+        "bandwidth_metrics": True,
+        "upstream_health_metrics": True,
+    },
+    "tags": ["gwc"],
+}
+"""Off by default, every one of them; consumers stay out, because their names would be labels without bound."""
+
+
+def status_api(gateway: Gateway) -> OutputFile:
+    """The routes that the plugin adds to Kong's status listener."""
+    lines = [
+        "-- Routes on Kong's status listener, beside its own /status/ready and /metrics.",
+        "",
+        'local routes = { [%s] = require("kong.status.ready")["/status/ready"] }' % quote(READY),
+    ]
+    if gateway.metrics_path != _KONGS_METRICS:
+        lines.append(f'routes[{quote(gateway.metrics_path)}] = require("kong.plugins.prometheus.status_api")["/metrics"]')
+    origin = gateway.provenance.get("metrics_path")
+    spans = {4: origin.span} if origin and len(lines) == 4 else {}
+    return OutputFile("\n".join([*lines, "return routes", ""]), spans)

@@ -1,0 +1,184 @@
+"""The real Kong: find it, let it judge a kong.yml, run it.
+
+Its error output can repeat the configuration and so never leaves this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from gwc.diagnostics import Diagnostic, Severity, Span
+from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
+from gwc_kong.secrets import SECRETS_FILE
+
+_VARIABLE = "GWC_KONG"
+_HOW = f"install Kong Gateway 3.9 and put kong on PATH, or set {_VARIABLE} to its path"
+_PARSE_TIMEOUT = 120.0
+_READY_TIMEOUT = 60.0
+_STOP_TIMEOUT = 15.0
+
+
+class KongEngine:
+    """Satisfies `gwc.target.Engine`."""
+
+    def find(self, profile: str) -> Binary:  # noqa: ARG002 - one binary for every profile
+        path = _path()
+        return Binary(path, _version(path))
+
+    def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        with tempfile.TemporaryDirectory(prefix="gwc-kong-") as prefix:
+            done = _kong(binary, ["config", "parse", "kong.yml"], directory, {"KONG_PREFIX": prefix})
+        if done.returncode == 0:
+            return ()
+        return (_diagnostic(done.stderr or done.stdout, artifact.files["kong.yml"]),)
+
+    def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
+        return KongProcess.start(binary, directory, environ)
+
+
+def _path() -> Path:
+    chosen = os.environ.get(_VARIABLE)
+    if chosen:
+        if not os.access(chosen, os.X_OK):
+            raise EngineMissingError(f"{_VARIABLE} names {chosen}, which is not an executable file")
+        return Path(chosen)
+    found = shutil.which("kong")
+    if found is None:
+        raise EngineMissingError(f"no Kong found, so only the facts of its schemas can judge: {_HOW}")
+    return Path(found)
+
+
+def _version(path: Path) -> str:
+    try:
+        done = subprocess.run([path, "version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineMissingError(f"{path} does not run as Kong ({type(error).__name__}): {_HOW}") from None
+    found = re.search(r"(\d+\.\d+\.\d+)", done.stdout)
+    if done.returncode != 0 or found is None:
+        raise EngineMissingError(f"{path} does not answer `version` as Kong does: {_HOW}")
+    if not found[1].startswith("3.9."):
+        raise EngineMissingError(f"{path} is Kong {found[1]}; gwc writes for Kong 3.9: {_HOW}")
+    return found[1]
+
+
+def read_environment(file: Path) -> dict[str, str]:
+    """The settings of an environment file: one `NAME=value` a line, taken literally."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return dict(line.split("=", 1) for line in lines if line)
+
+
+def _environment(directory: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("KONG_")}
+    emitted = {**read_environment(directory / "kong.env"), **read_environment(directory / SECRETS_FILE)}
+    if os.geteuid() == 0:
+        emitted["KONG_NGINX_USER"] = "root root"  # workers of another user cannot enter a private directory
+    return {**inherited, **emitted, **extra}
+
+
+def _kong(
+    binary: Binary, arguments: list[str], directory: Path, extra: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [binary.path, *arguments], cwd=directory, env=_environment(directory, extra),
+            capture_output=True, text=True, errors="replace", timeout=_PARSE_TIMEOUT, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(arguments, 1, "", "it did not finish in time")
+
+
+def _diagnostic(complaint: str, output: OutputFile) -> Diagnostic:
+    span = _culprit(complaint, output) or min(output.lines.values(), default=Span("kong.yml", 1, 1, 1, 1))
+    message = f"Kong does not accept kong.yml: {redact(complaint)}"
+    hint = "this is a fault of gwc's Kong target, not of the policy: please report it with the policy"
+    return Diagnostic(span, "GWC603", Severity.ERROR, message, hint)
+
+
+def _culprit(complaint: str, output: OutputFile) -> Span | None:
+    """The policy text behind the longest entity name of kong.yml that the complaint contains."""
+    names: dict[str, Span] = {}
+    for number, line in enumerate(output.text.splitlines(), 1):
+        name = re.search(r'\bname: "([^"]+)"', line)
+        if name and name[1] in complaint and number in output.lines:
+            names.setdefault(name[1], output.lines[number])
+    return names[max(names, key=len)] if names else None
+
+
+def redact(complaint: str) -> str:
+    """The reason without the configuration that Kong repeats: one line, no quoted text, no braces."""
+    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    reasons = [re.sub(r"^Error:\s*", "", line) for line in lines if not line.startswith(("stack", "Run with"))]
+    text = " ".join(reasons[:3]) if reasons else "no reason given"
+    text = re.sub(r"'[^']*'|\"[^\"]*\"|\{[^}]*\}?", "...", text)
+    return text[:200]
+
+
+class KongProcess:
+    """Satisfies `gwc.target.Running`. Standard output goes to a file, so that a full pipe never blocks Kong."""
+
+    def __init__(self, process: subprocess.Popen[bytes], scratch: tempfile.TemporaryDirectory[str]) -> None:
+        self._process, self._scratch = process, scratch
+        self._final = ""
+
+    @classmethod
+    def start(cls, binary: Binary, directory: Path, environ: Mapping[str, str]) -> KongProcess:
+        scratch = tempfile.TemporaryDirectory(prefix="gwc-kong-")
+        prefix = Path(scratch.name) / "prefix"
+        extra = {**environ, "KONG_PREFIX": str(prefix), "KONG_NGINX_DAEMON": "off", "KONG_NGINX_WORKER_PROCESSES": "2"}
+        settings = _environment(directory, extra)
+        with (Path(scratch.name) / "stdout").open("wb") as out, (Path(scratch.name) / "stderr").open("wb") as err:
+            process = subprocess.Popen(
+                [binary.path, "start"], cwd=directory, env=settings, stdout=out, stderr=err, start_new_session=True
+            )
+        running = cls(process, scratch)
+        if not running._answers(settings["KONG_STATUS_LISTEN"]):
+            reason = redact((Path(scratch.name) / "stderr").read_text(errors="replace"))
+            running.stop()
+            raise RuntimeError(f"Kong did not become ready: {reason}")
+        return running
+
+    def output(self) -> str:
+        return self._final or self._read()
+
+    def _read(self) -> str:
+        return (Path(self._scratch.name) / "stdout").read_text(errors="replace")
+
+    def _answers(self, address: str) -> bool:
+        deadline = time.monotonic() + _READY_TIMEOUT
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                with urllib.request.urlopen(f"http://{address}/status/ready", timeout=2) as answer:  # noqa: S310
+                    if answer.status == 200:
+                        return True
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        return False
+
+    def stop(self) -> None:
+        if not Path(self._scratch.name).exists():
+            return
+        if self._process.poll() is None:
+            self._signal(signal.SIGTERM)
+            try:
+                self._process.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self._process.wait(_STOP_TIMEOUT)
+        self._final = self._read()
+        self._scratch.cleanup()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the command and the nginx that it runs in the foreground: one session of our own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
