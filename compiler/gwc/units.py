@@ -49,14 +49,19 @@ class Rate:
         return self.tokens / self.period
 
 
+def _shown(text: str) -> str:
+    """Quoted, and cut short: what somebody pasted by mistake must not fill the screen."""
+    return repr(text if len(text) <= 60 else text[:60] + "...")
+
+
 def parse_duration(text: str) -> float:
     """Seconds; `250ms 2s 5m 24h 7d`."""
     match = _DURATION.match(text)
     if match is None:
-        raise UnitError(f"{text!r} is not a duration; write a number and ms, s, m, h or d, as in 250ms or 2s")
+        raise UnitError(f"{_shown(text)} is not a duration; write a number and ms, s, m, h or d, as in 250ms or 2s")
     seconds = float(Decimal(match[1]) * _DURATION_UNITS[match[2]])
     if seconds > MAX_DURATION:
-        raise UnitError(f"{text!r} is longer than 366 days")
+        raise UnitError(f"{_shown(text)} is longer than 366 days")
     return seconds
 
 
@@ -64,9 +69,9 @@ def parse_rate(text: str) -> Rate:
     """`5/s 60/min 1000/hour 10000/day`."""
     match = _RATE.match(text)
     if match is None or match[2] not in _RATE_PERIODS:
-        raise UnitError(f"{text!r} is not a rate; write a whole number per s, min, hour or day, as in 60/min")
+        raise UnitError(f"{_shown(text)} is not a rate; write a whole number per s, min, hour or day, as in 60/min")
     if int(match[1]) == 0:
-        raise UnitError(f"{text!r} admits nothing; a rate is at least 1 per period")
+        raise UnitError(f"{_shown(text)} admits nothing; a rate is at least 1 per period")
     return Rate(int(match[1]), _RATE_PERIODS[match[2]])
 
 
@@ -74,7 +79,7 @@ def parse_size(text: str) -> int:
     """Bytes; `64KiB 1MiB 10MB`."""
     match = _SIZE.match(text)
     if match is None:
-        raise UnitError(f"{text!r} is not a size; write a number and B, KiB, MiB, GiB, KB, MB or GB, as in 1MiB")
+        raise UnitError(f"{_shown(text)} is not a size; write a number and B, KiB, MiB, GiB, KB, MB or GB, as in 1MiB")
     return int(Decimal(match[1]) * _SIZE_UNITS[match[2]])
 
 
@@ -82,7 +87,7 @@ def parse_share(text: str) -> float:
     """A fraction of one; `20%`."""
     match = _SHARE.match(text)
     if match is None or float(match[1]) > 100:
-        raise UnitError(f"{text!r} is not a share; write a percentage from 0% to 100%, as in 20%")
+        raise UnitError(f"{_shown(text)} is not a share; write a percentage from 0% to 100%, as in 20%")
     return float(match[1]) / 100
 
 

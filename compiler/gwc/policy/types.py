@@ -79,7 +79,7 @@ def describe(value: object) -> str:
     if isinstance(value, int | float):
         return f"the number {value}"
     if isinstance(value, str):
-        return f"the text {value!r}"
+        return f"the text {shorten(value)!r}"
     return {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value), "something else")
 
 
@@ -298,7 +298,7 @@ def _network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text))
     except ValueError as error:
-        raise ValueError(f"{shorten(text)!r} is not a network such as 10.0.0.0/8: {error}") from None
+        raise ValueError(f"{shorten(text)!r} is not a network such as 10.0.0.0/8: {shorten(str(error), 120)}") from None
 
 
 Network = Annotated[str, _text(_network, FORM, "10.0.0.0/8"), WithJsonSchema(
@@ -344,7 +344,7 @@ def parse_path(text: str) -> PathTemplate:
     segments = tuple(_segment(text, part, index == len(parts) - 1) for index, part in enumerate(parts))
     names = [s.text for s in segments if s.kind is SegmentKind.PARAM]
     if len(set(names)) < len(names):
-        raise ValueError(f"{text!r} names a parameter twice")
+        raise ValueError(f"{shorten(text)!r} names a parameter twice")
     return PathTemplate(text, segments)
 
 
