@@ -1,0 +1,93 @@
+"""The third lock against silent drops: whatever changes in a Gateway shows in the output, or the table owns up.
+
+A renderer that forgot a field is caught here, whatever its support table claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+import maximal
+from gwc.discovery import load_targets
+from gwc.features import FEATURES
+from gwc.ir import Gateway, TargetOptions
+from gwc.support import Fidelity, SupportTable
+from gwc.target import Target
+from property.compiling import compiled, sources_of
+from unit.leaves import IRRELEVANT, OWNERS, Leaf, changed, leaves
+
+VARIANTS = [(one.target, profile) for one in load_targets(()) for profile in one.target.profiles]
+NAMES = [f"{target.name}-{profile}" for target, profile in VARIANTS]
+
+
+@cache
+def everything() -> Gateway:
+    gateway, report = compiled(sources_of(maximal.policies(), maximal.DIRECTORY))
+    assert gateway is not None, report.diagnostics
+    return gateway
+
+
+@cache
+def telling_leaves() -> tuple[Leaf, ...]:
+    """Of each kind of leaf the first that holds a value."""
+    found: dict[tuple[str, object], Leaf] = {}
+    for leaf in leaves(everything()):
+        if leaf.value not in (None, ()):
+            found.setdefault((leaf.name, leaf.limit), leaf)
+    return tuple(found.values())
+
+
+def test_the_maximal_policies_use_every_feature_but_those_that_exclude_each_other() -> None:
+    unused = {name for name, feature in FEATURES.items() if not list(feature.uses(everything()))}
+    assert unused == {"budget.cluster"}, "a budget is counted by the gateway or by the cluster, not by both"
+
+
+def test_every_leaf_of_the_ir_has_a_value_somewhere() -> None:
+    valued = {leaf.name for leaf in telling_leaves()}
+    empty = {leaf.name for leaf in leaves(everything())} - valued
+    absent_nodes = {name for name in empty if any(other.startswith(f"{name}.") for other in valued)}
+    per_header_on_a_route_alone = {"limits.header", "services.limits.header"}
+    assert empty - absent_nodes - per_header_on_a_route_alone == {"environment"}
+
+
+def test_every_leaf_has_an_owner_or_a_reason() -> None:
+    names = {leaf.name for leaf in telling_leaves()}
+    assert {leaf.owner for leaf in telling_leaves()} - {None} <= FEATURES.keys()
+    assert "services.owner" in names
+    assert "services.owner" in IRRELEVANT
+    assert set(OWNERS.values()) <= FEATURES.keys()
+
+
+@pytest.mark.parametrize(("target", "profile"), VARIANTS, ids=NAMES)
+def test_every_change_shows_or_the_table_says_that_it_does_not(target: Target, profile: str) -> None:
+    options = TargetOptions(profile=profile, accept=tuple(FEATURES))
+    gateway = replace(everything(), targets={target.name: options})
+    before = _output(target, gateway, profile)
+    table = target.support(profile)
+    forgotten = [
+        f"{leaf.name}: {leaf.value!r} ({leaf.owner} is exact)"
+        for leaf in telling_leaves()
+        if leaf.owner is not None
+        and _exact(table, gateway, leaf.owner)
+        and _output(target, changed(gateway, leaf), profile) == before
+    ]
+    assert forgotten == []
+
+
+def _exact(table: SupportTable, gateway: Gateway, feature: str) -> bool:
+    promises = {table.of(feature, gateway, use).fidelity for use in FEATURES[feature].uses(gateway)}
+    return promises == {Fidelity.EXACT}
+
+
+def _output(target: Target, gateway: Gateway, profile: str) -> dict[str, object]:
+    return dict(_pieces(target, gateway, profile))
+
+
+def _pieces(target: Target, gateway: Gateway, profile: str) -> Iterator[tuple[str, object]]:
+    artifact = target.emit(gateway, profile)
+    yield from ((path, output.text) for path, output in artifact.files.items())
+    yield from ((secret.path, [(one.source, one.name) for one in secret.secrets]) for secret in artifact.secrets)
