@@ -88,6 +88,13 @@ def exchange(address: tuple[str, int], request: Request, limit: float = 20.0) ->
     return response
 
 
+def abandoned(address: tuple[str, int], request: Request, after: float) -> Response:
+    """A client that goes away after so many seconds, whatever came until then."""
+    with contextlib.suppress(TimeoutError):
+        return exchange(address, request, after)
+    return Response(elapsed=after)
+
+
 def _exchange(address: tuple[str, int], request: Request, response: Response, started: float, limit: float) -> None:
     """Send and receive at once: a gateway may answer before it has read everything."""
     with request.connect(address, limit) as sock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +16,8 @@ from conformance.upstream import Upstream
 from conformance.variants import Variant
 
 _RUNNING_AT_ONCE = 3
+VERDICT = "conformance"
+"""The property of a test's report that says how the gateway was held to the case."""
 Launcher = Callable[[str, Variant], Launched]
 
 
@@ -61,3 +63,14 @@ def launch(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def _start(name: str, variant: Variant, service: Service, directory: Path) -> tuple[Launched, ExitStack]:
     stack = ExitStack()
     return stack.enter_context(launched(SCENARIOS / f"{name}.yaml", variant, service, directory)), stack
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A passing test may have shown a refusal or a deviation: how many did, and why."""
+    reports = terminalreporter.getreports("passed")
+    properties = [dict(report.user_properties) for report in reports]
+    said = Counter(tuple(found[VERDICT]) for found in properties if VERDICT in found)
+    if said:
+        terminalreporter.section("conformance: passing cases")
+    for (variant, verdict), count in sorted(said.items()):
+        terminalreporter.write_line(f"{variant:24} {count:5} {verdict}")

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from conformance import scenario as scenarios
-from conformance.client import Request, Response, converse, exchange
+from conformance.client import Request, Response, abandoned, converse, exchange
 from conformance.judge import Names, Outcome, faults
 from conformance.scenario import Case, Scenario, Step
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, encode
+from conformance.tokens import fill, read_public
 from conformance.upstream import Upstream
 from conformance.variants import Variant
 from gwc.compile import compile_sources
@@ -72,7 +74,7 @@ def compile_policies(scenario: Scenario, choice: Choice, values: Values) -> tupl
     documents = {"platform": platform, **{s["service"]: {**_SERVICE, **s} for s in scenario.services}}
     report = Report()
     sources = tuple(Source(f"{name}.yaml", json.dumps(data, indent=1)) for name, data in documents.items())
-    return compile_sources(sources, environment=None, now=NOW, report=report), report
+    return compile_sources(sources, environment=None, now=NOW, report=report, read=read_public), report
 
 
 def below_exact(gateway: Gateway, table: SupportTable) -> dict[str, Fidelity]:
@@ -138,36 +140,53 @@ class Launched:
         return self._futures[case.name].result()
 
     def _run(self, variant: Variant, case: Case) -> list[str]:
-        run = uuid.uuid4().hex
-        steps = steps_of(case, variant)
+        run, steps = uuid.uuid4().hex, steps_of(case, variant)
+        with self.upstream.recorder.healthy(), ThreadPoolExecutor(len(steps)) as pool:
+            found: list[Future[list[str]]] = []
+            for number, step in enumerate(steps, 1):
+                found.append(pool.submit(self._faults, step, f"{run}-{number}"))
+                if not step.background:
+                    wait(found[-1:])
         return [
             f"step {number} ({step.request}): {fault}"
-            for number, step in enumerate(steps, 1)
-            for fault in self._faults(step, f"{run}-{number}")
+            for number, (step, future) in enumerate(zip(steps, found, strict=True), 1)
+            for fault in future.result()
         ]
 
     def _faults(self, step: Step, key: str) -> list[str]:
-        time.sleep(step.delay)
+        pause(step)
+        self.upstream.recorder.health.update(step.health)
         names = Names(self.gateway.request_id.header, self.gateway.identity.user_header, self.gateway.error_type_base)
         with ThreadPoolExecutor(step.parallel) as pool:
-            responses = list(pool.map(lambda _: self._send(step, key), range(step.repeat)))
+            responses = list(pool.map(lambda number: self._send(step, key, number), range(step.repeat)))
         recorder = self.upstream.recorder
         return list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names))
 
-    def _send(self, step: Step, key: str) -> Response:
-        request = request_of(step, key)
+    def _send(self, step: Step, key: str, number: int) -> Response:
+        request = request_of(step, key, number)
         listener = self.gateway.listen.admin if step.admin else self.gateway.listen.http
         assert listener is not None
         address = (listener.host, listener.port)
+        if step.abandon is not None:
+            return abandoned(address, request, step.abandon)
         return exchange(address, request) if step.websocket is None else converse(address, request, step.websocket)
 
 
-def request_of(step: Step, key: str) -> Request:
+def pause(step: Step) -> None:
+    """The step's delay, and then to the next moment of the clock that its `align` divides: windows begin there."""
+    time.sleep(step.delay)
+    if step.align:
+        time.sleep(step.align - time.time() % step.align + 0.02)
+
+
+def request_of(step: Step, key: str, number: int = 0) -> Request:
     script = [(SCRIPT_HEADER, encode(step.upstream))] if step.upstream else []
     host = [("Host", step.host)] if step.host is not None else []
     padding = [("X-Padding", "p" * step.padding)] if step.padding else []
-    headers = (*host, ("Accept", "*/*"), (KEY_HEADER, key), *script, *step.headers, *padding)
-    return Request(step.method, step.target, headers, step.body.content, step.body.chunked, step.version, step.source)
+    filled = [(name, fill(value, number)) for name, value in step.headers]
+    headers = (*host, ("Accept", "*/*"), (KEY_HEADER, key), *script, *filled, *padding)
+    target, source = fill(step.target, number), fill(step.source, number)
+    return Request(step.method, target, headers, step.body.content, step.body.chunked, step.version, source)
 
 
 def steps_of(case: Case, variant: Variant) -> list[Step]:
@@ -180,7 +199,10 @@ def deviation_of(case: Case, variant: Variant) -> scenarios.Deviation | None:
 
 
 def refused(case: Case, declared: Mapping[str, Fidelity]) -> str | None:
-    """The first feature of the case that the target cannot express at all."""
+    """The first feature of the case that the target cannot express at all. GWC_CONFORMANCE_ANYWAY runs it anyway:
+    for the author of a target who wants to see what could be promised."""
+    if "GWC_CONFORMANCE_ANYWAY" in os.environ:
+        return None
     features = (*case.proves, *case.needs)
     return next((name for name in features if declared.get(name) is Fidelity.UNSUPPORTED), None)
 

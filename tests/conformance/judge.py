@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,9 @@ class Outcome:
 def faults(step: Step, outcome: Outcome, names: Names) -> Iterator[str]:
     """What is wrong, nothing when all is well."""
     for response in outcome.responses:
-        yield from _response(step, response, names)
+        yield from _response(step, step.expect, response, names)
+        if response.status in step.expect.by_status:
+            yield from _response(step, step.expect.by_status[response.status], response, names)
         if not step.parser and response.status:
             yield from _hygiene(response, names)
     yield from _correlation(outcome, names)
@@ -51,8 +54,7 @@ def faults(step: Step, outcome: Outcome, names: Names) -> Iterator[str]:
     yield from _tally(step.expect, outcome.responses, names)
 
 
-def _response(step: Step, response: Response, names: Names) -> Iterator[str]:
-    expect = step.expect
+def _response(step: Step, expect: Expectation, response: Response, names: Names) -> Iterator[str]:
     if expect.status is not None:
         wanted = expect.status if isinstance(expect.status, list) else [expect.status]
         if response.status not in wanted:
@@ -65,6 +67,7 @@ def _response(step: Step, response: Response, names: Names) -> Iterator[str]:
     yield from _times(expect, response)
     if expect.problem is not None:
         yield from _problem(step, expect.problem, response, names)
+    yield from _retry_after(expect, response)
     if expect.messages is not None and response.messages != expect.messages:
         yield f"messages {response.messages}, expected {expect.messages}"
 
@@ -132,6 +135,19 @@ def _times(expect: Expectation, response: Response) -> Iterator[str]:
         at = response.arrival(text)
         if at is None or _outside(at, wanted):
             yield f"{text!r} arrived at {at}, expected {wanted}"
+
+
+def _retry_after(expect: Expectation, response: Response) -> Iterator[str]:
+    """In whole seconds, at least one; `renewal`: until the next multiple of so many seconds of the clock."""
+    wanted = expect.retry_after
+    if expect.renewal is not None:
+        left = expect.renewal - time.time() % expect.renewal
+        wanted = (left - 1.5, left + 1.5)
+    if wanted is None:
+        return
+    values = response.values("retry-after")
+    if len(values) != 1 or not re.fullmatch(r"[1-9][0-9]*", values[0]) or _outside(int(values[0]), wanted):
+        yield f"Retry-After is {values}, expected {wanted[0]:g} to {wanted[1]:g} s"
 
 
 def _problem(step: Step, problem: Problem, response: Response, names: Names) -> Iterator[str]:

@@ -92,6 +92,9 @@ class Expectation(_Strict):
     messages: list[str] | None = None
     upstream: UpstreamExpectation | None = None
     tally: Tally | None = None
+    retry_after: Range | None = None
+    renewal: int | None = None
+    by_status: dict[int, Expectation] = {}
 
     @field_validator("problem", mode="before")
     @classmethod
@@ -122,6 +125,10 @@ class Step(_Strict):
     upstream: list[Script] = []
     websocket: list[str] | None = None
     delay: float = Field(0, ge=0, le=30)
+    align: float = Field(0, ge=0, le=60)
+    background: bool = False
+    abandon: float | None = None
+    health: dict[str, int] = {}
     repeat: int = Field(1, ge=1, le=2000)
     parallel: int = Field(1, ge=1, le=64)
     padding: int = Field(0, ge=0, le=10**6)

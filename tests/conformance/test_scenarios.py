@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from conformance.conftest import Launcher
+from conformance.conftest import VERDICT, Launcher
 from conformance.harness import Choice, compile_policies, deviation_of, refused
 from conformance.scenario import DUMMIES, Case, Scenario, all_scenarios
 from conformance.variants import Variant, variants
@@ -27,14 +29,19 @@ def _cases() -> list[object]:
 
 @pytest.mark.live
 @pytest.mark.parametrize(("name", "variant", "case"), _cases())
-def test_case(name: str, variant: Variant, case: Case, launch: Launcher) -> None:
+def test_case(
+    name: str, variant: Variant, case: Case, launch: Launcher, record_property: Callable[[str, object], None]
+) -> None:
     if reason := variant.missing():
         pytest.skip(f"{variant.name} does not run here: {reason}")
     gateway = launch(name, variant)
     if (feature := refused(case, gateway.declared)) is not None:
         assert "GWC601" in _codes(_SCENARIOS[name], variant, feature)
+        record_property(VERDICT, (variant.name, f"refused for {feature}"))
         return
+    record_property(VERDICT, (variant.name, "as written"))
     if (deviation := deviation_of(case, variant)) is not None:
+        record_property(VERDICT, (variant.name, f"with the bound that {deviation.feature} declares"))
         assert deviation.feature in gateway.declared, f"{variant.promise} declares {deviation.feature} exact"
     if faults := gateway.faults_of(variant, case):
         pytest.fail("\n".join([*faults, f"the gateway's files: {gateway.directory}"]), pytrace=False)

@@ -17,6 +17,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -54,8 +55,12 @@ class Seen:
 
 @dataclass(slots=True)
 class Recorder:
-    """What all instances saw, by the key of the case. Written by the servers' thread, read by the tests'."""
+    """What all instances saw, by the key of the case. Written by the servers' thread, read by the tests'.
 
+    `health` is the status with which an instance answers what is no test's request: the gateways' active checks.
+    """
+
+    health: dict[str, int] = field(default_factory=dict)
     _seen: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     _running: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _peak: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -72,6 +77,14 @@ class Recorder:
     def end(self, key: str) -> None:
         with self._lock:
             self._running[key] -= 1
+
+    @contextlib.contextmanager
+    def healthy(self) -> Iterator[None]:
+        """Whatever the case does to the instances' health ends with it."""
+        try:
+            yield
+        finally:
+            self.health.clear()
 
     def seen(self, key: str) -> list[Seen]:
         with self._lock:
@@ -167,13 +180,16 @@ class _Connection:
     async def serve(self) -> None:
         while (seen := await _read_request(self._reader, self._writer, self._instance)) is not None:
             key = seen.value(KEY_HEADER) or ""
-            scripts = decode(seen.value(SCRIPT_HEADER) or "[]")
+            scripts = decode(seen.value(SCRIPT_HEADER) or "[]") if key else [self._check()]
             seen = self._recorder.begin(key, seen)
             try:
                 if not await self._answer(scripts[min(seen.attempt, len(scripts) - 1)], seen):
                     return
             finally:
                 self._recorder.end(key)
+
+    def _check(self) -> Script:
+        return Script(status=self._recorder.health.get(self._instance, 200))
 
     async def _answer(self, script: Script, seen: Seen) -> bool:
         """True while the connection can carry another request."""
