@@ -1,0 +1,87 @@
+"""Bring the accept-lists of policies/platform.yaml in line with what the targets promise today.
+
+    python scripts/accept.py           print the section `targets`
+    python scripts/accept.py --write   put it where it belongs
+
+The examples use the whole language, so what a target does not keep exactly has to be accepted there, and nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from gwc.compile import compile_sources
+from gwc.diagnostics import Report
+from gwc.discovery import load_targets
+from gwc.features import FEATURES
+from gwc.ir import Gateway
+from gwc.source import read_policies
+from gwc.support import Fidelity
+from gwc.target import Target, profile_of
+
+POLICIES = Path(__file__).parents[1] / "policies"
+ENVIRONMENTS = (None, "prod")
+START = "# --- targets: written by scripts/accept.py"
+NOTE = "What each gateway does not keep exactly, taken knowingly. `gwc support` says what still holds, and why."
+_HEADINGS = {
+    Fidelity.UNSUPPORTED: "not rendered: these routes go without, or answer 401 where it is a matter of trust",
+    Fidelity.APPROXIMATE: "kept within the bound that `gwc support` states",
+}
+
+
+def gateway(environment: str | None) -> Gateway:
+    """The examples as they are in `environment`. They are valid on any day up to the end of their waivers."""
+    report = Report()
+    found = compile_sources(
+        read_policies(str(POLICIES), report), environment=environment, now=date(2026, 11, 23), report=report
+    )
+    if found is None:
+        raise SystemExit("\n".join(f"{d.span}: {d.message}" for d in report.diagnostics))
+    return found
+
+
+def inexact(target: Target) -> dict[str, Fidelity]:
+    """The features that the examples use in any environment and `target` does not keep exactly; the worst promise."""
+    found: dict[str, Fidelity] = {}
+    for whole in map(gateway, ENVIRONMENTS):
+        table = target.support(profile_of(target, whole))
+        for name, feature in FEATURES.items():
+            promises = {table.of(name, whole, use).fidelity for use in feature.uses(whole)} - {Fidelity.EXACT}
+            if promises:
+                worst = Fidelity.UNSUPPORTED if Fidelity.UNSUPPORTED in {found.get(name), *promises} else promises.pop()
+                found[name] = worst
+    return {name: found[name] for name in FEATURES if name in found}
+
+
+def section() -> str:
+    return "\n".join((START, f"# {NOTE}", "targets:", *_entries())) + "\n"
+
+
+def _entries() -> Iterator[str]:
+    for target in (one.target for one in load_targets(())):
+        found = inexact(target)
+        yield f"  {target.name}:"
+        yield f"    profile: {profile_of(target, gateway(None))}"
+        yield "    accept:" if found else "    accept: []"
+        for fidelity, heading in _HEADINGS.items():
+            names = [name for name, promise in found.items() if promise is fidelity]
+            if names:
+                yield f"      # {heading}"
+                yield from (f"      - {name}" for name in names)
+
+
+def main() -> int:
+    if sys.argv[1:] != ["--write"]:
+        sys.stdout.write(section())
+        return 0
+    path = POLICIES / "platform.yaml"
+    kept = path.read_text(encoding="utf-8").split(START)[0].rstrip("\n")
+    path.write_text(f"{kept}\n\n{section()}", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
