@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from conformance.client import Response
-from conformance.harness import merged, refused
+from conformance.harness import merged, refused, request_of
 from conformance.judge import Names, Outcome, faults
 from conformance.scenario import DUMMIES, Case, Step, all_scenarios, load
 from conformance.upstream import Seen
@@ -196,3 +197,40 @@ def test_every_scenario_reads() -> None:
     assert len(scenarios) > 15
     assert all(case.steps and case.proves for scenario in scenarios.values() for case in scenario.cases)
     assert {name for s in scenarios.values() for case in s.cases for name in case.proves} <= FEATURES.keys()
+
+
+REFUSAL = {"Retry_After": "30"}
+
+
+@pytest.mark.parametrize(
+    ("expect", "response"),
+    [
+        ({"retry_after": [1, 60]}, answer(429)),
+        ({"retry_after": [1, 29]}, answer(429, **REFUSAL)),
+        ({"retry_after": [31, 60]}, answer(429, **REFUSAL)),
+        ({"retry_after": [0, 60]}, answer(429, Retry_After="0")),
+        ({"retry_after": [0, 60]}, answer(429, Retry_After="1.5")),
+        ({"retry_after": [0, 60]}, answer(429, Retry_After="Wed, 21 Oct 2026 07:28:00 GMT")),
+        ({"renewal": 86400}, answer(429, Retry_After="90000")),
+        ({"by_status": {"429": {"retry_after": [1, 29]}}}, answer(429, **REFUSAL)),
+        ({"by_status": {"429": {"elapsed": [1, 2]}}}, answer(429)),
+    ],
+)
+def test_a_wrong_refusal_is_a_fault(expect: dict[str, Any], response: Response) -> None:
+    assert judged(expect, response)
+
+
+def test_a_right_refusal_is_no_fault() -> None:
+    left = str(round(86400 - time.time() % 86400))
+    expect = {"retry_after": [30, 30], "by_status": {"429": {"retry_after": [30, 30]}, "200": {"elapsed": [1, 2]}}}
+    assert judged(expect, answer(429, **REFUSAL)) == []
+    assert judged({"renewal": 86400}, answer(429, Retry_After=left)) == []
+
+
+def test_what_a_step_sends_is_filled_by_repetition() -> None:
+    step = Step.model_validate(
+        {"request": "GET /${n}", "headers": {"X-A": "a-${n}"}, "source": "127.0.1.${n}", "expect": {"status": 200}}
+    )
+    request = request_of(step, "key", 3)
+    assert (request.target, request.source) == ("/3", "127.0.1.3")
+    assert ("X-A", "a-3") in request.headers

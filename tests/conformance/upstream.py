@@ -17,8 +17,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, decode
@@ -180,7 +179,7 @@ class _Connection:
     async def serve(self) -> None:
         while (seen := await _read_request(self._reader, self._writer, self._instance)) is not None:
             key = seen.value(KEY_HEADER) or ""
-            scripts = decode(seen.value(SCRIPT_HEADER) or "[]") if key else [self._check()]
+            scripts = decode(seen.value(SCRIPT_HEADER) or "[]") if self._scripted(seen) else [self._check()]
             seen = self._recorder.begin(key, seen)
             try:
                 if not await self._answer(scripts[min(seen.attempt, len(scripts) - 1)], seen):
@@ -188,7 +187,12 @@ class _Connection:
             finally:
                 self._recorder.end(key)
 
+    @staticmethod
+    def _scripted(seen: Seen) -> bool:
+        return seen.value(KEY_HEADER) is not None or seen.value(SCRIPT_HEADER) is not None
+
     def _check(self) -> Script:
+        """The answer to what no test sent."""
         return Script(status=self._recorder.health.get(self._instance, 200))
 
     async def _answer(self, script: Script, seen: Seen) -> bool:
