@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -39,13 +40,19 @@ def _outcome(command: Callable[[], ExitCode]) -> ExitCode:
         return ExitCode.INTERRUPTED
     except CommandError as error:
         return _failed(error)
+    except OSError as error:
+        return _failed(_environment(error))
     except Exception as error:  # noqa: BLE001  the last line of defence: a traceback is no message
         return _internal(error)
 
 
 def silence_stdout() -> None:
-    """Let the flush at exit go nowhere: the reader of standard output has left."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Let the flush at exit go nowhere: the reader of standard output has left, or its disk is full."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except io.UnsupportedOperation:
+        return  # standard output is an object of a program that runs us; its flush cannot fail
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def say(text: str) -> None:
@@ -53,6 +60,13 @@ def say(text: str) -> None:
     from gwc.report.excerpt import printable
 
     sys.stderr.write(f"gwc: {printable(text)}\n")
+
+
+def _environment(error: OSError) -> CommandError:
+    """A full disk, no room for a temporary directory: nobody's mistake, and no bug."""
+    silence_stdout()  # what it still holds would fail again at exit
+    place = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    return CommandError(ExitCode.ENVIRONMENT, f"{place}{error.strerror or type(error).__name__}")
 
 
 def _failed(error: CommandError) -> ExitCode:

@@ -13,6 +13,7 @@ from typing import TextIO
 
 from gwc.cli.exits import CommandError, ExitCode, suggestion
 from gwc.cli.options import Format
+from gwc.cli.progress import progress
 from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, render
 from gwc.diagnostics import Report, Severity
 from gwc.discovery import UnknownTargetError, check_names, load_targets
@@ -54,9 +55,10 @@ class Job:
 
     def resolve(self, environment: str | None, now: date) -> Gateway | None:
         try:
-            return compile_sources(
-                self.sources, environment=environment, now=now, report=self.report, read=self._read_public
-            )
+            with progress("reading the policies"):
+                return compile_sources(
+                    self.sources, environment=environment, now=now, report=self.report, read=self._read_public
+                )
         except UnknownEnvironmentError as error:
             raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
 
@@ -65,7 +67,8 @@ class Job:
         return text
 
     def render(self, gateway: Gateway, targets: Sequence[str]) -> tuple[Rendered, ...] | None:
-        return render(gateway, load_targets(targets), self.report)
+        with progress("compiling"):
+            return render(gateway, load_targets(targets), self.report)
 
     @property
     def outcome(self) -> ExitCode:

@@ -19,7 +19,7 @@ Targets = Annotated[
     list[str],
     typer.Option("--target", "-t", help="A gateway to compile for; repeatable. Default: all.", metavar="TARGET"),
 ]
-Policies = Annotated[str, typer.Option("--policies", help="Where the policies are: a directory, a file, or -.")]
+Policies = Annotated[str, typer.Option("--policies", help="A directory, a file, or -.", metavar="PATH")]
 Environment = Annotated[str | None, typer.Option("--env", help="The environment to merge in.", metavar="ENV")]
 Now = Annotated[
     str | None, typer.Option("--now", help="The day at which dates are judged. Default: today.", metavar="DATE")

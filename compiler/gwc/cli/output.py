@@ -128,6 +128,7 @@ class _Transaction:
             self._back_up(path)
             staged.replace(self._directory / path)
         for path in remove:
+            self._check_inside((self._directory / path).parent)
             self._back_up(path)
             (self._directory / path).unlink()
             _remove_empty(_parents_below(self._directory, path))
@@ -135,10 +136,13 @@ class _Transaction:
     def _make_parents(self, path: str, file: NewFile) -> None:
         parent = (self._directory / path).parent
         self._created.extend(_make_directories(parent))
-        if not parent.resolve().is_relative_to(self._directory.resolve()):
-            raise OSError(0, "a symbolic link leads out of the build directory", str(parent))
+        self._check_inside(parent)
         if file.private:
             parent.chmod(0o700)
+
+    def _check_inside(self, parent: Path) -> None:
+        if not parent.resolve().is_relative_to(self._directory.resolve()):
+            raise OSError(0, "a symbolic link leads out of the build directory", str(parent))
 
     def _back_up(self, path: str) -> None:
         place = self._directory / path

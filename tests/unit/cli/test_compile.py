@@ -120,6 +120,19 @@ def test_a_symbolic_link_does_not_lead_the_output_astray(gwc: Gwc, project: Proj
     assert [p.name for p in project.build.iterdir()] == ["alpha"]
 
 
+def test_a_symbolic_link_does_not_lead_the_removal_astray(
+    gwc: Gwc, project: Project, targets: dict[str, FakeTarget]
+) -> None:
+    targets["alpha"].extra_files = {"lua/one.lua": "x"}
+    gwc("compile", NOW)
+    targets["alpha"].extra_files = {}
+    (project.build / "alpha/lua").rename(project.path / "elsewhere")
+    (project.build / "alpha/lua").symlink_to(project.path / "elsewhere")
+    result = gwc("compile", NOW)
+    assert (result.code, "leads out of the build directory" in result.err) == (2, True)
+    assert (project.path / "elsewhere/one.lua").exists()
+
+
 WRONG = {
     "syntax": ("routes:", "routes: ]", 1),
     "unknown key": ("owner:", "ownr:", 1),

@@ -69,3 +69,11 @@ def test_a_mixture_of_mistakes_and_unsupported_features_is_a_mistake(
     _unsupported(project, targets)
     project.write("platform.yaml", (project.path / "policies/platform.yaml").read_text() + "targets: {alhpa: {}}\n")
     assert gwc("compile", "--now=2026-11-23").code == 1
+
+
+def test_input_and_output_that_fail_unforeseen_are_the_environments_fault(
+    gwc: Gwc, project: Project, targets: dict[str, FakeTarget]
+) -> None:
+    targets["alpha"].fault = OSError(28, "No space left on device", "/var/tmp/x")
+    result = gwc("compile", "--now=2026-11-23")
+    assert (result.code, result.err) == (4, "gwc: error: /var/tmp/x: No space left on device\n")

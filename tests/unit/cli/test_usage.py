@@ -95,3 +95,25 @@ def test_a_terminal_without_unicode_is_no_reason_to_fail(project: Project) -> No
     done = subprocess.run([*COMMAND, "compile"], capture_output=True, env=environ, check=False)
     assert done.returncode == 1
     assert b"l\\xe4den \\u2014 \\u5e97" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_the_environments_fault() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*COMMAND, "schema"], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (4, b"gwc: error: No space left on device\n")
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_gets_colour(project: Project, no_color: str, coloured: bool) -> None:
+    project.replace("shop.yaml", "owner:", "ownr:")
+    environ = {**os.environ, "TERM": "xterm", "NO_COLOR": no_color}
+    ours, theirs = os.openpty()
+    with subprocess.Popen([*COMMAND, "compile"], stdout=theirs, stderr=subprocess.PIPE, env=environ) as process:
+        os.close(theirs)
+        shown = os.read(ours, 4096)
+        process.wait(60)
+    os.close(ours)
+    assert process.returncode == 1
+    assert (b"\x1b[1;31merror\x1b[0m" in shown) is coloured
+    assert b"ownr" in shown
