@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwc.compile import compile_sources
-from gwc.diagnostics import Severity
-from gwc.ir_json import gateway_to_json, to_jsonable
-from property.compiling import NOW, compiled, gateway_of, sources_of
-from property.strategies import HOSTILE, policies
+from gwc.ir_json import gateway_to_json
+from property.compiling import gateway_of
+from property.strategies import policies
 
 
 @settings(max_examples=200)
