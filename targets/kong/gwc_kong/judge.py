@@ -20,6 +20,7 @@ from gwc.target import Artifact
 
 _ROOT = {"_format_version", "services", "routes", "plugins"}
 _HINT = "this is a fault of gwc's Kong target, not of the policy: please report it with the policy"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast with libyaml
 _Complaint = tuple[tuple[str | int, ...], str]
 
 
@@ -41,11 +42,11 @@ def _data(name: str) -> Mapping[str, Any]:
 def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     """What Kong's schemas would refuse of the emitted kong.yml, at the policy text behind it."""
     output = artifact.files["kong.yml"]
-    root = yaml.compose(output.text, Loader=yaml.SafeLoader)
-    document = yaml.safe_load(output.text)
+    found = tuple(complaints(yaml.load(output.text, Loader=_LOADER)))  # noqa: S506  a safe one
+    root = yaml.compose(output.text, Loader=_LOADER) if found else None
     return tuple(
         Diagnostic(_span(root, path, output.lines), "GWC603", Severity.ERROR, _message(path, fault), _HINT)
-        for path, fault in complaints(document)
+        for path, fault in found
     )
 
 
