@@ -24,6 +24,7 @@ MAX_DEPTH = 40
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what libyaml counts as the end of a line
 _CONSTANTS: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 Path = tuple[str | int, ...]
@@ -152,8 +153,8 @@ def _reject_unprintable(source: Source) -> None:
 
 
 def _offset_span(source: Source, offset: int) -> Span:
-    before = source.text[:offset]
-    line, column = before.count("\n") + 1, offset - before.rfind("\n")
+    lines = _BREAK.split(source.text[:offset])
+    line, column = len(lines), len(lines[-1]) + 1
     return Span(source.name, line, column, line, column + 1)
 
 
@@ -177,7 +178,7 @@ class _Composer:
     def __init__(self, source: Source) -> None:
         self._file = source.name
         self._events = _events(source)
-        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._anchors: dict[str, tuple[Node, int, int]] = {}  # the node, how many values it holds, how deep it is
         self._open: set[str] = set()
         self._count = 0
 
@@ -210,10 +211,9 @@ class _Composer:
 
     def _node(self, event: _Event, depth: int) -> Node:
         self._grow(event, 1)
-        if depth > MAX_DEPTH:
-            raise _SyntaxError("GWC006", self._span(event), f"nested more than {MAX_DEPTH} levels deep")
+        self._descend(event, depth)
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, depth)
         self._reject_tag(event)
         before, anchor = self._count, event.anchor
         if anchor:
@@ -221,7 +221,7 @@ class _Composer:
         node = self._collection(event, depth)
         if anchor:
             self._open.discard(anchor)
-            self._anchors[anchor] = (node, self._count - before + 1)
+            self._anchors[anchor] = (node, self._count - before + 1, _height(node))
         return node
 
     def _collection(self, event: _Event, depth: int) -> Node:
@@ -236,13 +236,18 @@ class _Composer:
         if self._count > MAX_NODES:
             raise _SyntaxError("GWC007", self._span(event), f"more than {MAX_NODES} values once aliases are expanded")
 
-    def _alias(self, event: _Event) -> Node:
+    def _descend(self, event: _Event, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise _SyntaxError("GWC006", self._span(event), f"nested more than {MAX_DEPTH} levels deep")
+
+    def _alias(self, event: _Event, depth: int) -> Node:
         if event.anchor in self._open:
             raise _SyntaxError("GWC008", self._span(event), f"the alias *{event.anchor} stands inside its own anchor")
         if event.anchor not in self._anchors:
             raise _SyntaxError("GWC009", self._span(event), f"the alias *{event.anchor} has no anchor before it")
-        node, size = self._anchors[event.anchor]
+        node, size, height = self._anchors[event.anchor]
         self._grow(event, size - 1)
+        self._descend(event, depth + height)
         return node
 
     def _reject_tag(self, event: _Event) -> None:
@@ -290,6 +295,14 @@ class _Composer:
         return Span(self._file, span.line, span.column, last.end_line, last.end_column)
 
 
+def _height(node: Node) -> int:
+    """Levels below `node`."""
+    if isinstance(node, ScalarNode):
+        return 0
+    children = node.items.values() if isinstance(node, MappingNode) else node.items
+    return 1 + max((_height(item) for item in children), default=-1)
+
+
 def _scalar(event: _Event) -> object:
     text: str = event.value
     if not event.implicit[0]:
@@ -322,17 +335,17 @@ def _merged(key: str, base: Node, overlay: Node) -> Node:
 
 def _merged_routes(base: SequenceNode, overlay: SequenceNode) -> SequenceNode:
     routes = list(base.items)
-    names = [_route_name(route) for route in routes]
+    where = {_route_name(route): index for index, route in reversed(list(enumerate(routes)))}
     for route in overlay.items:
-        name = _route_name(route)
-        if name is not None and name in names:
-            index = names.index(name)
-            routes[index] = _merged("", routes[index], route)
-        else:
+        # Each name is merged once: a second route of that name in the overlay stays, to be found as a duplicate.
+        index = where.pop(name, None) if (name := _route_name(route)) is not None else None
+        if index is None:
             routes.append(route)
+        else:
+            routes[index] = _merged("", routes[index], route)
     return SequenceNode(tuple(routes), base.span)
 
 
-def _route_name(route: Node) -> object:
+def _route_name(route: Node) -> str | None:
     name = route.items.get("name") if isinstance(route, MappingNode) else None
-    return name.value if isinstance(name, ScalarNode) else None
+    return name.value if isinstance(name, ScalarNode) and isinstance(name.value, str) else None

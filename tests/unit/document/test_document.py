@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +59,29 @@ def test_every_value_and_key_has_its_position() -> None:
 
 def test_columns_count_characters() -> None:
     assert str(read("k: {é: ü, x: 1}").span(("k", "x"))) == "f.yaml:1:14"
+
+
+def test_lines_end_where_the_yaml_parser_says() -> None:
+    for position, text in [("3:1", "a: 1\r# x\u2028\x07"), ("3:4", "a: 1\r\n# x\u2029b: \x07")]:
+        report = Report()
+        parse(Source("f.yaml", text), report)
+        assert [str(d.span) for d in report.diagnostics] == [f"f.yaml:{position}"]
+
+
+def test_a_chain_of_aliases_is_no_deeper_than_what_is_written_out() -> None:
+    links = "".join(f"k{n}: &a{n} {'[' * 35}{f'*a{n - 1}' if n else ''}{']' * 35}\n" for n in range(60))
+    report = Report()
+    assert parse(Source("f.yaml", links), report) is None
+    assert [(d.code, d.span.line) for d in report.diagnostics] == [("GWC006", 2)]
+
+
+def test_many_routes_and_names_take_no_quadratic_time() -> None:
+    base, over = (read("routes: [" + ",".join(f"{{name: r{n}, {k}: 1}}" for n in range(4000)) + "]").root for k in "ab")
+    started = time.perf_counter()
+    merged = to_data(merge(base, over))
+    assert isinstance(merged, dict)
+    assert merged["routes"][-1] == {"name": "r3999", "a": 1, "b": 1}
+    assert time.perf_counter() - started < 0.5
 
 
 def test_a_path_that_leads_nowhere_gives_the_closest_span() -> None:
