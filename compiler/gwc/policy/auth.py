@@ -14,7 +14,10 @@ Provider = Literal["jwt", "api_key"]
 class AuthPolicy(Model):
     """Any one of the credentials is enough; every scope is needed."""
 
-    any_of: Annotated[Maybe[List[Provider]], Field(description="Accepted credentials; any one is enough.")] = None
+    any_of: Annotated[
+        Maybe[Annotated[List[Provider], Field(min_length=1), AfterValidator(unique)]],
+        Field(description="Accepted credentials; any one is enough."),
+    ] = None
     scopes: Annotated[
         Maybe[Annotated[List[Scope], AfterValidator(unique)]], Field(description="Scopes that a token must all hold.")
     ] = None

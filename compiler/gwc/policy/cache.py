@@ -6,14 +6,25 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from gwc.policy.types import Duration, DurationOrZero, HeaderName, List, Maybe, Model, QueryName, Tighter, unique
+from gwc.policy.types import (
+    Duration,
+    DurationOrZero,
+    HeaderName,
+    List,
+    Maybe,
+    Model,
+    QueryName,
+    Tighter,
+    unique,
+    unique_names,
+)
 
 
 class VaryPolicy(Model):
     """What keys an answer besides host and path. Nothing else of the query reaches the service."""
 
     query: Maybe[Annotated[List[QueryName], AfterValidator(unique)]] = None
-    headers: Maybe[Annotated[List[HeaderName], AfterValidator(unique)]] = None
+    headers: Maybe[Annotated[List[HeaderName], AfterValidator(unique_names)]] = None
 
 
 class StalePolicy(Model):

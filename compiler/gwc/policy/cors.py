@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from gwc.policy.types import DurationOrZero, HeaderName, List, Maybe, Method, Model, Origin, unique
+from gwc.policy.types import DurationOrZero, HeaderName, List, Maybe, Method, Model, Origin, unique, unique_names
 
 
 class CorsPolicy(Model):
@@ -14,6 +14,6 @@ class CorsPolicy(Model):
         Maybe[Annotated[List[Origin], AfterValidator(unique)]], Field(description="Exact origins, or * alone.")
     ] = None
     methods: Maybe[Annotated[List[Method], AfterValidator(unique)]] = None
-    headers: Maybe[Annotated[List[HeaderName], AfterValidator(unique)]] = None
+    headers: Maybe[Annotated[List[HeaderName], AfterValidator(unique_names)]] = None
     credentials: Maybe[bool] = None
     max_age: Maybe[DurationOrZero] = None

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gwc.policy.types import COMBINATION, HeaderName, HeaderValue, List, Maybe, Model, fault, unique
+from gwc.policy.types import COMBINATION, HeaderName, HeaderValue, List, Maybe, Model, fault, unique_names
 
 _FRAMING = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"}
@@ -33,7 +33,7 @@ _RESPONSE = _FRAMING | {
 
 class HeaderChangesPolicy(Model):
     set: Annotated[Maybe[dict[HeaderName, HeaderValue]], Field(description="Overwrites.")] = None
-    remove: Maybe[Annotated[List[HeaderName], AfterValidator(unique)]] = None
+    remove: Maybe[Annotated[List[HeaderName], AfterValidator(unique_names)]] = None
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:

@@ -51,7 +51,7 @@ class JwtPolicy(Model):
     user: Annotated[Claim, Field(description="The claim that identifies the user.")] = "sub"
     scopes: Annotated[Claim, Field(description="The claim that holds the scopes.")] = "scope"
     algorithms: Annotated[
-        List[Literal["RS256", "RS384", "RS512", "ES256", "ES384"]], AfterValidator(unique), Field(min_length=1)
+        List[Literal["RS256", "RS384", "RS512", "ES256", "ES384"]], Field(min_length=1), AfterValidator(unique)
     ] = ("RS256", "ES256")
     leeway: Annotated[DurationOrZero, Field(json_schema_extra={"default": "30s"})] = 30.0
 

@@ -16,11 +16,11 @@ class HeaderKey(Model):
 
 
 def _key_tag(value: object) -> str:
-    return "name" if isinstance(value, str) else "header"
+    return "<name>" if isinstance(value, str) else "<header>"
 
 
 Key = Annotated[
-    Annotated[Literal["ip", "user", "service"], Tag("name")] | Annotated[HeaderKey, Tag("header")],
+    Annotated[Literal["ip", "user", "service"], Tag("<name>")] | Annotated[HeaderKey, Tag("<header>")],
     Discriminator(_key_tag),
 ]
 

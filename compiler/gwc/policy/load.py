@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gwc.diagnostics import Diagnostic, Report, Severity, Span
-from gwc.document import Document, MappingNode, Node, Path, ScalarNode, child, merge, to_data
+from gwc.document import Document, MappingNode, Node, Path, ScalarNode, SequenceNode, child, merge, to_data
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
-from gwc.policy.types import COMBINATION, FORM, UNIT, describe, shorten
+from gwc.policy.types import COMBINATION, FORM, MAX_ENVIRONMENTS, UNIT, describe, shorten
 
 Policy = PlatformPolicy | ServicePolicy
 _MODELS: dict[object, type[PlatformPolicy] | type[ServicePolicy]] = {
@@ -34,13 +34,15 @@ def load(document: Document, environment: str | None, report: Report) -> Loaded 
     """Validate `document` as it is under `environment`. Every declared environment is validated as well."""
     if (model := _model(document, report)) is None:
         return None
+    if _faulty_overlays(document, report):
+        return None
     variants = {name: _under(document, name) for name in (None, *environments(document))}
     chosen = environment if environment in variants else None
     policies = {name: _validate(model, variant, report) for name, variant in variants.items()}
     policy = policies[chosen]
     if policy is None or None in policies.values():
         return None
-    return Loaded(policy, variants[chosen])
+    return Loaded(policy, replace(variants[chosen], root=_long_upstream(variants[chosen].root)))
 
 
 def environments(document: Document) -> tuple[str, ...]:
@@ -67,23 +69,49 @@ def _first(document: Document) -> Span:
 
 
 def _under(document: Document, environment: str | None) -> Document:
+    """The document with one environment merged in. Without one it stays whole, and the model checks their names."""
     root = document.root
     overlays = root.items.get("environments")
+    if environment is None or not isinstance(overlays, MappingNode):
+        return document
+    overlay = overlays.items[environment]
     rest = {key: value for key, value in root.items.items() if key != "environments"}
     base = MappingNode(rest, root.keys, root.span)
-    overlay = overlays.items[environment] if environment and isinstance(overlays, MappingNode) else None
-    return replace(document, root=merge(base, overlay) if isinstance(overlay, MappingNode) else _keep(base, overlays))
+    return replace(document, root=_overlaid(base, overlay) if isinstance(overlay, MappingNode) else base)
 
 
-def _keep(base: MappingNode, overlays: Node | None) -> MappingNode:
-    # A malformed `environments` stays in, so that the model complains about it.
-    if overlays is None or (isinstance(overlays, MappingNode) and _all_mappings(overlays)):
-        return base
-    return MappingNode({**base.items, "environments": overlays}, base.keys, base.span)
+def _overlaid(base: MappingNode, overlay: MappingNode) -> MappingNode:
+    # The short form is an endpoint and nothing else, so it overlays endpoints and takes no breaker or cap away.
+    if type(base.items.get("upstream")) is type(overlay.items.get("upstream")):
+        return merge(base, overlay)
+    return merge(_long_upstream(base), _long_upstream(overlay))
 
 
-def _all_mappings(overlays: MappingNode) -> bool:
-    return all(isinstance(overlay, MappingNode) for overlay in overlays.items.values())
+def _long_upstream(root: MappingNode) -> MappingNode:
+    """`upstream: URL` as the endpoint that it is short for."""
+    short = root.items.get("upstream")
+    if not isinstance(short, ScalarNode) or not isinstance(short.value, str):
+        return root
+    endpoint = MappingNode({"url": short}, {"url": short.span}, short.span)
+    upstream = MappingNode({"endpoints": SequenceNode((endpoint,), short.span)}, {"endpoints": short.span}, short.span)
+    return MappingNode({**root.items, "upstream": upstream}, root.keys, root.span)
+
+
+_FIXED = frozenset({"apiVersion", "kind", "service", "environments"})
+
+
+def _faulty_overlays(document: Document, report: Report) -> bool:
+    """Reports what an environment may not hold, and more environments than anybody has."""
+    names = environments(document)
+    if len(names) > MAX_ENVIRONMENTS:
+        where = document.key_span(("environments",))
+        report.error("GWC106", where, f"`environments` holds {len(names)}", hint=f"at most {MAX_ENVIRONMENTS}")
+        return True
+    fixed = [path for name in names for key in sorted(_FIXED) if document.has(path := ("environments", name, key))]
+    for path in fixed:
+        hint = "an environment changes settings, not what the policy is"
+        report.error("GWC102", document.key_span(path), f"`{path[-1]}` cannot differ by environment", hint=hint)
+    return bool(fixed)
 
 
 def _validate(
@@ -97,16 +125,13 @@ def _validate(
 
 
 def _diagnostics(errors: list[ErrorDetails], document: Document) -> Iterable[Diagnostic]:
+    outer = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
     for error in errors:
-        if error["type"] == "too_short" and any(_inside(other["loc"], error["loc"]) for other in errors):
+        if error["type"] == "too_short" and error["loc"] in outer:
             continue  # the list is short because its items are faulty, and those are reported
         path = known_path(document, error["loc"])
         code, span, message, hint = _explain(error, document, path)
         yield Diagnostic(span, code, Severity.ERROR, message, hint)
-
-
-def _inside(loc: Path, outer: Path) -> bool:
-    return len(loc) > len(outer) and loc[: len(outer)] == outer
 
 
 def known_path(document: Document, loc: Path) -> Path:
@@ -130,7 +155,7 @@ def _explain(error: ErrorDetails, document: Document, path: Path) -> tuple[str, 
     if kind == "extra_forbidden":
         key = str(error["loc"][-1])
         return "GWC102", document.key_span(path), f"unknown key `{shorten(key)}`", _known_keys(key)
-    span = document.span(path)
+    span = document.key_span(path) if error["loc"][-1:] == ("[key]",) else document.span(path)
     if kind in _EXPECTED:
         return "GWC103", document.place(path), f"`{name}` takes {_EXPECTED[kind]}, not {describe(value)}", ""
     if kind in ("literal_error", "enum"):

@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 from gwc.policy.identity import JwtPolicy
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
+from gwc.policy.types import MAX_ENVIRONMENTS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -70,6 +71,7 @@ def _overlay(definitions: dict[str, Any], name: str) -> None:
         key: {"$ref": f"#/$defs/{overlay}"} for key in environments["patternProperties"]
     }
     environments["additionalProperties"] = False
+    environments["maxProperties"] = MAX_ENVIRONMENTS
 
 
 def _tidy(node: Any) -> None:

@@ -20,6 +20,8 @@ from gwc.units import Rate
 T = TypeVar("T")
 
 UNIT, FORM, COMBINATION = "gwc_unit", "gwc_form", "gwc_combination"
+MAX_ENVIRONMENTS = 100
+"""Of one policy. Each is validated whole, so their number multiplies the work."""
 
 
 class Tighter(Enum):
@@ -50,11 +52,14 @@ Maybe = Annotated[T | None, BeforeValidator(_reject_null)]
 """A key that may be left out: None then means unset, and a written null is an error."""
 
 
+_NONE, _SETTINGS = "<none>", "<settings>"  # pydantic puts tags into locations; these cannot be taken for a key
+
+
 def _none_tag(value: object) -> str:
-    return "none" if isinstance(value, str) else "settings"
+    return _NONE if isinstance(value, str) else _SETTINGS
 
 
-OrNone = Annotated[Annotated[T, Tag("settings")] | Annotated[Literal["none"], Tag("none")], Discriminator(_none_tag)]
+OrNone = Annotated[Annotated[T, Tag(_SETTINGS)] | Annotated[Literal["none"], Tag(_NONE)], Discriminator(_none_tag)]
 """Settings, or the word `none` that switches an inherited section off."""
 
 List = Annotated[tuple[T, ...], Field(strict=False)]
@@ -388,7 +393,18 @@ CountingScope = Literal["gateway", "cluster"]
 
 def unique(items: tuple[T, ...]) -> tuple[T, ...]:
     """Rejects an item that stands twice: the second would be silently meaningless."""
-    for index, item in enumerate(items):
-        if item in items[:index]:
+    return _unique(items, lambda item: item)
+
+
+def unique_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """`unique` for header names, which differ in more than case."""
+    return _unique(names, str.lower)
+
+
+def _unique(items: tuple[T, ...], key: Callable[[T], object]) -> tuple[T, ...]:
+    seen: set[object] = set()
+    for item in items:
+        if key(item) in seen:
             raise fault(COMBINATION, f"{item!r} is listed twice")
+        seen.add(key(item))
     return items

@@ -86,6 +86,35 @@ def test_environments_merge_maps_replace_lists_and_merge_routes_by_name() -> Non
     assert prod.routes[0].timeouts.provenance["request"].span.line == 12
 
 
+LONG = "apiVersion: gwc/v1\nkind: Service\nservice: notes\nupstream: {endpoints: [{url: 'http://a'}], concurrency: 5}\n"
+
+
+@pytest.mark.parametrize(("head", "overlay", "host", "cap"), [
+    (LONG, "http://b", "b", 5),
+    (HEAD, "{concurrency: 7}", "127.0.0.1", 7),
+    (HEAD, "http://b", "b", None),
+    (LONG, "{endpoints: [{url: 'http://b'}]}", "b", 5),
+])  # fmt: skip
+def test_an_environment_overlays_upstream_in_either_form(head: str, overlay: str, host: str, cap: int | None) -> None:
+    text = head + "routes: [{name: r, path: /r, methods: [GET]}]\nenvironments: {prod: {upstream: " + overlay + "}}\n"
+    upstream = gateway(text, platform=PLATFORM, environment="prod").services[0].upstream
+    assert ([e.address.host for e in upstream.endpoints], upstream.concurrency) == ([host], cap)
+
+
+def test_an_environment_that_names_a_route_twice_is_no_silent_choice() -> None:
+    text = HEAD + ROUTES + "environments: {prod: {routes: [{name: r, cost: 1}, {name: r, cost: 2}]}}\n"
+    _, report = resolved(text, PLATFORM)
+    assert {d.message for d in report.diagnostics} == {
+        f"`{key}` is missing in routes[1]" for key in ("path", "methods")
+    }
+
+
+def test_the_short_form_of_an_upstream_was_written_by_the_service() -> None:
+    (endpoint,) = gateway(HEAD + ROUTES, platform=PLATFORM).services[0].upstream.endpoints
+    assert {origin.level for leaf, origin in endpoint.provenance.items() if leaf != "weight"} == {Level.SERVICE}
+    assert str(endpoint.provenance["address"].span) == "0.yaml:4:11"
+
+
 def test_base_path_is_part_of_the_path_and_stripped() -> None:
     built = gateway(HEAD + "base_path: /notes\nroutes: [{name: r, path: '/{id}', methods: [GET]}]\n", platform=PLATFORM)
     assert (built.services[0].routes[0].path.text, built.services[0].strip) == ("/notes/{id}", "/notes")
