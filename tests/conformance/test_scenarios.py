@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 
 import pytest
 
 from conformance.conftest import VERDICT, Launcher
-from conformance.harness import Choice, compile_policies, deviation_of, refused
+from conformance.harness import Choice, accepted_gateway, compile_policies, deviation_of, refused
 from conformance.scenario import DUMMIES, Case, Scenario, all_scenarios
 from conformance.variants import Variant, variants
 from gwc.diagnostics import Severity
@@ -19,12 +20,22 @@ _SCENARIOS = all_scenarios()
 def _cases() -> list[object]:
     """Grouped by gateway, so that each is started once; also when tests are spread over processes."""
     return [
-        pytest.param(name, variant, case, id=f"{group}-{case.name}", marks=pytest.mark.xdist_group(group))
+        pytest.param(name, variant, case, id=f"{group}-{case.name}", marks=_marks(group, case))
         for variant in variants()
         for name, scenario in _SCENARIOS.items()
         for group in [f"{variant.name}-{name}"]
         for case in scenario.cases
     ]
+
+
+def _marks(group: str, case: Case) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.xdist_group(group), *([pytest.mark.slow] if case.slow else [])]
+
+
+@cache
+def _declared(name: str, variant: Variant) -> Mapping[str, Fidelity]:
+    """Known before the gateway starts, which it need not for a case that its target refuses."""
+    return accepted_gateway(_SCENARIOS[name], variant, DUMMIES)[1]
 
 
 @pytest.mark.live
@@ -34,11 +45,11 @@ def test_case(
 ) -> None:
     if reason := variant.missing():
         pytest.skip(f"{variant.name} does not run here: {reason}")
-    gateway = launch(name, variant)
-    if (feature := refused(case, gateway.declared)) is not None:
+    if (feature := refused(case, _declared(name, variant))) is not None:
         assert "GWC601" in _codes(_SCENARIOS[name], variant, feature)
         record_property(VERDICT, (variant.name, f"refused for {feature}"))
         return
+    gateway = launch(name, variant)
     record_property(VERDICT, (variant.name, "as written"))
     if (deviation := deviation_of(case, variant)) is not None:
         record_property(VERDICT, (variant.name, f"with the bound that {deviation.feature} declares"))
