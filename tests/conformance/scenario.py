@@ -9,9 +9,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from conformance.pki import folder
 from conformance.script import Script
-from conformance.tokens import Token
 from gwc.diagnostics import Report
 from gwc.document import parse
 from gwc.features import FEATURES
@@ -134,7 +132,6 @@ class Step(_Strict):
     repeat: int = Field(1, ge=1, le=2000)
     parallel: int = Field(1, ge=1, le=64)
     padding: int = Field(0, ge=0, le=10**6)
-    token: Token | None = None
     parser: bool = False
     source: str = "127.0.0.1"
     admin: bool = False
@@ -226,9 +223,9 @@ class Scenario(_Strict):
 
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
-PORTS = ("LISTEN", "ADMIN", "A", "B", "C", "SICK", "TLS", "MTLS", "ROGUE", "SLAM", "DEAD", "BLACKHOLE")
+PORTS = ("LISTEN", "ADMIN", "A", "B", "C", "TLS", "MTLS", "ROGUE", "SLAM", "DEAD", "BLACKHOLE")
 """The gateway's two, the upstream's instances and its dead ends."""
-DUMMIES: Mapping[str, int | str] = {"PKI": str(folder()), **{name: 20_000 + i for i, name in enumerate(PORTS)}}
+DUMMIES: Mapping[str, int | str] = {"PKI": "/pki", **{name: 20_000 + index for index, name in enumerate(PORTS)}}
 """Placeholders to read and compile a scenario that is not going to run."""
 
 
