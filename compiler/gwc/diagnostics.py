@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+HOLDS_SECRET = frozenset({"GWC109"})
+"""Findings whose span may be a secret's value: a report that quotes source lines leaves it out."""
+
 
 class Severity(IntEnum):
     """Ordered: a report is as bad as its worst entry."""

@@ -13,7 +13,7 @@ from gwc.diagnostics import Diagnostic, Report, Severity, Span
 from gwc.document import Document, MappingNode, Node, Path, ScalarNode, SequenceNode, child, merge, to_data
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
-from gwc.policy.types import COMBINATION, FORM, MAX_ENVIRONMENTS, UNIT, describe, shorten
+from gwc.policy.types import COMBINATION, FORM, MAX_ENVIRONMENTS, SECRET, UNIT, describe, shorten
 
 Policy = PlatformPolicy | ServicePolicy
 _MODELS: dict[object, type[PlatformPolicy] | type[ServicePolicy]] = {
@@ -154,14 +154,22 @@ def _explain(error: ErrorDetails, document: Document, path: Path) -> tuple[str, 
         return "GWC101", document.key_span(path) if path else _first(document), f"`{missing}` is missing in {name}", ""
     if kind == "extra_forbidden":
         key = str(error["loc"][-1])
+        if path[-2:-1] in (("secret",), ("password",)):
+            return "GWC109", document.place(path), f"unknown key `{shorten(key)}`", _NAME_IT
         return "GWC102", document.key_span(path), f"unknown key `{shorten(key)}`", _known_keys(key)
     span = document.key_span(path) if error["loc"][-1:] == ("[key]",) else document.span(path)
+    if kind in _EXPECTED and isinstance(value, str | int | float) and _SECRET_KEYS.intersection(path):
+        return "GWC109", document.place(path), f"`{name}` takes {_EXPECTED[kind]}, not {_kind_of(value)}", _NAME_IT
     if kind in _EXPECTED:
         return "GWC103", document.place(path), f"`{name}` takes {_EXPECTED[kind]}, not {describe(value)}", ""
     if kind in ("literal_error", "enum"):
         expected = str(error["ctx"]["expected"]).replace("'", "")
         return "GWC104", span, f"`{name}` is {describe(value)}", _choices(value, expected)
     return _explain_value(error, span, document.place(path), name)
+
+
+def _kind_of(value: object) -> str:
+    return "text" if isinstance(value, str) else "a boolean" if isinstance(value, bool) else "a number"
 
 
 def _dotted(path: Path) -> str:
@@ -175,6 +183,8 @@ def _explain_value(error: ErrorDetails, span: Span, place: Span, name: str) -> t
         return "GWC105", span, f"`{name}`: {error['msg']}", hint
     if kind in (FORM, "gwc_null"):
         return "GWC107", span, f"`{name}`: {error['msg']}", hint
+    if kind == SECRET:
+        return "GWC109", span, f"`{name}`: {error['msg']}", hint
     if kind == "too_short":
         return "GWC106", place, f"`{name}` is empty", "list at least one"
     if kind == COMBINATION:
@@ -185,6 +195,10 @@ def _explain_value(error: ErrorDetails, span: Span, place: Span, name: str) -> t
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
+
+_SECRET_KEYS = frozenset({"secret", "password", "key", "client_key", "gateway_secret", "api_key"})
+"""Below these somebody may write a secret where its name belongs; no report repeats it (GWC109)."""
+_NAME_IT = "name the secret, never write it: secret: {env: NAME} or {file: /path}"
 
 _EXPECTED = {
     "model_type": "a mapping",

@@ -6,14 +6,14 @@ from typing import Self
 
 from pydantic import model_validator
 
-from gwc.policy.types import COMBINATION, AbsolutePath, EnvironmentVariable, Maybe, Model, fault
+from gwc.policy.types import COMBINATION, AbsolutePath, EnvironmentVariable, Maybe, Model, SecretFile, fault
 
 
 class SecretSource(Model):
     """Where the gateway's host keeps a secret: an environment variable or a file, exactly one of them."""
 
     env: Maybe[EnvironmentVariable] = None
-    file: Maybe[AbsolutePath] = None
+    file: Maybe[SecretFile] = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

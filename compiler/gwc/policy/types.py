@@ -19,7 +19,7 @@ from gwc.units import Rate
 
 T = TypeVar("T")
 
-UNIT, FORM, COMBINATION = "gwc_unit", "gwc_form", "gwc_combination"
+UNIT, FORM, COMBINATION, SECRET = "gwc_unit", "gwc_form", "gwc_combination", "gwc_secret"
 MAX_ENVIRONMENTS = 100
 """Of one policy. Each is validated whole, so their number multiplies the work."""
 
@@ -71,10 +71,20 @@ def _text(parse: Callable[[str], object], kind: str, example: str) -> BeforeVali
             raise fault(kind, f"expected text such as {example}, got {describe(value)}", f"write it as in {example}")
         try:
             return parse(value)
+        except SecretValueError as error:
+            raise fault(SECRET, str(error), error.hint) from None
         except ValueError as error:
             raise fault(kind, str(error)) from None
 
     return BeforeValidator(convert)
+
+
+class SecretValueError(ValueError):
+    """A text that may well be a secret: neither the message nor a report may repeat it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 def describe(value: object) -> str:
@@ -115,10 +125,12 @@ RateOf = Annotated[Rate, _text(units.parse_rate, UNIT, "60/min"), WithJsonSchema
 )]  # fmt: skip
 
 
-def _matching(pattern: str, what: str, example: str, limit: int) -> Callable[[str], str]:
+def _matching(pattern: str, what: str, example: str, limit: int, secret: bool = False) -> Callable[[str], str]:
     compiled = re.compile(pattern + r"\Z")
 
     def check(text: str) -> str:
+        if secret and (len(text) > limit or not compiled.match(text)):
+            raise SecretValueError(f"this is not {what}, such as {example}", "never write the secret itself")
         if len(text) > limit:
             raise ValueError(f"{shorten(text)!r} is longer than {limit} characters")
         if not compiled.match(text):
@@ -132,9 +144,12 @@ def shorten(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else text[:limit] + "..."
 
 
-def _name(pattern: str, what: str, example: str, limit: int) -> tuple[BeforeValidator, WithJsonSchema]:
+def _name(
+    pattern: str, what: str, example: str, limit: int, secret: bool = False
+) -> tuple[BeforeValidator, WithJsonSchema]:
+    """`secret`: where people write a secret instead of its name, so that a wrong text is not repeated."""
     schema = WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": limit, "examples": [example]})
-    return _text(_matching(pattern, what, example, limit), FORM, example), schema
+    return _text(_matching(pattern, what, example, limit, secret), FORM, example), schema
 
 
 _label = _name(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", "a DNS label (lower-case letters, digits, hyphens)", "assistant", 63)
@@ -142,10 +157,11 @@ _route_name = _name(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?", "a name of lower-case let
 _header = _name(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", "a header name of letters, digits and hyphens", "X-Team", 80)
 _claim = _name(r"[A-Za-z0-9_.:/-]+", "a claim name", "sub", 100)
 _scope = _name(r"[A-Za-z0-9_.:/-]+", "a scope", "notes.write", 100)
-_environment = _name(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable's name", "GATEWAY_SECRET", 100)
-_absolute = _name(
-    r"/[A-Za-z0-9_.+@/-]*[A-Za-z0-9_.+@-]", "an absolute path (letters, digits, _ . + @ - /)", "/etc/gwc/tls.key", 400
-)
+_environment = _name(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable's name", "GATEWAY_SECRET", 100, secret=True)
+_ABSOLUTE = r"/[A-Za-z0-9_.+@/-]*[A-Za-z0-9_.+@-]"
+_PATH_WORDS = "an absolute path (letters, digits, _ . + @ - /)"
+_absolute = _name(_ABSOLUTE, _PATH_WORDS, "/etc/gwc/tls.crt", 400)
+_secret_file = _name(_ABSOLUTE, _PATH_WORDS, "/etc/gwc/tls.key", 400, secret=True)
 _relative = _name(r"(?!/)[A-Za-z0-9_.+@/-]+", "a path relative to the policy file", "keys/jwks.json", 400)
 _free_text = _name(r"[^\x00-\x1f\x7f]*", "one line of text", "team-assistant", 400)
 _query = _name(r"[A-Za-z0-9_.~-]+", "a query parameter's name", "version", 80)
@@ -158,6 +174,7 @@ Claim = Annotated[str, *_claim]
 Scope = Annotated[str, *_scope]
 EnvironmentVariable = Annotated[str, *_environment]
 AbsolutePath = Annotated[str, *_absolute]
+SecretFile = Annotated[str, *_secret_file]
 RelativePath = Annotated[str, *_relative]
 FreeText = Annotated[str, *_free_text]
 QueryName = Annotated[str, *_query]
@@ -259,22 +276,19 @@ class Url:
 
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
+_URL_HINT = "a policy names secrets and never holds them: take credentials out, and change them if they were real"
 _URL = re.compile(r"([a-z]+)://(?:\[([0-9a-fA-F:.]+)\]|([^:\[\]/@?#\s]+))(?::([0-9]+))?(/[A-Za-z0-9_.~/%-]*)?\Z")
 
 
 def parse_url(text: str, schemes: tuple[str, ...]) -> Url:
     """Raises ValueError for anything but a bare URL of one of `schemes`."""
-    match = _URL.match(text)
+    match, wanted = _URL.match(text), " or ".join(f"{scheme}://host:port" for scheme in schemes)
+    if "@" in text or "?" in text or "#" in text:
+        raise SecretValueError(f"a URL here is {wanted}, without user, password, query and fragment", _URL_HINT)
     if match is None or match[1] not in schemes or len(text) > 400:
-        wanted = " or ".join(f"{scheme}://host:port" for scheme in schemes)
-        raise ValueError(f"{shorten(_redacted(text))!r} is not {wanted} (no user, query or fragment)")
+        raise ValueError(f"{shorten(text)!r} is not {wanted}")
     port = _port(match[4]) if match[4] else _DEFAULT_PORTS[match[1]]
     return Url(match[1], parse_host(match[2] or match[3]), port, match[5] or "")
-
-
-def _redacted(text: str) -> str:
-    """A password that somebody wrote into a URL must not be repeated in an error."""
-    return re.sub(r"//[^/@]*@", "//***@", text)
 
 
 def _url(schemes: tuple[str, ...], example: str, path: bool) -> tuple[BeforeValidator, WithJsonSchema]:

@@ -39,6 +39,13 @@ def source_line(texts: Texts, span: Span) -> str | None:
     return lines[span.line - 1] if 0 < span.line <= len(lines) else None
 
 
+def masked(text: str, span: Span) -> str:
+    """`text` with asterisks for every character of `span` but the breaks of its lines."""
+    starts = [0, *(found.end() for found in _BREAK.finditer(text)), len(text)]
+    begin, end = starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
+    return text[:begin] + re.sub(r"[^\r\n\x85\u2028\u2029]", "*", text[begin:end]) + text[end:]
+
+
 def excerpt(texts: Texts, span: Span, mark: str) -> tuple[str, str] | None:
     """The line of `span` and its underline made of `mark`; a long line is cut around the span."""
     line = source_line(texts, span)

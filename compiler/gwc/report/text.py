@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gwc.diagnostics import Diagnostic, Severity, Span
-from gwc.report.excerpt import Texts, excerpt, printable
+from gwc.diagnostics import HOLDS_SECRET, Diagnostic, Severity, Span
+from gwc.report.excerpt import Texts, excerpt, masked, printable
 from gwc.report.style import Style, plain
 
 
 def render_text(diagnostics: Sequence[Diagnostic], texts: Texts, style: Style = plain) -> str:
     """All of `diagnostics`, a blank line after each; empty for none."""
-    return "".join("\n".join((*_entry(d, texts, style), "", "")) for d in diagnostics)
+    shown = _without_secrets(diagnostics, texts)
+    return "".join("\n".join((*_entry(d, shown, style), "", "")) for d in diagnostics)
+
+
+def _without_secrets(diagnostics: Sequence[Diagnostic], texts: Texts) -> Texts:
+    """`texts` without the places that may hold a secret's value, whatever finding quotes their lines."""
+    shown = dict(texts)
+    for span in (d.span for d in diagnostics if d.code in HOLDS_SECRET):
+        if span.file in shown:
+            shown[span.file] = masked(shown[span.file], span)
+    return shown
 
 
 def counts(diagnostics: Sequence[Diagnostic]) -> str:

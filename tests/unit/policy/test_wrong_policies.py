@@ -54,6 +54,38 @@ def test_wrong_policy(
     assert [p.name for p in (tmp_path / "build").iterdir()] == ["sentinel"]
 
 
+SECRETS = [case for case in CASES if case.code == "GWC109"]
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize("case", SECRETS, ids=[case.name for case in SECRETS])
+def test_no_report_repeats_a_secret(
+    case: Wrong, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").mkdir()
+    _write(case, tmp_path / "policies")
+    assert run(["compile", "--format", output]) == 1
+    captured = capsys.readouterr()
+    assert "GWC109" in captured.out
+    assert "hunter" not in captured.out + captured.err
+
+
+def test_a_secret_over_several_lines_is_not_repeated_by_another_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "p.yaml").write_text(
+        "apiVersion: gwc/v1\nkind: Platform\nowner: [wrong]\n"
+        "rate_limit_store: {redis: 1, on_failure: x, password: 'hunter-2\n  hunter-3', service: 2}\n"
+    )
+    assert run(["compile"]) == 1
+    captured = capsys.readouterr().out
+    assert captured.count("GWC") >= 4
+    assert "hunter" not in captured
+
+
 def test_every_kind_is_covered() -> None:
     assert len(CASES) >= 40
     assert len({case.name for case in CASES}) == len(CASES)

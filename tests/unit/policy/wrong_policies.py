@@ -141,7 +141,23 @@ CASES = (
     platform("no-listener", "GWC108", "listens on nothing", '‸listen: {admin: "127.0.0.1:9901"}', without="listen"),
     platform("open-admin", "GWC107", "loopback", 'listen: {http: 80, admin: ‸"0.0.0.0:9901"}', without="listen"),
     platform("host-bits", "GWC107", "network", "trusted_proxies: [‸10.0.0.1/8]"),
-    platform("secret-by-value", "GWC103", "mapping", "identity: {gateway_secret: {header: X-S, secret: ‸hunter2}}",
+    *(
+        platform(f"secret-by-value-{n}", "GWC109", "",
+                 "identity: {gateway_secret: {header: X-S, secret: " + value + "}}", without="identity")
+        for n, value in enumerate(("{env: ‸hunter-2}", "{file: ‸hunter-2}", "{env: ‸'hunter-2 '}", "{x: ‸hunter-2}"))
+    ),
+    platform("password-by-value", "GWC109", "takes a mapping",
+             "rate_limit_store: {redis: redis://h, password: ‸hunter-2}"),
+    platform("key-by-value", "GWC109", "takes a mapping",
+             "listen: {https: {port: 443, certificate: {file: /c}, key: ‸hunter-2}}", without="listen"),
+    platform("api-key-by-value", "GWC109", "takes a mapping", "identity: {api_key: {consumers: [‸hunter-2]}}",
+             without="identity"),
+    *(
+        platform(f"password-in-a-url-{n}", "GWC109", "without user", f"rate_limit_store: {{redis: ‸'{url}'}}")
+        for n, url in enumerate(("redis://:hunter-2@h", "redis://u:p/hunter-2@h", "redis://h?password=hunter-2",
+                                 "redis://:p@hunter-2@h", "u:hunter-2@h"))
+    ),
+    platform("secret-by-value", "GWC109", "mapping", "identity: {gateway_secret: {header: X-S, secret: ‸hunter-2}}",
              without="identity"),
     platform("unknown-bound", "GWC102", "unknown key", "bounds: {‸timeouts.total: {max: 1s}}"),
     platform("bad-waiver-date", "GWC107", "calendar",
