@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gwc.diagnostics import Span
-from gwc.ir import Gateway, Limit, LimitKey, Node, Route, Service
+from gwc.ir import Gateway, Limit, LimitKey, Node, Origin, Route, Service
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a feature: the node that holds it and where it was written."""
+    """One use of a feature: the node that holds it, who wrote it, and where."""
 
     node: Node
-    span: Span
+    origin: Origin
     subject: str  # "the platform", "assistant" or "assistant/ask"
+
+    @property
+    def span(self) -> Span:
+        return self.origin.span
 
 
 Uses = Callable[[Gateway], Iterator[Use]]
@@ -34,7 +38,7 @@ class Feature:
 
 
 def use(node: Node, field: str, subject: str) -> Use:
-    return Use(node, node.provenance[field].span, subject)
+    return Use(node, node.provenance[field], subject)
 
 
 def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:

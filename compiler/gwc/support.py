@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from gwc.diagnostics import Diagnostic, Severity
 from gwc.features import FEATURES, Use
-from gwc.ir import Gateway
+from gwc.ir import Gateway, Level
 
 
 class Fidelity(StrEnum):
@@ -89,7 +89,7 @@ class SupportTable:
 def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
     """What `table` cannot do exactly for this Gateway and nobody accepted.
 
-    One diagnostic a feature, promise and written line, however many routes inherit it.
+    One diagnostic a feature, promise and written line, however many routes inherit it; what nobody wrote is one line.
     """
     options = gateway.targets.get(table.target)
     accepted = frozenset(options.accept) if options else frozenset()
@@ -100,7 +100,8 @@ def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
         for use in feature.uses(gateway):
             support = table.of(name, gateway, use)
             if support.fidelity is not Fidelity.EXACT:
-                merged.setdefault((use.span, support), []).append(use)
+                line = None if use.origin.level is Level.DEFAULT else use.span
+                merged.setdefault((line, support), []).append(use)
         for (_, support), uses in merged.items():
             yield _diagnostic(table, name, support, uses)
 
