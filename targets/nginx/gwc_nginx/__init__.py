@@ -1,0 +1,34 @@
+"""The NGINX target: `nginx.conf`, what it includes, and the njs modules that it runs."""
+
+from __future__ import annotations
+
+from gwc.diagnostics import Diagnostic
+from gwc.ir import Gateway
+from gwc.support import SupportTable
+from gwc.target import Artifact
+from gwc_nginx.engine import NginxEngine
+from gwc_nginx.support import TABLES
+
+
+class NginxTarget:
+    """Satisfies `gwc.target.Target`. Rendering is imported when it is first needed."""
+
+    name = "nginx"
+    profiles: tuple[str, ...] = ("njs", "plain")
+    engine = NginxEngine()
+
+    def support(self, profile: str) -> SupportTable:
+        return TABLES[profile]
+
+    def emit(self, gateway: Gateway, profile: str) -> Artifact:
+        from gwc_nginx.emit import emit
+
+        return emit(gateway, profile)
+
+    def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        from gwc_nginx.judge import judge
+
+        return judge(artifact)
+
+
+TARGET = NginxTarget()

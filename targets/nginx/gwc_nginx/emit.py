@@ -1,0 +1,126 @@
+"""A Gateway as the files of one NGINX. Which file holds what is data here, with the reason beside each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gwc.ir import Gateway, Route, Secret, Service
+from gwc.target import Artifact, OutputFile
+from gwc_nginx import access_log, errors, headers, identity, listen, request_id, retries, routing, timeouts, upstream
+from gwc_nginx.conf import Directive, block, d, printed
+from gwc_nginx.quoting import q
+
+MODULES = ("routing", "problem", "retry", "secrets")
+_SETTINGS = (
+    'js_path "njs/";',
+    *(f"js_import {name} from njs/{name}.js;" for name in MODULES),
+    "js_preload_object gwc from gwc.json;",
+    # The password of the inner hop must outlive everything else, so it shares its zone with nothing.
+    "js_shared_dict_zone zone=gwc_hop:32k;",
+    "js_shared_dict_zone zone=gwc_counters:4m timeout=1h evict type=number;",
+    "js_set $gwc_location routing.location;",
+    "js_set $gwc_secret secrets.gateway;",
+    "js_set $gwc_hop retry.token;",
+    # What one phase of a request leaves for the next.
+    *(f"js_var ${name};" for name in (
+        "gwc_route", "gwc_uri", "gwc_host", "gwc_allow", "gwc_refusal", "gwc_body", "gwc_replaced", "gwc_tries",
+        "gwc_chain", "gwc_deadline",
+    )),
+)  # fmt: skip
+
+
+def emit(gateway: Gateway, profile: str) -> Artifact:
+    files = {
+        "nginx.conf": OutputFile(_skeleton(gateway), {}),
+        "gwc.json": OutputFile(json.dumps(data(gateway), ensure_ascii=True, indent=1) + "\n", {}),
+        "clients.conf": printed(_clients(gateway), title="What is known of a request before it has a route."),
+        "upstreams.conf": printed(_upstreams(gateway), title="Services and their endpoints."),
+        "public.conf": printed(listen.public(gateway), title="The public listener and the location of each route."),
+        "admin.conf": printed(listen.admin(gateway), title="The admin listener, and the tries of routes that retry."),
+        "banner.conf": OutputFile(_template("banner.conf.j2"), {}),
+        **{f"njs/{name}.js": OutputFile(_module(name), {}) for name in MODULES},
+    }
+    return Artifact("nginx", profile, files)
+
+
+def _skeleton(gateway: Gateway) -> str:
+    return _template(
+        "nginx.conf.j2",
+        environment=_environment(gateway),
+        modules=_SETTINGS,
+        log_format=access_log.log_format(),
+        servers=("public.conf", "admin.conf"),
+    )
+
+
+def _template(name: str, **values: object) -> str:
+    loader = PackageLoader("gwc_nginx", "templates")
+    environment = Environment(loader=loader, undefined=StrictUndefined, trim_blocks=True, autoescape=False)  # noqa: S701
+    return environment.get_template(name).render(**values) + "\n"
+
+
+def _environment(gateway: Gateway) -> list[str]:
+    """Variables that NGINX keeps for its workers; it drops all others."""
+    secret = gateway.identity.gateway_secret
+    return [q(secret.secret.name)] if secret is not None and secret.secret.source == "env" else []
+
+
+def _module(name: str) -> str:
+    return resources.files("gwc_nginx").joinpath("njs", f"{name}.js").read_text(encoding="utf-8")
+
+
+def _clients(gateway: Gateway) -> Iterator[Directive]:
+    yield from identity.clients(gateway)
+    yield from request_id.correlation(gateway)
+    # A request that NGINX has not answered yet and that has no route yet; on a redirect it is neither.
+    yield block("map", q("$gwc_routed:$status"), "$gwc_new", of=(d("volatile"), d("default", q("")), d("~^:000$", "1")))
+    yield block("map", "$http_upgrade", "$gwc_connection", of=(d("default", "upgrade"), d(q(""), q(""))))
+    for source, variable, pattern, value, default in access_log.MAPS:
+        yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
+
+
+def _upstreams(gateway: Gateway) -> Iterator[Directive]:
+    if upstream.has_names(gateway):
+        yield d("resolver", *upstream.RESOLVER.split())
+    yield from upstream.upstreams(gateway, keepalive=True)
+    hop = d("server", q(listen.hop_address(gateway)), "max_fails=0")
+    yield block("upstream", "gwc_hop", of=(hop, d("keepalive", "64")))
+
+
+def data(gateway: Gateway) -> dict[str, Any]:
+    """gwc.json: what the njs modules know of the policies."""
+    hosts, anywhere = routing.tables(gateway)
+    secret = gateway.identity.gateway_secret
+    return {
+        **errors.data(gateway),
+        "requestIdHeader": gateway.request_id.header,
+        "gatewaySecret": _reference(secret.secret) if secret is not None else None,
+        "stripped": {f":{name}": True for name in identity.STRIPPED},
+        "hosts": hosts,
+        "anywhere": anywhere,
+        "routes": {
+            routing.route_name(service, route): _route(service, route)
+            for service in gateway.services
+            for route in service.routes
+        },
+    }
+
+
+def _reference(secret: Secret) -> dict[str, str]:
+    return {secret.source: secret.name}
+
+
+def _route(service: Service, route: Route) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "strip": len(service.strip),
+        "response": headers.response(route),
+        "timeout": timeouts.total(route),
+        "retries": retries.data(route),
+    }
+    # Fail closed: credentials that nothing here can verify open no route.
+    return {**found, "refusal": 401} if route.auth is not None else found

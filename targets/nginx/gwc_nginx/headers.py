@@ -1,0 +1,51 @@
+"""Request headers on their way to a service. NGINX takes the whole set from one level, so a level that changes one
+header repeats all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gwc.ir import Gateway, HeaderChanges, Route
+from gwc_nginx import identity, request_id
+from gwc_nginx.conf import Directive, d
+from gwc_nginx.quoting import q, qlit
+
+Expressions = dict[str, tuple[str, str]]
+"""By lower-case name: the name as written, and the quoted expression of the value. An empty value removes."""
+
+
+def base(gateway: Gateway) -> Expressions:
+    """What every service gets from the gateway, whatever the policy of its route says."""
+    pairs: Iterable[tuple[str, str]] = (
+        ("Host", "$gwc_host"),
+        ("Connection", ""),
+        *identity.forwarded(gateway),
+        *request_id.headers(gateway),
+    )
+    return {name.lower(): (name, q(value)) for name, value in pairs}
+
+
+def changed(base: Expressions, changes: HeaderChanges) -> Expressions:
+    """`base` wins: what belongs to the gateway cannot be set by a policy."""
+    removed = {name.lower(): (name, q("")) for name in changes.remove}
+    written = {name.lower(): (name, qlit(value)) for name, value in changes.set}
+    return {**removed, **written, **base}
+
+
+def upgrade(base: Expressions) -> Expressions:
+    """For WebSockets: the client's wish to upgrade reaches the service."""
+    return {**base, "upgrade": ("Upgrade", q("$http_upgrade")), "connection": ("Connection", q("$gwc_connection"))}
+
+
+def directives(expressions: Expressions) -> tuple[Directive, ...]:
+    return tuple(d("proxy_set_header", q(name), value) for name, value in expressions.values())
+
+
+def response(route: Route) -> dict[str, object]:
+    """The changes of the response, as data for the njs filter: no quoting, no level to repeat. `Server` goes from every
+    answer (banner.conf); to remove it earlier would make NGINX add its own."""
+    changes = route.headers.response
+    return {
+        "remove": [name for name in changes.remove if name.lower() != "server"],
+        "set": [list(pair) for pair in changes.set],
+    }

@@ -1,0 +1,32 @@
+"""What `nginx -t` lets pass and must not: checks of our own output that need no binary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gwc.diagnostics import Diagnostic, Severity, Span
+from gwc.target import Artifact, OutputFile
+
+_MISTAKES = (
+    # NGINX only warns of a second server with the same name on one address and never asks it.
+    (re.compile(r"^\s*server_name (?!\"_\";)"), "a server name, which decides nothing in what gwc emits"),
+    # In a header these split the response: they hold the client's bytes, decoded.
+    (re.compile(r"^\s*add_header .*\$(document_)?uri\b"), "a decoded path in a response header"),
+    (re.compile(r"[\x00-\x08\x0b-\x1f\x7f]"), "a control character"),
+)
+
+
+def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
+    return tuple(
+        found for name, output in artifact.files.items() if name.endswith(".conf") for found in _faults(name, output)
+    )
+
+
+def _faults(name: str, output: OutputFile) -> Iterator[Diagnostic]:
+    for number, line in enumerate(output.text.splitlines(), 1):
+        for pattern, what in _MISTAKES:
+            if pattern.search(line):
+                span = output.lines.get(number, Span(name, number, 1, number, 1))
+                hint = "this is a fault of gwc's NGINX target, not of the policy: please report it with the policy"
+                yield Diagnostic(span, "GWC603", Severity.ERROR, f"NGINX's {name} would hold {what}", hint)

@@ -1,0 +1,106 @@
+"""Listeners: the public one, and the admin one that readiness and the inner hop share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.ir import Address, Gateway, Route, Service
+from gwc_nginx import body, errors, headers, retries, timeouts, upstream
+from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.headers import Expressions
+from gwc_nginx.quoting import q
+from gwc_nginx.routing import route_name
+
+LOOPBACK = "127.0.0.1"
+
+
+def address(where: Address) -> str:
+    return q(str(where))
+
+
+def hop_address(gateway: Gateway) -> str:
+    """The inner hop is on the admin port of the loopback interface, wherever the admin listener itself is."""
+    return f"{LOOPBACK}:{gateway.listen.admin.port}"
+
+
+def admin(gateway: Gateway) -> Iterator[Directive]:
+    """Readiness, and behind a password that no file holds the tries of the routes that retry."""
+    own: tuple[Directive, ...] = (d("listen", q(hop_address(gateway))),)
+    where = gateway.listen.admin
+    if where.host != LOOPBACK:
+        own = (d("listen", address(where), "default_server"), *own)
+    yield block("server", of=(
+        *own,
+        d("access_log", "off"),
+        d("large_client_header_buffers", "8", "64k"),
+        d("client_max_body_size", "0"),
+        d("recursive_error_pages", "on"),
+        *retries.hop_headers(),
+        block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
+        block("location", "/", of=(d("return", "404"),)),
+        *retries.doors(),
+        *retries.locations(gateway),
+    ))  # fmt: skip
+
+
+def public(gateway: Gateway) -> Iterator[Directive]:
+    """Every request is first sent to the location of its route; a client cannot ask for one of those itself."""
+    where = gateway.listen.http
+    if where is None:
+        return
+    span = gateway.listen.provenance["http"].span if "http" in gateway.listen.provenance else None
+    base = headers.base(gateway)
+    # A body that was refused is not measured a second time on its way to the answer.
+    answer = (d("internal"), d("client_max_body_size", "0"))
+    yield block("server", span=span, of=(
+        d("listen", address(where), "default_server"),
+        d("server_name", q("_")),
+        *errors.error_pages(),
+        *headers.directives(base),
+        block("if", "($gwc_new)", of=(d("set", "$gwc_routed", "1"), d("rewrite", "^", "$gwc_location", "last"))),
+        block("location", "/", of=(d("return", "404"),)),
+        block("location", "=", "/_gwc/problem", of=(*answer, d("js_content", "problem.made"))),
+        block("location", "=", "/_gwc/refusal", of=(*answer, d("js_content", "problem.refuse"))),
+        *routes(gateway, base),
+    ))  # fmt: skip
+
+
+def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
+    for service in gateway.services:
+        for route in service.routes:
+            if route.auth is None:
+                yield _route(service, route, base)
+
+
+def _route(service: Service, route: Route, base: Expressions) -> Directive:
+    name = route_name(service, route)
+    span = route.provenance["path"].span if "path" in route.provenance else None
+    return block("location", "=", q(f"/_gwc/route/{name}"), span=span, of=(
+        d("internal"),
+        *body.limit(route),
+        *timeouts.client(route),
+        *body.flow(route),
+        d("js_header_filter", "problem.headers"),
+        d("js_body_filter", "problem.replace", "buffer_type=buffer"),
+        *_own_headers(route, base),
+        *_forward(service, route, name),
+    ))  # fmt: skip
+
+
+def _own_headers(route: Route, base: Expressions) -> tuple[Directive, ...]:
+    """Nothing, where the server's set is right as it is."""
+    wanted = headers.upgrade(base) if route.websocket else base
+    if route.retries.attempts:
+        wanted = {**wanted, "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_hop"))}
+    wanted = headers.changed(wanted, route.headers.request)
+    return () if wanted == base else headers.directives(wanted)
+
+
+def _forward(service: Service, route: Route, name: str) -> tuple[Directive, ...]:
+    if route.retries.attempts:
+        return (*timeouts.to_retries(route), d("proxy_pass", f"http://gwc_hop/_gwc/hop/{name}$gwc_uri"))
+    return (
+        *timeouts.to_service(route),
+        *upstream.verification(service),
+        d("proxy_pass", f"{upstream.scheme(service)}://{service.name}$gwc_uri"),
+    )

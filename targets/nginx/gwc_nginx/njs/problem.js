@@ -1,0 +1,131 @@
+// Errors as clients see them: RFC 9457, with the status kept.
+
+const PROBLEM = 'application/problem+json';
+// What may stay of an answer whose body is replaced: nothing that describes the old body or the service's inside.
+const KEPT = /^(retry-after|set-cookie|vary|access-control-.*)$/i;
+// Traces of gateways, of this one or of another behind it.
+const BANNER = /^(via|x-(envoy|kong|accel|consumer)-.*)$/i;
+
+function body(r, type, status) {
+    const known = gwc.problems[type];
+    const raw = r.variables.request_uri;
+    const problem = {type: gwc.errorTypeBase + type, title: known.title, status: status, detail: known.detail};
+    if (raw) {
+        problem.instance = raw.split('?')[0];
+    }
+    problem.request_id = r.variables.gwc_request_id;
+    return JSON.stringify(problem);
+}
+
+function hygiene(r, removed) {
+    for (const name in r.headersOut) {
+        if (removed(name)) {
+            delete r.headersOut[name];
+        }
+    }
+    if (r.variables.gwc_route) {
+        change(r.headersOut, gwc.routes[r.variables.gwc_route].response);
+    }
+    r.headersOut[gwc.requestIdHeader] = r.variables.gwc_request_id;
+}
+
+function answer(r, type, status) {
+    hygiene(r, (name) => !KEPT.test(name));
+    r.headersOut['Content-Type'] = PROBLEM;
+    if (status === 405) {
+        r.headersOut.Allow = r.variables.gwc_allow || '';
+    }
+    r.return(status, body(r, type, status));
+}
+
+// js_content: what routing refused.
+function refuse(r) {
+    const status = Number(r.variables.gwc_refusal);
+    answer(r, gwc.statuses[':' + status], status);
+}
+
+// js_content behind error_page: what NGINX refused or could not reach. The status is the one that it chose.
+function made(r) {
+    const status = Number(r.variables.status);
+    answer(r, gwc.statuses[':' + status] || (status < 500 ? 'bad-request' : 'internal-error'), status);
+}
+
+// The policy's changes of a route's answers. Preloaded arrays have no methods.
+function change(out, changes) {
+    for (let i = 0; i < changes.remove.length; i++) {
+        delete out[changes.remove[i]];
+    }
+    for (let i = 0; i < changes.set.length; i++) {
+        out[changes.set[i][0]] = changes.set[i][1];
+    }
+}
+
+function upstreamType(status) {
+    return gwc.upstreamStatuses[':' + status] || 'internal-error';
+}
+
+function shape(r, status) {
+    const text = body(r, upstreamType(status), status);
+    hygiene(r, (name) => !KEPT.test(name));
+    r.variables.gwc_body = text;
+    r.headersOut['Content-Type'] = PROBLEM;
+    r.headersOut['Content-Length'] = String(Buffer.from(text).length);
+}
+
+// NGINX takes an answer that is not HTTP for HTTP/0.9 and would pass it on without so much as a status line. What it
+// writes to such a client is the body alone, so the body has to be the whole answer.
+function unreadable(r) {
+    r.status = 502;
+    shape(r, 502);
+    if (!r.variables.http2) {
+        const head = ['HTTP/1.1 502 Bad Gateway', 'Connection: close'];
+        for (const name in r.headersOut) {
+            head.push(name + ': ' + r.headersOut[name]);
+        }
+        r.variables.gwc_body = head.join('\r\n') + '\r\n\r\n' + (r.method === 'HEAD' ? '' : r.variables.gwc_body);
+    }
+}
+
+// When the answer has to be complete, in milliseconds since 1970: the timeout runs from the end of the request.
+function deadline(r, timeout) {
+    const waited = Number((r.variables.upstream_header_time || '0').split(/, | : /).pop()) || 0;
+    return String(Date.now() - waited * 1000 + timeout);
+}
+
+// js_header_filter on every answer of a service: the policy's changes, and the shape of its errors.
+function headers(r) {
+    const route = gwc.routes[r.variables.gwc_route];
+    const error = r.status === 429 || r.status >= 500;
+    if (r.httpVersion === '0.9') {
+        unreadable(r);
+    } else if (error && !/^application\/problem\+json\s*(;|$)/i.test(r.headersOut['Content-Type'] || '')) {
+        shape(r, r.status);
+    } else {
+        hygiene(r, (name) => BANNER.test(name));
+    }
+    if (route.timeout) {
+        r.variables.gwc_deadline = deadline(r, route.timeout);
+    }
+}
+
+// js_body_filter beside it: the problem instead of the service's own body. Any other body passes untouched, as long
+// as it is in time; what comes later ends the connection.
+function replace(r, data, flags) {
+    if (!r.variables.gwc_body) {
+        if (!r.variables.gwc_deadline) {
+            r.done();
+        } else if (Date.now() > Number(r.variables.gwc_deadline)) {
+            throw new Error('timeouts.request is over');
+        }
+        r.sendBuffer(data, flags);
+        return;
+    }
+    if (!r.variables.gwc_replaced) {
+        r.variables.gwc_replaced = '1';
+        r.sendBuffer(r.variables.gwc_body, {last: flags.last});
+    } else if (flags.last) {
+        r.sendBuffer('', flags);
+    }
+}
+
+export default {refuse, made, headers, replace};

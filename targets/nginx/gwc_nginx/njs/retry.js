@@ -1,0 +1,135 @@
+// The inner hop: one try after another until one succeeds, the causes of the policy are used up, or the outer hop's
+// timeout ends it. NGINX's own retries cannot tell a refused connection from a reset one.
+
+const SAFE = {GET: true, HEAD: true, OPTIONS: true, PUT: true, DELETE: true};
+const HOP = '/_gwc/hop/';
+const FAULTS = {connect: 597, reset: 598, timeout: 599};
+const WINDOW = 10000;
+// Tries after the first in one request. Each costs two of the ten redirects that NGINX permits; the way in and the
+// way on cost the rest.
+const CHAIN = 3;
+
+// js_set: the password of the inner hop, made once for all workers and never written down.
+function token() {
+    const shared = ngx.shared.gwc_hop;
+    const fresh = crypto.getRandomValues(new Uint32Array(8));
+    shared.add('hop', Array.from(fresh).map((n) => n.toString(16)).join('-'));
+    return shared.get('hop');
+}
+
+function own(r) {
+    return gwc.routes[r.variables.gwc_route].retries;
+}
+
+function safe(r, retries) {
+    return retries.unsafe || SAFE[r.method] === true;
+}
+
+function lane(r, retries, tries) {
+    return retries.statuses.length && safe(r, retries) && tries < retries.attempts ? 'try' : 'last';
+}
+
+// js_content of the inner hop's only door.
+function enter(r) {
+    const rest = r.variables.request_uri.slice(HOP.length);
+    const first = rest.indexOf('/');
+    const second = rest.indexOf('/', first + 1);
+    const name = rest.slice(0, second);
+    if (r.headersIn['X-Gwc-Hop'] !== token() || !gwc.routes[name] || !gwc.routes[name].retries) {
+        r.return(404);
+        return;
+    }
+    r.variables.gwc_route = name;
+    r.variables.gwc_uri = rest.slice(second);
+    if (r.headersIn['X-Gwc-Lane'] === 'fault') {
+        r.internalRedirect('/_gwc/fault/' + name);
+        return;
+    }
+    const tries = Number(r.headersIn['X-Gwc-Tries'] || 0);
+    if (!tries) {
+        count(name.slice(0, first), 'requests');
+    }
+    r.variables.gwc_tries = String(tries);
+    r.internalRedirect('/_gwc/' + lane(r, own(r), tries) + '/' + name);
+}
+
+function last(list) {
+    return (list || '-').split(/, | : /).pop();
+}
+
+// Why the try failed: connect (nothing was sent), reset, timeout, or the status of the service's answer.
+function cause(r) {
+    const status = Number(last(r.variables.upstream_status));
+    const coded = Object.keys(FAULTS).find((name) => FAULTS[name] === status);
+    if (coded) {
+        return coded;
+    }
+    if (last(r.variables.upstream_header_time) !== '-') {
+        return status;
+    }
+    if (last(r.variables.upstream_connect_time) === '-') {
+        return 'connect';
+    }
+    return status === 504 ? 'timeout' : 'reset';
+}
+
+function permitted(r, retries, why) {
+    if (why === 'connect') {
+        return retries.connect;
+    }
+    return safe(r, retries) && (typeof why === 'number' || (why === 'timeout' ? retries.perTry : retries.reset));
+}
+
+function count(service, what) {
+    const key = service + ' ' + what + ' ' + Math.floor(Date.now() / WINDOW);
+    return ngx.shared.gwc_counters.incr(key, 1, 0, 2 * WINDOW);
+}
+
+// A share of the requests of the current window. Three a window always pass: a share of little traffic would be none.
+function affordable(r, retries) {
+    if (retries.budget === null) {
+        return true;
+    }
+    const service = r.variables.gwc_route.split('/')[0];
+    const requests = ngx.shared.gwc_counters.get(service + ' requests ' + Math.floor(Date.now() / WINDOW)) || 0;
+    return count(service, 'retries') <= Math.max(3, retries.budget * requests);
+}
+
+// Exponential, with jitter over the upper half.
+function pause(retries, tries) {
+    const ceiling = Math.min(retries.backoffMax, retries.backoffBase * Math.pow(2, tries - 1));
+    return ceiling * (0.5 + Math.random() / 2);
+}
+
+// No further try: the outer hop words the problem.
+function fail(r, why) {
+    const late = why === 'timeout' || Number(last(r.variables.upstream_status)) === 504;
+    r.return(typeof why === 'number' ? why : late ? 504 : 502, '-');
+}
+
+function next(r, retries, tries) {
+    const chain = Number(r.variables.gwc_chain || 0) + 1;
+    r.variables.gwc_chain = String(chain);
+    return chain > CHAIN ? '/_gwc/more' : '/_gwc/' + lane(r, retries, tries) + '/' + r.variables.gwc_route;
+}
+
+// js_content behind error_page: a try failed.
+function again(r) {
+    const retries = own(r);
+    const why = cause(r);
+    const tries = Number(r.variables.gwc_tries) + 1;
+    r.variables.gwc_tries = String(tries);
+    if (tries > retries.attempts || !permitted(r, retries, why) || !affordable(r, retries)) {
+        fail(r, why);
+        return;
+    }
+    const where = next(r, retries, tries);
+    setTimeout(() => r.internalRedirect(where), pause(retries, tries));
+}
+
+// js_content behind error_page of the lane that tells NGINX's own failures from the service's 502 and 504.
+function fault(r) {
+    r.return(FAULTS[cause(r)] || 598, '-');
+}
+
+export default {token, enter, again, fault};

@@ -1,0 +1,116 @@
+// Which route a request is for. The canonical path decides, and the canonical path is what the service gets.
+//
+// Preloaded data, `gwc` (gwc.json): hosts -> a tree of path segments. Keys of segments, methods and hosts start with a
+// character of their own ("/", ":") so that no client's text can name a property of Object.
+
+import secrets from 'secrets.js';
+
+const UNRESERVED = /%(2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/ig;
+const ENCODED_SEPARATOR = /%(2f|5c|00)/i;
+const RAW = /[|^{}"<>`]/g;
+
+// Headers with which proxies and gateways speak to one another. The known ones are removed (proxy_headers.conf);
+// NGINX cannot remove by prefix, so an unknown one is refused.
+const PRIVATE = /^x-(envoy|consumer|credential|accel)-/;
+
+function percentEncoded(character) {
+    return '%' + character.charCodeAt(0).toString(16).toUpperCase();
+}
+
+// The one spelling of a path, or null when it must be refused.
+function canonical(raw) {
+    if (raw[0] !== '/' || raw.includes('#') || raw.includes('\uFFFD')) {
+        return null;
+    }
+    const decoded = raw.replace(UNRESERVED, (e) => String.fromCharCode(parseInt(e.slice(1), 16)));
+    if (ENCODED_SEPARATOR.test(decoded)) {
+        return null;
+    }
+    return resolved(decoded.replace(/\\/g, '/')).replace(/\/{2,}/g, '/').replace(RAW, percentEncoded);
+}
+
+function resolved(path) {
+    const segments = path.split('/');
+    const kept = [];
+    for (let i = 1; i < segments.length; i++) {
+        const segment = segments[i];
+        if (segment === '..') {
+            kept.pop();
+        }
+        if (segment !== '..' && segment !== '.') {
+            kept.push(segment);
+        } else if (i === segments.length - 1) {
+            kept.push('');
+        }
+    }
+    return '/' + kept.join('/');
+}
+
+// The leaf that decides for the segments from `at` on: a literal before a parameter before a rest, from the left.
+function leaf(node, segments, at) {
+    if (at === segments.length) {
+        return node.end;
+    }
+    const segment = segments[at];
+    const literal = node.literals && node.literals['/' + segment];
+    return (literal && leaf(literal, segments, at + 1))
+        || (segment && node.param && leaf(node.param, segments, at + 1))
+        || node.rest;
+}
+
+function found(host, path) {
+    const segments = path.slice(1).split('/');
+    const own = gwc.hosts[':' + host];
+    return (own && leaf(own, segments, 0)) || leaf(gwc.anywhere, segments, 0);
+}
+
+function foreign(r) {
+    for (const name in r.headersIn) {
+        const lower = name.toLowerCase();
+        if (PRIVATE.test(lower) && !gwc.stripped[':' + lower]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The port of the Host header is kept, its name only when it is the one that NGINX took for the request.
+function forwardedHost(r) {
+    const header = r.headersIn.Host || '';
+    const host = r.variables.host;
+    return header.toLowerCase().startsWith(host) ? header : host;
+}
+
+function refusal(r, status) {
+    r.variables.gwc_refusal = String(status);
+    return '/_gwc/refusal';
+}
+
+// js_set: the internal location that serves the request.
+function location(r) {
+    const raw = r.variables.request_uri;
+    const query = raw.indexOf('?');
+    const path = canonical(query < 0 ? raw : raw.slice(0, query));
+    if (path === null || foreign(r)) {
+        return refusal(r, 400);
+    }
+    const entry = found(r.variables.host, path);
+    if (!entry) {
+        return refusal(r, 404);
+    }
+    const name = entry.methods[':' + r.method];
+    if (!name) {
+        r.variables.gwc_allow = entry.allow;
+        return refusal(r, 405);
+    }
+    const route = gwc.routes[name];
+    if (route.refusal || !secrets.present()) {
+        return refusal(r, route.refusal || 500);
+    }
+    r.variables.gwc_route = name;
+    r.variables.gwc_host = forwardedHost(r);
+    r.variables.gwc_uri = (path.slice(route.strip) || '/') + (query < 0 ? '' : raw.slice(query));
+    return '/_gwc/route/' + name;
+}
+
+export default {location, canonical, found};

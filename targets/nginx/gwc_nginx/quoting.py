@@ -1,0 +1,38 @@
+"""How a policy's text becomes one argument of an NGINX directive and nothing else.
+
+NGINX has no escape for `$` where variables are expanded, so `$` is spelled through a variable that holds it.
+"""
+
+from __future__ import annotations
+
+import re
+
+DOLLAR = "${gwc_dollar}"
+"""A `geo` variable of the emitted configuration whose value is the one character."""
+
+_LONGEST = 4000  # one argument of more than 4096 bytes is refused by NGINX's own parser
+
+
+def q(text: str) -> str:
+    """One double-quoted argument. `$` keeps its meaning: for our own expressions and for regexes."""
+    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+        raise ValueError("a control character cannot be written into an NGINX configuration")
+    quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if len(quoted.encode()) > _LONGEST:
+        raise ValueError(f"an NGINX argument holds at most {_LONGEST} bytes")
+    return quoted
+
+
+def qlit(text: str) -> str:
+    """One argument that NGINX expands to exactly `text`."""
+    return q(text.replace("$", DOLLAR))
+
+
+def regex(text: str) -> str:
+    """A literal inside a regex: everything but ASCII letters and digits as its bytes in hexadecimal."""
+    return "".join(c if re.match(r"[A-Za-z0-9]", c) else "".join(f"\\x{b:02x}" for b in c.encode()) for c in text)
+
+
+def milliseconds(seconds: float) -> str:
+    """NGINX's time; at least one millisecond, because zero often means never."""
+    return f"{max(1, round(seconds * 1000))}ms"

@@ -1,0 +1,114 @@
+"""The inner hop. A route that retries is reached through it: the outer hop keeps the total timeout and words the
+errors, the inner one tries. Each try is a location of its own kind (a lane):
+
+- `try`: there are tries left and the method may repeat a status; NGINX withholds such an answer for retry.again.
+- `last`: every answer of the service passes; only NGINX's own failures come to retry.again.
+- `fault`: where 502 or 504 is not a cause, a further hop tells the service's own from those that NGINX makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.ir import Gateway, RetryCause, Route, Service
+from gwc_nginx import body, timeouts, upstream
+from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.headers import Expressions, directives
+from gwc_nginx.quoting import q
+from gwc_nginx.routing import route_name
+
+_OWN = (502, 504)
+_CODED = (597, 598, 599)
+_HANDS_ON: Expressions = {
+    "host": ("Host", q("$http_host")),
+    "x-gwc-hop": ("X-Gwc-Hop", q("")),
+    "x-gwc-lane": ("X-Gwc-Lane", q("")),
+    "x-gwc-tries": ("X-Gwc-Tries", q("")),
+    "connection": ("Connection", q("$gwc_connection")),
+    "upgrade": ("Upgrade", q("$http_upgrade")),
+}
+
+
+def data(route: Route) -> dict[str, object] | None:
+    """What retry.js needs to know of a route; times in milliseconds. None: the route does not retry."""
+    retries = route.retries
+    if not retries.attempts:
+        return None
+    return {
+        "attempts": retries.attempts,
+        "connect": RetryCause.CONNECT in retries.causes,
+        "reset": RetryCause.RESET in retries.causes,
+        "perTry": retries.per_try is not None,
+        "statuses": list(retries.statuses),
+        "backoffBase": retries.backoff_base * 1000,
+        "backoffMax": retries.backoff_max * 1000,
+        "budget": retries.budget,
+        "unsafe": retries.unsafe,
+    }
+
+
+def hop_headers() -> tuple[Directive, ...]:
+    """The inner hop hands on what the outer one decided, and nothing of what the two say to each other."""
+    return directives(_HANDS_ON)
+
+
+def locations(gateway: Gateway) -> Iterator[Directive]:
+    for service in gateway.services:
+        for route in service.routes:
+            if route.retries.attempts and route.auth is None:
+                yield from _lanes(service, route)
+
+
+def _lanes(service: Service, route: Route) -> Iterator[Directive]:
+    name, statuses = route_name(service, route), route.retries.statuses
+    span = route.provenance["retries"].span if "retries" in route.provenance else None
+    ours = _service(service, route)
+    own = tuple(str(status) for status in _OWN)
+
+    def lane(kind: str, *of: Directive) -> Directive:
+        return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), span=span)
+
+    yield lane("last", *ours, d("error_page", *own, "=", "@gwc_again"))
+    if not statuses:
+        return
+    intercepted = tuple(str(status) for status in statuses)
+    if set(_OWN) <= set(statuses):
+        yield lane("try", *ours, d("proxy_intercept_errors", "on"), d("error_page", *intercepted, "=", "@gwc_again"))
+        return
+    coded = (*intercepted, *(str(status) for status in _CODED))
+    yield lane("try", *_through(name), d("proxy_intercept_errors", "on"), d("error_page", *coded, "=", "@gwc_again"))
+    yield lane("fault", *ours, d("error_page", *own, "=", "@gwc_fault"))
+
+
+def _service(service: Service, route: Route) -> tuple[Directive, ...]:
+    return (
+        *timeouts.of_a_try(route),
+        *body.flow(route),
+        *upstream.verification(service),
+        d("proxy_pass", f"{upstream.scheme(service)}://{service.name}$gwc_uri"),
+    )
+
+
+def _through(name: str) -> tuple[Directive, ...]:
+    return (*_to_hop("x-gwc-lane", "X-Gwc-Lane", "fault"), d("proxy_pass", f"http://gwc_hop/_gwc/hop/{name}$gwc_uri"))
+
+
+def _to_hop(key: str, name: str, value: str) -> tuple[Directive, ...]:
+    said: Expressions = {"x-gwc-hop": ("X-Gwc-Hop", q("$gwc_hop")), key: (name, q(value))}
+    return (*timeouts.within(), *directives({**_HANDS_ON, **said}))
+
+
+def doors() -> tuple[Directive, ...]:
+    """The way in, what follows a failed try, and the way on: NGINX redirects a request ten times at most, so after a
+    few tries a fresh request of the hop to itself goes on counting."""
+    return (
+        block("location", "/_gwc/hop/", of=(d("js_content", "retry.enter"),)),
+        block("location", "@gwc_again", of=(d("js_content", "retry.again"),)),
+        block("location", "@gwc_fault", of=(d("js_content", "retry.fault"),)),
+        block("location", "=", "/_gwc/more", of=(
+            d("internal"),
+            *_to_hop("x-gwc-tries", "X-Gwc-Tries", "$gwc_tries"),
+            d("proxy_buffering", "off"),
+            d("proxy_pass", "http://gwc_hop$request_uri"),
+        )),
+    )  # fmt: skip

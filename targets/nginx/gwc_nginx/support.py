@@ -1,0 +1,126 @@
+"""What NGINX promises of each feature, per profile. Below exact, the note is the message that the user reads."""
+
+from __future__ import annotations
+
+from gwc.features import FEATURES, Use
+from gwc.ir import Endpoint, Gateway, Service, Timeouts, UpstreamTls
+from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
+from gwc_nginx.upstream import RESOLVER, TRUST_STORE, is_name
+
+_NOT_YET = unsupported("gwc does not render this for NGINX yet; leave it to the service, or use the envoy target")
+_AUTH = unsupported("gwc does not verify credentials on NGINX yet; accepted, such a route answers 401 to everybody")
+
+
+def _service_of(gateway: Gateway, use: Use) -> Service:
+    return next(s for s in gateway.services if s.name == use.subject.partition("/")[0])
+
+
+def _named(_: Gateway, use: Use) -> bool:
+    return isinstance(use.node, Endpoint) and is_name(use.node.address.host)
+
+
+def _host_trust(_: Gateway, use: Use) -> bool:
+    return isinstance(use.node, UpstreamTls) and use.node.ca is None
+
+
+def _several_names(gateway: Gateway, use: Use) -> bool:
+    tls = _service_of(gateway, use).upstream
+    return tls.tls is not None and tls.tls.sni is None and len({e.address.host for e in tls.endpoints}) > 1
+
+
+def _numeric(gateway: Gateway, use: Use) -> bool:
+    tls = _service_of(gateway, use).upstream
+    return tls.tls is not None and tls.tls.sni is None and not is_name(tls.endpoints[0].address.host)
+
+
+def _key_not_in_a_file(_: Gateway, use: Use) -> bool:
+    key = use.node.client_key if isinstance(use.node, UpstreamTls) else None
+    return key is not None and key.source != "file"
+
+
+def _outlives(gateway: Gateway, use: Use) -> bool:
+    """A stream whose idle timeout is longer than its request timeout."""
+    service = _service_of(gateway, use)
+    route = next(r for r in service.routes if f"{service.name}/{r.name}" == use.subject)
+    return isinstance(use.node, Timeouts) and route.stream and use.node.idle > use.node.request
+
+
+_TLS = Conditional(
+    EXACT,
+    (
+        Case("without ca", _host_trust, approximate(
+            f"NGINX has no default trust store: gwc names {TRUST_STORE}; a host that keeps its own elsewhere needs ca")),
+        Case("endpoints with different names and no sni", _several_names, unsupported(
+            "NGINX checks one certificate name for all endpoints of a service; set upstream.tls.sni")),
+        Case("an address as the name", _numeric, unsupported(
+            "NGINX compares names only, not addresses; set upstream.tls.sni to a name of the certificate")),
+    ),
+)  # fmt: skip
+
+_LATER = (
+    *("listen.https", "listen.https.redirect", "tracing", "metrics", "concurrency", "upstream.concurrency"),
+    *("upstream.breaker", "upstream.health", "budget", "budget.charge", "budget.cluster", "limits.ip", "limits.user"),
+    *("limits.service", "limits.header", "limits.shadow", "limits.cluster", "cost", "cors", "cache"),
+    *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
+    *("cache.negative_ttl", "cache.scope.user"),
+)
+_CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes")
+
+_NJS: dict[str, Support | Conditional] = {
+    **dict.fromkeys(_LATER, _NOT_YET),
+    **dict.fromkeys(_CREDENTIALS, _AUTH),
+    "listen.http": EXACT,
+    "listen.admin": EXACT,
+    "trusted_proxies": EXACT,
+    "identity.user_header": EXACT,
+    "identity.gateway_secret": EXACT,
+    "request_id": EXACT,
+    "traceparent": EXACT,
+    "access_log": approximate(
+        "one JSON line a request with ids, route, client, status and times; what limits, budgets and caches did is not "
+        "in it yet"),
+    "errors": EXACT,
+    "errors.upstream": EXACT,
+    "hosts": EXACT,
+    "base_path": EXACT,
+    "path": EXACT,
+    "methods": EXACT,
+    "upstream.endpoints": EXACT,
+    "upstream.weight": EXACT,
+    "upstream.dns": Conditional(EXACT, (Case("an endpoint with a host name", _named, approximate(
+        "names are resolved again when their records expire, but NGINX does not read /etc/resolv.conf: it asks "
+        f"{' and '.join(RESOLVER.split())}; a host without either needs endpoints by address")),)),
+    "upstream.tls": _TLS,
+    "upstream.tls.client_certificate": Conditional(EXACT, (Case("client_key from the environment", _key_not_in_a_file,
+        unsupported("NGINX reads a client key from a file only; use client_key: {secret: {file: ...}}")),)),
+    "timeouts.connect": EXACT,
+    "timeouts.request": approximate(
+        "the time until an answer begins is exact, retries included; an answer that has begun is cut when more of it comes "
+        "after the timeout, or when it is silent for the timeout"),
+    "timeouts.idle": Conditional(EXACT, (Case("a stream with idle longer than request", _outlives, approximate(
+        "NGINX has one timer for the first byte and the silences after it: the stream is cut after a silence of "
+        "timeouts.request, which is shorter; make both equal")),)),
+    "retries.attempts": EXACT,
+    "retries.when": EXACT,
+    "retries.per_try": approximate(
+        "a try that has not begun to answer in time is given up exactly; an answer that has begun is also cut when it "
+        "is silent for per_try"),
+    "retries.backoff": EXACT,
+    "retries.budget": approximate(
+        "the share is counted per worker group over windows of ten seconds, not over the requests in flight; three "
+        "retries a window are always permitted, and an answer that is not retried for want of budget is worded by the "
+        "gateway"),
+    "retries.unsafe": EXACT,
+    "max_body": EXACT,
+    "headers.request": EXACT,
+    "headers.response": EXACT,
+    "stream": EXACT,
+    "websocket": EXACT,
+}  # fmt: skip
+
+_PLAIN: dict[str, Support | Conditional] = dict.fromkeys(FEATURES, _NOT_YET)
+
+TABLES = {
+    "njs": SupportTable("nginx", "njs", _NJS),
+    "plain": SupportTable("nginx", "plain", _PLAIN),
+}

@@ -1,0 +1,86 @@
+"""Upstreams: a service's endpoints with their weights, names resolved again, certificates verified."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from gwc.ir import Endpoint, Gateway, Service, UpstreamTls
+from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.quoting import q
+
+_KEPT = "4s"
+"""How long an unused connection is kept: less than the 5 s after which common servers close theirs."""
+
+RESOLVER = "127.0.0.53 127.0.0.11"
+"""Where names are asked: systemd-resolved's stub and Docker's own server. NGINX does not read /etc/resolv.conf."""
+
+
+TRUST_STORE = "/etc/ssl/certs/ca-certificates.crt"
+"""The authorities that the host trusts, where Debian, Ubuntu, Alpine and the official images keep them."""
+
+
+def is_name(host: str) -> bool:
+    """Whether a host has to be resolved at run time. `localhost` never leaves the machine."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return host != "localhost"
+    return False
+
+
+def has_names(gateway: Gateway) -> bool:
+    return any(is_name(e.address.host) for s in gateway.services for e in s.upstream.endpoints)
+
+
+def upstreams(gateway: Gateway, *, keepalive: bool) -> Iterator[Directive]:
+    for service in gateway.services:
+        endpoints = service.upstream.endpoints
+        names = any(is_name(e.address.host) for e in endpoints)
+        span = endpoints[0].provenance["address"].span if "address" in endpoints[0].provenance else None
+        yield block("upstream", service.name, span=span, of=(
+            *((d("zone", service.name, "128k"),) if names else ()),
+            *(_server(e) for e in endpoints),
+            *((d("keepalive", "64"), d("keepalive_timeout", _KEPT)) if keepalive else ()),
+        ))  # fmt: skip
+
+
+def _server(endpoint: Endpoint) -> Directive:
+    """`max_fails=0`: NGINX would otherwise take an endpoint out after one failure, breaker or not."""
+    extra = ("resolve",) if is_name(endpoint.address.host) else ()
+    span = endpoint.provenance["address"].span if "address" in endpoint.provenance else None
+    return d("server", q(str(endpoint.address)), f"weight={endpoint.weight}", "max_fails=0", *extra, span=span)
+
+
+def scheme(service: Service) -> str:
+    return service.upstream.endpoints[0].scheme
+
+
+def verification(service: Service) -> tuple[Directive, ...]:
+    """The name that the service's certificate must bear, and who must have signed it."""
+    tls = service.upstream.tls
+    if tls is None:
+        return ()
+    span = tls.provenance["ca"].span if "ca" in tls.provenance else None
+    return (
+        d("proxy_ssl_verify", "on"),
+        d("proxy_ssl_verify_depth", "4"),
+        d("proxy_ssl_server_name", "on"),
+        d("proxy_ssl_trusted_certificate", q(tls.ca if tls.ca is not None else TRUST_STORE), span=span),
+        d("proxy_ssl_name", q(server_name(service, tls)), span=span),
+        *_own_certificate(tls),
+    )
+
+
+def server_name(service: Service, tls: UpstreamTls) -> str:
+    """One name for all endpoints: the support table refuses a service whose endpoints differ in theirs."""
+    return tls.sni if tls.sni is not None else service.upstream.endpoints[0].address.host
+
+
+def _own_certificate(tls: UpstreamTls) -> tuple[Directive, ...]:
+    if tls.client_certificate is None or tls.client_key is None or tls.client_key.source != "file":
+        return ()
+    return (
+        d("proxy_ssl_certificate", q(tls.client_certificate)),
+        d("proxy_ssl_certificate_key", q(tls.client_key.name)),
+    )
