@@ -19,6 +19,11 @@ UNREAD: Json = {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute"
 """For answers that read no body: refusals, and upgraded connections."""
 
 
+def buffer_limit(route: Route) -> int:
+    """Bytes of a body that are kept for a further try: all that `max_body` lets in."""
+    return max(route.max_body, 1)
+
+
 def per_route(route: Route) -> Json:
     """An upgraded connection is no body: frames pass, bounded by the idle timeout alone."""
     if route.websocket:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
 from gwc.target import Artifact, OutputFile
-from gwc_envoy import admin, identity, listen, upstream
+from gwc_envoy import admin, hops, identity, listen, upstream
 from gwc_envoy.xds import Json
 
 FILE = "envoy.json"
@@ -22,12 +22,14 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 
 def bootstrap(gateway: Gateway) -> Json:
+    internal = list(hops.listeners(gateway))
     return {
         "node": {"id": "gwc", "cluster": "gwc"},
         "admin": admin.admin(gateway),
+        **({"bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION]} if internal else {}),
         "static_resources": {
-            "listeners": [*listen.listeners(gateway), admin.admin_listener(gateway)],
-            "clusters": [*upstream.clusters(gateway), admin.cluster(gateway)],
+            "listeners": [*listen.listeners(gateway), *internal, admin.admin_listener(gateway)],
+            "clusters": [*upstream.clusters(gateway), *hops.clusters(gateway), admin.cluster(gateway)],
             "secrets": identity.secrets(gateway),
         },
     }

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from gwc.ir import Gateway
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
-from gwc_envoy import request_id
+from gwc_envoy import request_id, retries
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, literal, set_header
 
 PROBLEM_JSON = "application/problem+json"
 _NAMESPACE = "gwc.errors"
-_UPSTREAM_TEXT = "upstream error"
 _IS_PROBLEM = r"(?i)application/problem\+json[ \t]*(;.*)?"
 
 
@@ -28,6 +27,7 @@ class Mapper:
     problem: Problem
     keep: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    instance: str = INSTANCE
 
 
 def _flags(*flags: str) -> Json:
@@ -67,6 +67,8 @@ MAPPERS = (
     # What Envoy calls 503 are three different things to a client.
     Mapper(_flags("UO"), PROBLEMS["overloaded"], headers=(("retry-after", "1"),)),
     Mapper(_details("connection_timeout"), PROBLEMS["timeout"]),
+    # An upgrade that the route does not allow is refused before any filter has noted the path.
+    Mapper(_details("upgrade_failed"), PROBLEMS["bad-request"], instance="%PATH(NQ:PATH)%"),
     Mapper(_flags("UF", "UC", "UR", "LR", "UPE", "UH", "NC", "DF"), PROBLEMS["bad-gateway"]),
     *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in _BY_STATUS.items()),
     Mapper(_status(500, "GE"), PROBLEMS["internal-error"], keep=True),
@@ -81,7 +83,7 @@ def local_reply(gateway: Gateway) -> Json:
 
 
 def _mapper(base: str, mapper: Mapper, added: list[Json]) -> Json:
-    shaped: Json = {"filter": mapper.filter, "body_format_override": _body(base, mapper.problem)}
+    shaped: Json = {"filter": mapper.filter, "body_format_override": _body(base, mapper)}
     if not mapper.keep:
         shaped["status_code"] = mapper.problem.status
     if headers := [*(set_header(name, value) for name, value in mapper.headers), *added]:
@@ -89,32 +91,70 @@ def _mapper(base: str, mapper: Mapper, added: list[Json]) -> Json:
     return shaped
 
 
-def _body(base: str, problem: Problem) -> Json:
+def _body(base: str, mapper: Mapper) -> Json:
+    problem = mapper.problem
     fields = {
         "type": literal(base + problem.type),
         "title": literal(problem.title),
         "status": "%RESPONSE_CODE%",
         "detail": literal(problem.detail),
-        "instance": INSTANCE,
+        "instance": mapper.instance,
         "request_id": REQUEST_ID,
     }
     return {"json_format": fields, "content_type": PROBLEM_JSON}
 
 
+_FAILED_TRY = 499
+"""The status of a failed try between two hops: none that a policy can list as a cause of retries."""
+_FAILURES = (
+    (retries.CONNECT_TIMEOUT, _details("connection_timeout")),
+    (retries.CONNECT, _flags("UF", "UH", "NC", "DF")),
+    (retries.TIMEOUT, _flags("UT", "SI")),
+    (retries.RESET, _flags("UC", "UR", "LR", "UPE")),
+)
+
+
+def failure_replies() -> Json:
+    """Behind the hop of a single try: why it failed, for the retry policy on the other side."""
+    mappers = [
+        {
+            "filter": picked,
+            "status_code": _FAILED_TRY,
+            "headers_to_add": [set_header(retries.CAUSE_HEADER, cause)],
+            "body_format_override": {"text_format_source": {"inline_string": "failed try"}},
+        }
+        for cause, picked in _FAILURES
+    ]
+    return {"mappers": mappers}
+
+
 def upstream_filter() -> Json:
-    """Replaces an upstream's 429 and 5xx unless it is problem+json; `Retry-After` of the service survives."""
-    error = _any(_response("status-class", "HttpResponseStatusCodeClassMatchInput", {"exact": "5xx"}),
-                 _response("status", "HttpResponseStatusCodeMatchInput", {"exact": "429"}))  # fmt: skip
-    foreign = {"not_matcher": _header("content-type", _IS_PROBLEM)}
-    waits = _all(_header("retry-after", "[0-9A-Za-z ,:-]{1,40}"), _any(*(
-        _response("status", "HttpResponseStatusCodeMatchInput", {"exact": str(status)}) for status in (429, 503)
-    )))  # fmt: skip
-    cases = [(_all(error, foreign, waits), True), (_all(error, foreign), False)]
-    matchers = [{"predicate": predicate, "on_match": {"action": _replacement(keep)}} for predicate, keep in cases]
+    """Answers instead of an upstream's 429 and 5xx unless they are problem+json, and instead of a failed try."""
+    cases = [
+        (_header(retries.CAUSE_HEADER, f"{retries.CONNECT_TIMEOUT}|{retries.TIMEOUT}"), _replacement(504)),
+        (_header(retries.CAUSE_HEADER, f"{retries.CONNECT}|{retries.RESET}"), _replacement(502)),
+        (_all(_ERROR, _FOREIGN, _WAITS), _replacement(None, _RETRY_AFTER)),
+        (_all(_ERROR, _FOREIGN), _replacement(None)),
+    ]
+    matchers = [{"predicate": predicate, "on_match": {"action": action}} for predicate, action in cases]
     return extension(
         "gwc.upstream_errors",
         "extensions.filters.http.custom_response.v3.CustomResponse",
         custom_response_matcher={"matcher_list": {"matchers": matchers}},
+    )
+
+
+def _replacement(status: int | None, *added: Json) -> Json:
+    """The upstream's status unless one is given, and none of its headers but those `added`."""
+    fields: Json = {"body": {"inline_string": "upstream error"}}
+    if status is not None:
+        fields["status_code"] = status
+    if added:
+        fields["response_headers_to_add"] = list(added)
+    return extension(
+        "gwc.upstream_error",
+        "extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy",
+        **fields,
     )
 
 
@@ -125,17 +165,6 @@ def retry_after_filter() -> Json:
         "gwc.retry_after",
         "extensions.filters.http.header_to_metadata.v3.Config",
         response_rules=[{"header": "retry-after", "on_header_present": note}],
-    )
-
-
-def _replacement(keep_retry_after: bool) -> Json:
-    fields: Json = {"body": {"inline_string": _UPSTREAM_TEXT}}
-    if keep_retry_after:
-        fields["response_headers_to_add"] = [set_header("retry-after", f"%DYNAMIC_METADATA({_NAMESPACE}:retry_after)%")]
-    return extension(
-        "gwc.upstream_error",
-        "extensions.http.custom_response.local_response_policy.v3.LocalResponsePolicy",
-        **fields,
     )
 
 
@@ -153,9 +182,19 @@ def _header(name: str, regex: str) -> Json:
     return _response(name, "HttpResponseHeaderMatchInput", value, header_name=name)
 
 
+def _status_is(*statuses: int) -> Json:
+    return _any(*(_response("status", "HttpResponseStatusCodeMatchInput", {"exact": str(s)}) for s in statuses))
+
+
 def _all(*predicates: Json) -> Json:
     return {"and_matcher": {"predicate": list(predicates)}}
 
 
 def _any(*predicates: Json) -> Json:
-    return {"or_matcher": {"predicate": list(predicates)}}
+    return {"or_matcher": {"predicate": list(predicates)}} if len(predicates) > 1 else predicates[0]
+
+
+_ERROR = _any(_response("status-class", "HttpResponseStatusCodeClassMatchInput", {"exact": "5xx"}), _status_is(429))
+_FOREIGN = {"not_matcher": _header("content-type", _IS_PROBLEM)}
+_WAITS = _all(_header("retry-after", "[0-9A-Za-z ,:-]{1,40}"), _status_is(429, 503))
+_RETRY_AFTER = set_header("retry-after", f"%DYNAMIC_METADATA({_NAMESPACE}:retry_after)%")

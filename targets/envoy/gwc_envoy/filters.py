@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gwc.ir import Gateway
-from gwc_envoy import body, errors, headers, identity, request_id
-from gwc_envoy.xds import Json, extension
+from gwc_envoy import body, errors, headers, hops, identity, request_id
+from gwc_envoy.xds import Json
 
 
 def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
@@ -17,6 +17,6 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         errors.retry_after_filter(),  # sees a response before it is replaced
         body.body_filter(),
         identity.gateway_secret_filter(gateway),  # late: only what is forwarded needs the proof
-        extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True),
+        hops.router_filter(),
     )
     return [entry for entry in chain if entry is not None]

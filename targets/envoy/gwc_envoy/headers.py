@@ -6,13 +6,13 @@ from gwc.ir import Gateway, HeaderChanges, Route
 from gwc_envoy.request_id import header_to_add
 from gwc_envoy.xds import Json, extension, literal, set_header
 
-_ENGINES = ("x-envoy-", "x-kong-", "x-accel-")
+_ENGINES = ("x-envoy-", "x-kong-", "x-accel-", "x-gwc-")
 
 
-def route_fields(route: Route) -> Json:
-    """The policy's changes: removal first. Values are literals."""
+def route_fields(route: Route, added: list[Json]) -> Json:
+    """The policy's changes: removal first. Values are literals. `added` are the gateway's own."""
     fields = {
-        "request_headers_to_add": _set(route.headers.request),
+        "request_headers_to_add": [*_set(route.headers.request), *added],
         "request_headers_to_remove": [name.lower() for name in route.headers.request.remove],
         "response_headers_to_add": _set(route.headers.response),
         "response_headers_to_remove": [name.lower() for name in route.headers.response.remove],

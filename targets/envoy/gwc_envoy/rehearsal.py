@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gwc_envoy import placeholder
 from gwc_envoy.xds import Json
-
-_PLACEHOLDER = "placeholder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +24,15 @@ class Stage:
 
 def rehearse(text: str, scratch: Path) -> Stage:
     bootstrap: Json = json.loads(text)
-    variables = {node["environment_variable"]: _PLACEHOLDER for node in _sources(bootstrap, "environment_variable")}
-    for node in _sources(bootstrap, "filename"):
+    environ = {
+        node["environment_variable"]: _content(role) for role, node in _sources(bootstrap, "environment_variable")
+    }
+    for role, node in _sources(bootstrap, "filename"):
         if not Path(node["filename"]).is_file():
-            node["filename"] = str(_stand_in(scratch))
+            node["filename"] = str(_stand_in(scratch, role))
     file = scratch / "envoy.json"
     file.write_text(json.dumps(bootstrap), encoding="utf-8")
-    return Stage(file, variables)
+    return Stage(file, environ)
 
 
 def admin_address(bootstrap: Mapping[str, Any]) -> tuple[str, int]:
@@ -42,19 +43,24 @@ def admin_address(bootstrap: Mapping[str, Any]) -> tuple[str, int]:
     raise ValueError("the bootstrap has no admin listener")
 
 
-def _sources(node: Any, key: str) -> Iterator[Json]:
-    """Every message that names a file or variable of the gateway's host."""
+def _sources(node: Any, key: str, role: str = "") -> Iterator[tuple[str, Json]]:
+    """Every message that names a file or variable of the gateway's host, with the field that holds it."""
     if isinstance(node, dict):
         if isinstance(node.get(key), str):
-            yield node
-        for value in node.values():
-            yield from _sources(value, key)
+            yield role, node
+        for name, value in node.items():
+            yield from _sources(value, key, name)
     elif isinstance(node, list):
         for value in node:
-            yield from _sources(value, key)
+            yield from _sources(value, key, role)
 
 
-def _stand_in(scratch: Path) -> Path:
-    path = scratch / "secret"
-    path.write_text(_PLACEHOLDER, encoding="utf-8")
+def _content(role: str) -> str:
+    pems = {"trusted_ca": placeholder.CERTIFICATE, "certificate_chain": placeholder.CERTIFICATE}
+    return {**pems, "private_key": placeholder.KEY}.get(role, placeholder.TEXT)
+
+
+def _stand_in(scratch: Path, role: str) -> Path:
+    path = scratch / (role or "secret")
+    path.write_text(_content(role), encoding="utf-8")
     return path

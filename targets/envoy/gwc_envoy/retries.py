@@ -7,6 +7,10 @@ from gwc_envoy.xds import Json, duration, extension
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
+CAUSE_HEADER = "x-gwc-cause"
+"""Says on a hop's answer why its only try failed: one of the FAILURES."""
+CONNECT, CONNECT_TIMEOUT, RESET, TIMEOUT = FAILURES = ("connect", "connect-timeout", "reset", "timeout")
+
 _PREVIOUS = "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 _ELSEWHERE: Json = {
     "retry_host_predicate": [extension("envoy.retry_host_predicates.previous_hosts", _PREVIOUS)],
@@ -24,36 +28,66 @@ def method_groups(route: Route) -> tuple[tuple[str, ...], ...]:
     return tuple(group for group in (safe, rest) if group)
 
 
+def _everything(route: Route, methods: tuple[str, ...]) -> bool:
+    """Whether all causes count for these methods, and not only that nothing was sent."""
+    return route.retries.unsafe or SAFE_METHODS.issuperset(methods)
+
+
+def needs_hop(route: Route, methods: tuple[str, ...]) -> bool:
+    """Envoy's cause `reset` stands for resets, failed connections and timed-out tries: all of them, or a hop."""
+    if route.retries.attempts == 0 or not _everything(route, methods):
+        return False
+    reset, connect = (cause in route.retries.causes for cause in (RetryCause.RESET, RetryCause.CONNECT))
+    return (reset or route.retries.per_try is not None) and not (reset and connect)
+
+
+def single_try(route: Route) -> Json:
+    """The action behind a hop: no retries, and the bound of one try."""
+    return {"timeout": "0s", **_policy(_bound(route.retries))}
+
+
+def by_cause(route: Route) -> Json:
+    """The action before a hop: each failure is told apart by the header that the hop has put on its answer."""
+    causes = [CONNECT, CONNECT_TIMEOUT] if RetryCause.CONNECT in route.retries.causes else []
+    causes += [RESET] if RetryCause.RESET in route.retries.causes else []
+    causes += [TIMEOUT] if route.retries.per_try is not None else []
+    headers = [{"name": CAUSE_HEADER, "string_match": {"exact": cause}} for cause in causes]
+    conditions = ["retriable-headers", *(["retriable-status-codes"] if route.retries.statuses else [])]
+    return _policy(_tries(route.retries, conditions), {"retriable_headers": headers}, _statuses(route.retries))
+
+
 def action_fields(route: Route, methods: tuple[str, ...]) -> Json:
-    """The retry policy of one group of methods; also the bound of a stream's first byte, which needs one."""
-    everything = route.retries.unsafe or SAFE_METHODS.issuperset(methods)
-    policy = _policy(route.retries, everything) if route.retries.attempts else {}
-    if route.stream:
-        bounds = (route.timeouts.request, route.retries.per_try if route.retries.attempts else None)
-        policy["per_try_timeout"] = duration(min(bound for bound in bounds if bound is not None))
-    if policy:
-        policy.setdefault("num_retries", 0)
+    """The retry policy of one group of methods. `reset` also stands for a try that timed out."""
+    if route.retries.attempts == 0:
+        return {}
+    everything = _everything(route, methods)
+    statuses = _statuses(route.retries) if everything else {}
+    return _policy(_bound(route.retries), _tries(route.retries, _causes(route.retries, everything)), statuses)
+
+
+def _policy(*parts: Json) -> Json:
+    policy = {name: value for part in parts for name, value in part.items()}
     return {"retry_policy": policy} if policy else {}
 
 
-def _policy(retries: Retries, everything: bool) -> Json:
-    bound = {} if retries.per_try is None else {"per_try_timeout": duration(retries.per_try)}
-    causes = _causes(retries, everything)
+def _statuses(retries: Retries) -> Json:
+    return {"retriable_status_codes": list(retries.statuses)} if retries.statuses else {}
+
+
+def _bound(retries: Retries) -> Json:
+    return {} if retries.per_try is None else {"num_retries": 0, "per_try_timeout": duration(retries.per_try)}
+
+
+def _tries(retries: Retries, causes: list[str]) -> Json:
     if not causes:
-        return bound
-    statuses = {"retriable_status_codes": list(retries.statuses)} if everything and retries.statuses else {}
-    tries = {"retry_on": ",".join(causes), "num_retries": retries.attempts, "retry_back_off": _backoff(retries)}
-    return {**_ELSEWHERE, **tries, **statuses, **bound}
-
-
-def _backoff(retries: Retries) -> Json:
-    return {"base_interval": duration(retries.backoff_base), "max_interval": duration(retries.backoff_max)}
+        return {}
+    backoff = {"base_interval": duration(retries.backoff_base), "max_interval": duration(retries.backoff_max)}
+    return {**_ELSEWHERE, "retry_on": ",".join(causes), "num_retries": retries.attempts, "retry_back_off": backoff}
 
 
 def _causes(retries: Retries, everything: bool) -> list[str]:
-    """Envoy counts a try that timed out as a reset."""
     causes = ["connect-failure"] if RetryCause.CONNECT in retries.causes else []
-    if everything and (RetryCause.RESET in retries.causes or retries.per_try is not None):
+    if everything and RetryCause.RESET in retries.causes:
         causes.append("reset")
     if everything and retries.statuses:
         causes.append("retriable-status-codes")

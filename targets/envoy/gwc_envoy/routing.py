@@ -10,8 +10,7 @@ from collections.abc import Iterator
 
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, PathEntry, host_tables
-from gwc_envoy import body, headers, retries, timeouts
-from gwc_envoy.upstream import cluster_name
+from gwc_envoy import actions, body, headers, retries
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -76,29 +75,14 @@ def _forward(service: Service, route: Route, path: Json, methods: tuple[str, ...
     head = {"name": name, "match": {**path, "headers": [_methods(methods)]}, "metadata": _metadata(service, route)}
     if route.auth is not None:  # no credential is verified here, so none can be good enough
         return {**head, "direct_response": {"status": 401}}
+    chain = actions.chain(service, route, methods)
     return {
         **head,
-        "route": _action(service, route, methods),
-        "request_body_buffer_limit": max(route.max_body, 1),
+        "route": chain.own,
+        "request_body_buffer_limit": body.buffer_limit(route),
         "typed_per_filter_config": body.per_route(route),
-        **headers.route_fields(route),
+        **headers.route_fields(route, actions.key_header(chain)),
     }
-
-
-def _action(service: Service, route: Route, methods: tuple[str, ...]) -> Json:
-    action = {
-        "cluster": cluster_name(service, route),
-        **timeouts.action_fields(route),
-        **retries.action_fields(route, methods),
-    }
-    if service.strip:
-        action["regex_rewrite"] = {
-            "pattern": {"regex": f"^{pattern(service.strip)}/?"},
-            "substitution": "/",
-        }
-    if route.websocket:
-        action["upgrade_configs"] = [{"upgrade_type": "websocket"}]
-    return action
 
 
 def _metadata(service: Service, route: Route) -> Json:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gwc.features import FEATURES, Use
-from gwc.ir import Gateway, Retries, RetryCause, Route
+from gwc.features import FEATURES
+from gwc.ir import Route
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc_envoy.body import LARGEST
 
@@ -16,27 +16,6 @@ _LIMITS = unsupported(f"{_LATER}; accepted, nothing is limited: keep a limit in 
 _GUARD = unsupported(f"{_LATER}; accepted, requests pass without this guard")
 _CACHE = unsupported(f"{_LATER}; accepted, every request goes to the service and pays for it")
 
-
-def _route_of(gateway: Gateway, retries: Retries) -> Route | None:
-    return next((r for s in gateway.services for r in s.routes if r.retries is retries), None)
-
-
-def _resets_too(_: Gateway, use: Use) -> bool:
-    """Envoy knows a try that timed out, a reset and a failed connection under the one cause `reset`."""
-    retries = use.node
-    if not isinstance(retries, Retries):
-        return False
-    listed = set(retries.causes)
-    widened = retries.per_try is not None and RetryCause.RESET not in listed
-    implied = RetryCause.RESET in listed and RetryCause.CONNECT not in listed
-    return widened or implied
-
-
-_WIDER = approximate(
-    "Envoy cannot tell resets, failed connections and timed-out tries apart when it retries: with any of reset and "
-    "per_try set, safe methods are tried again after all three; unsafe methods and the number of tries keep to the "
-    "policy. List connect and reset to say the same"
-)
 
 _ENTRIES: dict[str, Support | Conditional] = {
     "listen.https": unsupported(f"{_LATER}; accepted, only plain HTTP is served"),
@@ -59,7 +38,6 @@ _ENTRIES: dict[str, Support | Conditional] = {
     "auth.api_key": _FAIL_CLOSED,
     "auth.any_of": _FAIL_CLOSED,
     "auth.scopes": _FAIL_CLOSED,
-    "retries.when": Conditional(EXACT, (Case("reset and connect are not listed together", _resets_too, _WIDER),)),
     "limits.ip": _LIMITS,
     "limits.user": _LIMITS,
     "limits.service": _LIMITS,
@@ -90,7 +68,7 @@ _EXACT = (
     "traceparent", "errors", "errors.upstream", "hosts", "base_path", "upstream.endpoints", "upstream.weight",
     "upstream.dns", "upstream.tls", "upstream.tls.client_certificate", "path", "methods", "timeouts.connect",
     "timeouts.request", "timeouts.idle", "retries.attempts", "retries.per_try", "retries.backoff", "retries.budget",
-    "retries.unsafe", "headers.request", "headers.response", "stream", "websocket",
+    "retries.unsafe", "retries.when", "headers.request", "headers.response", "stream", "websocket",
 )  # fmt: skip
 
 TABLE = SupportTable("envoy", "default", {**dict.fromkeys(_EXACT, EXACT), **_ENTRIES})

@@ -7,12 +7,15 @@ from gwc_envoy.xds import Json, duration
 
 
 def action_fields(route: Route) -> Json:
-    """`timeout` runs from the request's end to the response's end and would cut a stream, so a stream has none:
-
-    its first byte is bounded by the timeout of the try (see `retries`), which ends with the response's headers.
-    """
+    """`timeout` runs from the request's end to the response's end. It would cut a stream, so a stream has none."""
     unbounded = route.stream or route.websocket
     return {
         "timeout": "0s" if unbounded else duration(route.timeouts.request),
         "idle_timeout": duration(route.timeouts.idle),
     }
+
+
+def first_byte(route: Route) -> Json:
+    """The timeout of a try ends with the response's headers; as the only try of a hop it covers all that is behind."""
+    only_try = {"num_retries": 0, "per_try_timeout": duration(route.timeouts.request)}
+    return {**action_fields(route), "retry_policy": only_try}

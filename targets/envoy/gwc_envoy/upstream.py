@@ -18,6 +18,9 @@ IDLE_CONNECTION = 4.0
 """Seconds that an unused connection to a service is kept: less than the 5 s after which common servers close theirs,
 so that no request meets a closing connection."""
 
+HOST_TRUST = "/etc/ssl/certs/ca-certificates.crt"
+"""The host's own trust store on Debian, Ubuntu, Alpine and in Envoy's images. Envoy does not start without it."""
+
 _Settings = tuple[float, float | None]
 
 
@@ -51,12 +54,12 @@ def _cluster(name: str, service: Service, settings: _Settings) -> Json:
         **_discovery(upstream),
         "lb_policy": "ROUND_ROBIN",
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "locality_weighted_lb_config": {}},
-        "circuit_breakers": {"thresholds": [_threshold(budget)]},
+        "circuit_breakers": {"thresholds": [threshold(budget)]},
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [_locality(i, e) for i, e in enumerate(upstream.endpoints)],
         },
-        "typed_extension_protocol_options": _protocol(),
+        "typed_extension_protocol_options": http_options(),
         **_transport(upstream),
     }
 
@@ -86,7 +89,7 @@ def _locality(index: int, endpoint: Endpoint) -> Json:
     }
 
 
-def _threshold(budget: float | None) -> Json:
+def threshold(budget: float | None) -> Json:
     """No cap but the policy's. One retry may always run: a share of little traffic would be none."""
     threshold: Json = {
         "max_connections": UNLIMITED,
@@ -99,7 +102,7 @@ def _threshold(budget: float | None) -> Json:
     return threshold
 
 
-def _protocol() -> Json:
+def http_options() -> Json:
     options = typed(
         "extensions.upstreams.http.v3.HttpProtocolOptions",
         common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
@@ -132,7 +135,9 @@ def _server_name(upstream: Upstream, tls: UpstreamTls) -> Json:
 
 
 def _validation(upstream: Upstream, tls: UpstreamTls) -> Json:
-    trust: Json = {"trusted_ca": {"filename": tls.ca}} if tls.ca is not None else {"system_root_certs": {}}
+    trust: Json = (
+        {"trusted_ca": {"filename": tls.ca}} if tls.ca is not None else {"trusted_ca": {"filename": HOST_TRUST}}
+    )
     names = [tls.sni] if tls.sni is not None else [endpoint.address.host for endpoint in upstream.endpoints]
     return {**trust, "match_typed_subject_alt_names": [_subject(name) for name in names]}
 

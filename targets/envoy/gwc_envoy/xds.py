@@ -28,7 +28,7 @@ def extension(name: str, message: str, **fields: Any) -> Json:
 
 def duration(seconds: float) -> str:
     """The JSON form of a protobuf duration, exact to the nanosecond."""
-    return f"{Decimal(str(seconds)):f}s"
+    return f"{Decimal(str(seconds)).normalize():f}s"
 
 
 def literal(text: str) -> str:

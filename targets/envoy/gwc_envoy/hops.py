@@ -1,0 +1,100 @@
+"""The internal listeners that `actions` may lead a request through, and the clusters that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.ir import Gateway
+from gwc_envoy import actions, body, errors, request_id
+from gwc_envoy.actions import Chain, Hop
+from gwc_envoy.upstream import cluster_name, http_options, threshold
+from gwc_envoy.xds import Json, extension
+
+BOOTSTRAP_EXTENSION = extension(
+    "envoy.bootstrap.internal_listener", "extensions.bootstrap.internal_listener.v3.InternalListener"
+)
+_MAX_HEADERS = 96
+"""KiB; more than the outer listener takes (60), because headers are added on the way."""
+
+
+def used(gateway: Gateway) -> tuple[Hop, ...]:
+    found = {hop for _, _, chain in actions.chains(gateway) for hop in chain.behind}
+    return tuple(hop for hop in Hop if hop in found)
+
+
+def listeners(gateway: Gateway) -> Iterator[Json]:
+    for hop in used(gateway):
+        yield {
+            "name": hop.value,
+            "internal_listener": {},
+            "filter_chains": [{"filters": [_connection_manager(gateway, hop)]}],
+        }
+
+
+def clusters(gateway: Gateway) -> Iterator[Json]:
+    found: dict[str, tuple[Hop, float | None]] = {}
+    for service, route, chain in actions.chains(gateway):
+        for hop in chain.behind:
+            name = actions.hop_cluster(hop, cluster_name(service, route))
+            found[name] = (hop, route.retries.budget if route.retries.attempts else None)
+    for name, (hop, budget) in sorted(found.items()):
+        yield _cluster(name, hop, budget)
+
+
+def _cluster(name: str, hop: Hop, budget: float | None) -> Json:
+    where = {"envoy_internal_address": {"server_listener_name": hop.value, "endpoint_id": name}}
+    return {
+        "name": name,
+        "connect_timeout": "1s",
+        "type": "STATIC",
+        "circuit_breakers": {"thresholds": [threshold(budget)]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": where}}]}]},
+        "typed_extension_protocol_options": http_options(),
+    }
+
+
+def _connection_manager(gateway: Gateway, hop: Hop) -> Json:
+    """Passes everything on as it came: the outer listener has judged it already."""
+    replies = errors.failure_replies() if hop is Hop.SINGLE_TRY else errors.local_reply(gateway)
+    return extension(
+        "envoy.filters.network.http_connection_manager",
+        "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix=hop.value,
+        use_remote_address=False,
+        skip_xff_append=True,
+        generate_request_id=False,
+        server_header_transformation="PASS_THROUGH",
+        max_request_headers_kb=_MAX_HEADERS,
+        stream_idle_timeout="0s",
+        delayed_close_timeout="0s",
+        local_reply_config=replies,
+        http_filters=[request_id.instance_filter(), router_filter()],
+        route_config={"name": hop.value, "virtual_hosts": [_virtual_host(gateway, hop)]},
+    )
+
+
+def router_filter() -> Json:
+    return extension(
+        "envoy.filters.http.router", "extensions.filters.http.router.v3.Router", suppress_envoy_headers=True
+    )
+
+
+def _virtual_host(gateway: Gateway, hop: Hop) -> Json:
+    routes = [
+        _route(f"{service.name}/{route.name}", chain, hop, body.buffer_limit(route))
+        for service, route, chain in actions.chains(gateway)
+        if hop in chain.behind
+    ]
+    return {"name": hop.value, "domains": ["*"], "routes": routes}
+
+
+def _route(name: str, chain: Chain, hop: Hop, buffer_limit: int) -> Json:
+    last = hop is Hop.SINGLE_TRY or Hop.SINGLE_TRY not in chain.behind
+    key = {"name": actions.KEY_HEADER, "string_match": {"exact": chain.key}}
+    return {
+        "name": name,
+        "match": {"prefix": "/", "headers": [key]},
+        "route": chain.behind[hop],
+        "request_body_buffer_limit": buffer_limit,
+        "request_headers_to_remove": [actions.KEY_HEADER] if last else [],
+    }
