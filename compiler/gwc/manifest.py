@@ -19,7 +19,7 @@ from gwc.diagnostics import Span
 from gwc.features import FEATURES
 from gwc.ir import Gateway
 from gwc.source import STDIN
-from gwc.support import Fidelity, SupportTable
+from gwc.support import Fidelity, Support, SupportTable
 
 NAME = "manifest.json"
 SCHEMA = 1
@@ -117,24 +117,22 @@ def _target(gateway: Gateway, one: Rendered, made_from: str) -> Entry:
 
 
 def inexact(gateway: Gateway, table: SupportTable) -> Iterator[Entry]:
-    """Every use of a feature that the target does not keep exactly, accepted or not, once for each written line."""
+    """Every feature in use that the target does not keep exactly, accepted or not, with the places that use it."""
     options = gateway.targets.get(table.target)
     accepted = frozenset(options.accept) if options else frozenset[str]()
     for name, feature in FEATURES.items():
-        merged: dict[tuple[str, str, str], list[str]] = {}
+        places: dict[Support, set[Span]] = {}
         for use in feature.uses(gateway):
-            support = table.of(name, gateway, use)
+            places.setdefault(table.of(name, gateway, use), set()).add(use.span)
+        for support, spans in places.items():
             if support.fidelity is not Fidelity.EXACT:
-                merged.setdefault((_place(use.span), support.fidelity.value, support.note), []).append(use.subject)
-        for (place, fidelity, note), subjects in sorted(merged.items()):
-            yield {
-                "feature": name,
-                "fidelity": fidelity,
-                "accepted": name in accepted,
-                "at": place,
-                "subjects": sorted(set(subjects)),
-                "note": note,
-            }
+                yield {
+                    "feature": name,
+                    "fidelity": support.fidelity.value,
+                    "accepted": name in accepted,
+                    "note": support.note,
+                    "at": [_place(span) for span in sorted(spans)],
+                }
 
 
 def _place(span: Span) -> str:

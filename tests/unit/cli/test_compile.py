@@ -177,8 +177,7 @@ def test_an_unsupported_feature_can_be_accepted(gwc: Gwc, project: Project) -> N
             "feature": "cors",
             "fidelity": "unsupported",
             "accepted": True,
-            "at": "shop.yaml:8:8",
-            "subjects": ["shop/goods", "shop/order"],
+            "at": ["shop.yaml:8:8"],
             "note": "it has no idea of origins; answer preflights in the service",
         }
     ]
