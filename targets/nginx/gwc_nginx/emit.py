@@ -26,10 +26,16 @@ _SETTINGS = (
     "js_set $gwc_location routing.location;",
     "js_set $gwc_secret secrets.gateway;",
     "js_set $gwc_hop retry.token;",
+    "js_set $gwc_done retry.done;",
+    "log_format gwc_done '$gwc_done';",
     # What one phase of a request leaves for the next.
     *(f"js_var ${name};" for name in (
         "gwc_route", "gwc_uri", "gwc_host", "gwc_allow", "gwc_refusal", "gwc_body", "gwc_replaced", "gwc_tries",
         "gwc_chain", "gwc_deadline",
+        "gwc_flushed",
+        "gwc_upstream",
+        "gwc_live",
+        "gwc_retrying",
     )),
 )  # fmt: skip
 
@@ -101,6 +107,7 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "requestIdHeader": gateway.request_id.header,
         "gatewaySecret": _reference(secret.secret) if secret is not None else None,
         "stripped": {f":{name}": True for name in identity.STRIPPED},
+        "others": upstream.others(gateway),
         "hosts": hosts,
         "anywhere": anywhere,
         "routes": {

@@ -11,8 +11,9 @@ from gwc_nginx.quoting import q
 _ENVOY = (
     *("attempt-count", "decorator-operation", "downstream-service-cluster", "downstream-service-node"),
     *("expected-rq-timeout-ms", "external-address", "force-trace", "hedge-on-per-try-timeout"),
-    *("immediate-health-check-fail", "internal", "ip-tags", "is-timeout-retry", "max-retries", "original-dst-host", "original-host"),
-    *("original-path", "peer-metadata", "peer-metadata-id", "ratelimited", "retriable-header-names", "retriable-status-codes"),
+    *("immediate-health-check-fail", "internal", "ip-tags", "is-timeout-retry", "max-retries", "original-dst-host"),
+    *("original-host", "original-path", "peer-metadata", "peer-metadata-id", "ratelimited"),
+    *("retriable-header-names", "retriable-status-codes"),
     *("retry-grpc-on", "retry-on", "upstream-alt-stat-name", "upstream-canary", "upstream-healthchecked-cluster"),
     *("upstream-host", "upstream-rq-per-try-timeout-ms", "upstream-rq-timeout-alt-response", "upstream-rq-timeout-ms"),
     *("upstream-service-time", "upstream-stream-duration-ms", "degraded", "local-overloaded", "overloaded"),

@@ -31,7 +31,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         own = (d("listen", address(where), "default_server"), *own)
     yield block("server", of=(
         *own,
-        d("access_log", "off"),
+        d("access_log", "/dev/null", "gwc_done"),
         d("large_client_header_buffers", "8", "64k"),
         d("client_max_body_size", "0"),
         d("recursive_error_pages", "on"),

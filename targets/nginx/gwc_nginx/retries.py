@@ -24,6 +24,7 @@ _HANDS_ON: Expressions = {
     "x-gwc-hop": ("X-Gwc-Hop", q("")),
     "x-gwc-lane": ("X-Gwc-Lane", q("")),
     "x-gwc-tries": ("X-Gwc-Tries", q("")),
+    "x-gwc-upstream": ("X-Gwc-Upstream", q("")),
     "connection": ("Connection", q("$gwc_connection")),
     "upgrade": ("Upgrade", q("$http_upgrade")),
 }
@@ -77,7 +78,8 @@ def _lanes(service: Service, route: Route) -> Iterator[Directive]:
         return
     coded = (*intercepted, *(str(status) for status in _CODED))
     yield lane("try", *_through(name), d("proxy_intercept_errors", "on"), d("error_page", *coded, "=", "@gwc_again"))
-    yield lane("fault", *ours, d("error_page", *own, "=", "@gwc_fault"))
+    address = d("add_header", "X-Gwc-Address", "$upstream_addr", "always")
+    yield lane("fault", *ours, address, d("error_page", *own, "=", "@gwc_fault"))
 
 
 def _service(service: Service, route: Route) -> tuple[Directive, ...]:
@@ -85,16 +87,24 @@ def _service(service: Service, route: Route) -> tuple[Directive, ...]:
         *timeouts.of_a_try(route),
         *body.flow(route),
         *upstream.verification(service),
-        d("proxy_pass", f"{upstream.scheme(service)}://{service.name}$gwc_uri"),
+        d("proxy_pass", f"{upstream.scheme(service)}://$gwc_upstream$gwc_uri"),
     )
 
 
 def _through(name: str) -> tuple[Directive, ...]:
-    return (*_to_hop("x-gwc-lane", "X-Gwc-Lane", "fault"), d("proxy_pass", f"http://gwc_hop/_gwc/hop/{name}$gwc_uri"))
+    return (
+        *_to_hop("x-gwc-lane", "X-Gwc-Lane", "fault"),
+        d("proxy_hide_header", "X-Gwc-Address"),
+        d("proxy_pass", f"http://gwc_hop/_gwc/hop/{name}$gwc_uri"),
+    )
 
 
 def _to_hop(key: str, name: str, value: str) -> tuple[Directive, ...]:
-    said: Expressions = {"x-gwc-hop": ("X-Gwc-Hop", q("$gwc_hop")), key: (name, q(value))}
+    said: Expressions = {
+        "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_hop")),
+        "x-gwc-upstream": ("X-Gwc-Upstream", q("$gwc_upstream")),
+        key: (name, q(value)),
+    }
     return (*timeouts.within(), *directives({**_HANDS_ON, **said}))
 
 

@@ -49,7 +49,8 @@ _TLS = Conditional(
     EXACT,
     (
         Case("without ca", _host_trust, approximate(
-            f"NGINX has no default trust store: gwc names {TRUST_STORE}; a host that keeps its own elsewhere needs ca")),
+            f"NGINX has no default trust store: gwc names {TRUST_STORE}; a host that keeps its own elsewhere needs "
+            "ca")),
         Case("endpoints with different names and no sni", _several_names, unsupported(
             "NGINX checks one certificate name for all endpoints of a service; set upstream.tls.sni")),
         Case("an address as the name", _numeric, unsupported(
@@ -95,8 +96,8 @@ _NJS: dict[str, Support | Conditional] = {
         unsupported("NGINX reads a client key from a file only; use client_key: {secret: {file: ...}}")),)),
     "timeouts.connect": EXACT,
     "timeouts.request": approximate(
-        "the time until an answer begins is exact, retries included; an answer that has begun is cut when more of it comes "
-        "after the timeout, or when it is silent for the timeout"),
+        "the time until an answer begins is exact, retries included; an answer that has begun is cut when more of it "
+        "comes after the timeout, or when it is silent for the timeout"),
     "timeouts.idle": Conditional(EXACT, (Case("a stream with idle longer than request", _outlives, approximate(
         "NGINX has one timer for the first byte and the silences after it: the stream is cut after a silence of "
         "timeouts.request, which is shorter; make both equal")),)),
@@ -107,9 +108,8 @@ _NJS: dict[str, Support | Conditional] = {
         "is silent for per_try"),
     "retries.backoff": EXACT,
     "retries.budget": approximate(
-        "the share is counted per worker group over windows of ten seconds, not over the requests in flight; three "
-        "retries a window are always permitted, and an answer that is not retried for want of budget is worded by the "
-        "gateway"),
+        "retries in flight are a share of the service's requests in flight on routes that retry with a budget, one is "
+        "always permitted; a status answer that finds none left reaches the client in the gateway's words"),
     "retries.unsafe": EXACT,
     "max_body": EXACT,
     "headers.request": EXACT,

@@ -36,13 +36,37 @@ def has_names(gateway: Gateway) -> bool:
 def upstreams(gateway: Gateway, *, keepalive: bool) -> Iterator[Directive]:
     for service in gateway.services:
         endpoints = service.upstream.endpoints
-        names = any(is_name(e.address.host) for e in endpoints)
-        span = endpoints[0].provenance["address"].span if "address" in endpoints[0].provenance else None
-        yield block("upstream", service.name, span=span, of=(
-            *((d("zone", service.name, "128k"),) if names else ()),
-            *(_server(e) for e in endpoints),
-            *((d("keepalive", "64"), d("keepalive_timeout", _KEPT)) if keepalive else ()),
-        ))  # fmt: skip
+        yield _upstream(service.name, endpoints, keepalive)
+        for name, rest in _others(service).values():
+            yield _upstream(name, rest, keepalive)
+
+
+def _upstream(name: str, endpoints: tuple[Endpoint, ...], keepalive: bool) -> Directive:
+    names = any(is_name(e.address.host) for e in endpoints)
+    span = endpoints[0].provenance["address"].span if "address" in endpoints[0].provenance else None
+    return block("upstream", name, span=span, of=(
+        *((d("zone", name, "128k"),) if names else ()),
+        *(_server(e) for e in endpoints),
+        *((d("keepalive", "64"), d("keepalive_timeout", _KEPT)) if keepalive else ()),
+    ))  # fmt: skip
+
+
+def others(gateway: Gateway) -> dict[str, dict[str, str]]:
+    """By service and address: the upstream of all its other endpoints, for the try after one at that address."""
+    found = {s.name: {f":{address}": name for address, (name, _) in _others(s).items()} for s in gateway.services}
+    return {service: alternatives for service, alternatives in found.items() if alternatives}
+
+
+def _others(service: Service) -> dict[str, tuple[str, tuple[Endpoint, ...]]]:
+    """Only for addresses: which one a name stood for is known to NGINX alone."""
+    endpoints = service.upstream.endpoints
+    if len(endpoints) == 1 or not any(route.retries.attempts for route in service.routes):
+        return {}
+    return {
+        str(e.address): (f"{service.name}.without.{i}", (*endpoints[:i], *endpoints[i + 1 :]))
+        for i, e in enumerate(endpoints)
+        if not is_name(e.address.host)
+    }
 
 
 def _server(endpoint: Endpoint) -> Directive:

@@ -108,23 +108,36 @@ function headers(r) {
     }
 }
 
+// Little by little is passed on as it comes; what comes fast is left to NGINX's buffers.
+function slow(r, now) {
+    const before = Number(r.variables.gwc_flushed || 0);
+    r.variables.gwc_flushed = String(now);
+    return now - before > 50;
+}
+
+function timely(r, data, flags) {
+    const now = Date.now();
+    if (now > Number(r.variables.gwc_deadline)) {
+        throw new Error('timeouts.request is over');
+    }
+    r.sendBuffer(data, {last: flags.last, flush: slow(r, now)});
+}
+
 // js_body_filter beside it: the problem instead of the service's own body. Any other body passes untouched, as long
 // as it is in time; what comes later ends the connection.
 function replace(r, data, flags) {
-    if (!r.variables.gwc_body) {
-        if (!r.variables.gwc_deadline) {
-            r.done();
-        } else if (Date.now() > Number(r.variables.gwc_deadline)) {
-            throw new Error('timeouts.request is over');
+    if (r.variables.gwc_body) {
+        if (!r.variables.gwc_replaced) {
+            r.variables.gwc_replaced = '1';
+            r.sendBuffer(r.variables.gwc_body, {last: flags.last});
+        } else if (flags.last) {
+            r.sendBuffer('', flags);
         }
+    } else if (r.variables.gwc_deadline) {
+        timely(r, data, flags);
+    } else {
         r.sendBuffer(data, flags);
-        return;
-    }
-    if (!r.variables.gwc_replaced) {
-        r.variables.gwc_replaced = '1';
-        r.sendBuffer(r.variables.gwc_body, {last: flags.last});
-    } else if (flags.last) {
-        r.sendBuffer('', flags);
+        r.done();
     }
 }
 

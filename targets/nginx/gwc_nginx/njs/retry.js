@@ -4,7 +4,6 @@
 const SAFE = {GET: true, HEAD: true, OPTIONS: true, PUT: true, DELETE: true};
 const HOP = '/_gwc/hop/';
 const FAULTS = {connect: 597, reset: 598, timeout: 599};
-const WINDOW = 10000;
 // Tries after the first in one request. Each costs two of the ten redirects that NGINX permits; the way in and the
 // way on cost the rest.
 const CHAIN = 3;
@@ -41,13 +40,15 @@ function enter(r) {
     }
     r.variables.gwc_route = name;
     r.variables.gwc_uri = rest.slice(second);
+    r.variables.gwc_upstream = r.headersIn['X-Gwc-Upstream'] || name.slice(0, first);
     if (r.headersIn['X-Gwc-Lane'] === 'fault') {
         r.internalRedirect('/_gwc/fault/' + name);
         return;
     }
     const tries = Number(r.headersIn['X-Gwc-Tries'] || 0);
-    if (!tries) {
-        count(name.slice(0, first), 'requests');
+    if (!tries && own(r).budget !== null) {
+        live(r, 'requests', 1);
+        r.variables.gwc_live = '1';
     }
     r.variables.gwc_tries = String(tries);
     r.internalRedirect('/_gwc/' + lane(r, own(r), tries) + '/' + name);
@@ -80,19 +81,33 @@ function permitted(r, retries, why) {
     return safe(r, retries) && (typeof why === 'number' || (why === 'timeout' ? retries.perTry : retries.reset));
 }
 
-function count(service, what) {
-    const key = service + ' ' + what + ' ' + Math.floor(Date.now() / WINDOW);
-    return ngx.shared.gwc_counters.incr(key, 1, 0, 2 * WINDOW);
+// Requests, or retries, that a service has in flight; over all workers.
+function live(r, what, change) {
+    return ngx.shared.gwc_counters.incr(what + ' ' + r.variables.gwc_route.split('/')[0], change, 0);
 }
 
-// A share of the requests of the current window. Three a window always pass: a share of little traffic would be none.
+// A share of the requests in flight. One retry may always run: a share of little traffic would be none.
 function affordable(r, retries) {
-    if (retries.budget === null) {
+    if (retries.budget === null || r.variables.gwc_retrying) {
         return true;
     }
-    const service = r.variables.gwc_route.split('/')[0];
-    const requests = ngx.shared.gwc_counters.get(service + ' requests ' + Math.floor(Date.now() / WINDOW)) || 0;
-    return count(service, 'retries') <= Math.max(3, retries.budget * requests);
+    if (live(r, 'retries', 1) > Math.max(1, retries.budget * live(r, 'requests', 0))) {
+        live(r, 'retries', -1);
+        return false;
+    }
+    r.variables.gwc_retrying = '1';
+    return true;
+}
+
+// js_set of the hop's log: what a finished request gives back.
+function done(r) {
+    if (r.variables.gwc_live) {
+        live(r, 'requests', -1);
+    }
+    if (r.variables.gwc_retrying) {
+        live(r, 'retries', -1);
+    }
+    return '';
 }
 
 // Exponential, with jitter over the upper half.
@@ -107,9 +122,17 @@ function fail(r, why) {
     r.return(typeof why === 'number' ? why : late ? 504 : 502, '-');
 }
 
+// The service's other endpoints, where it has any: the next try is not for the one that has just failed.
+function elsewhere(r) {
+    const service = r.variables.gwc_route.split('/')[0];
+    const failed = r.variables.upstream_http_x_gwc_address || last(r.variables.upstream_addr);
+    return (gwc.others[service] || {})[':' + failed] || service;
+}
+
 function next(r, retries, tries) {
     const chain = Number(r.variables.gwc_chain || 0) + 1;
     r.variables.gwc_chain = String(chain);
+    r.variables.gwc_upstream = elsewhere(r);
     return chain > CHAIN ? '/_gwc/more' : '/_gwc/' + lane(r, retries, tries) + '/' + r.variables.gwc_route;
 }
 
@@ -129,7 +152,8 @@ function again(r) {
 
 // js_content behind error_page of the lane that tells NGINX's own failures from the service's 502 and 504.
 function fault(r) {
-    r.return(FAULTS[cause(r)] || 598, '-');
+    r.headersOut['X-Gwc-Address'] = last(r.variables.upstream_addr);
+    r.return(FAULTS[cause(r)] || FAULTS.reset, '-');
 }
 
-export default {token, enter, again, fault};
+export default {token, enter, again, fault, done};
