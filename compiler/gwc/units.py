@@ -29,6 +29,10 @@ _RATE = re.compile(r"([0-9]{1,12})/([a-z]+)\Z")
 _SIZE = re.compile(_NUMBER + r"(B|KB|MB|GB|KiB|MiB|GiB)\Z")
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?)%\Z")
 
+MAX_TOKENS = 1_000_000_000
+"""Of a rate. More does not fit an engine's 32-bit counters."""
+MAX_SIZE = 2**40
+"""Bytes."""
 MAX_DURATION = 366 * 86400.0
 """Seconds. Longer durations overflow an engine's millisecond counters sooner or later."""
 
@@ -59,7 +63,10 @@ def parse_duration(text: str) -> float:
     match = _DURATION.match(text)
     if match is None:
         raise UnitError(f"{_shown(text)} is not a duration; write a number and ms, s, m, h or d, as in 250ms or 2s")
-    seconds = float(Decimal(match[1]) * _DURATION_UNITS[match[2]])
+    exact = Decimal(match[1]) * _DURATION_UNITS[match[2]]
+    seconds = float(exact)
+    if exact * 1000 % 1:
+        raise UnitError(f"{_shown(text)} is no whole number of milliseconds, which is what the gateways count in")
     if seconds > MAX_DURATION:
         raise UnitError(f"{_shown(text)} is longer than 366 days")
     return seconds
@@ -72,6 +79,8 @@ def parse_rate(text: str) -> Rate:
         raise UnitError(f"{_shown(text)} is not a rate; write a whole number per s, min, hour or day, as in 60/min")
     if int(match[1]) == 0:
         raise UnitError(f"{_shown(text)} admits nothing; a rate is at least 1 per period")
+    if int(match[1]) > MAX_TOKENS:
+        raise UnitError(f"{_shown(text)} is more than {MAX_TOKENS} per period")
     return Rate(int(match[1]), _RATE_PERIODS[match[2]])
 
 
@@ -80,7 +89,12 @@ def parse_size(text: str) -> int:
     match = _SIZE.match(text)
     if match is None:
         raise UnitError(f"{_shown(text)} is not a size; write a number and B, KiB, MiB, GiB, KB, MB or GB, as in 1MiB")
-    return int(Decimal(match[1]) * _SIZE_UNITS[match[2]])
+    exact = Decimal(match[1]) * _SIZE_UNITS[match[2]]
+    if exact % 1:
+        raise UnitError(f"{_shown(text)} is no whole number of bytes")
+    if exact > MAX_SIZE:
+        raise UnitError(f"{_shown(text)} is more than 1024GiB")
+    return int(exact)
 
 
 def parse_share(text: str) -> float:

@@ -16,7 +16,9 @@ def test_durations(text: str, seconds: float) -> None:
     assert units.parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "10", "10 s", "-1s", "1e3s", "s", "1h30m", "1S", "367d", "1s\n", "\u0661s"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "10 s", "-1s", "1e3s", "s", "1h30m", "1S", "367d", "1s\n", "\u0661s", "0.5ms", "1.0005s"]
+)
 def test_no_durations(text: str) -> None:
     with pytest.raises(UnitError):
         units.parse_duration(text)
@@ -30,7 +32,7 @@ def test_rates(text: str, rate: Rate) -> None:
     assert units.parse_rate(text) == rate
 
 
-@pytest.mark.parametrize("text", ["0/s", "5", "5/", "5/week", "1.5/s", "-1/s", "5 / s"])
+@pytest.mark.parametrize("text", ["0/s", "1000000001/s", "5", "5/", "5/week", "1.5/s", "-1/s", "5 / s"])
 def test_no_rates(text: str) -> None:
     with pytest.raises(UnitError):
         units.parse_rate(text)
@@ -43,7 +45,7 @@ def test_sizes(text: str, count: int) -> None:
     assert units.parse_size(text) == count
 
 
-@pytest.mark.parametrize("text", ["1", "1mb", "1 MiB", "-1B", "1TiB"])
+@pytest.mark.parametrize("text", ["1", "1mb", "1 MiB", "-1B", "1TiB", "0.5B", "1025GiB"])
 def test_no_sizes(text: str) -> None:
     with pytest.raises(UnitError):
         units.parse_size(text)

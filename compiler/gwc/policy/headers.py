@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gwc.policy.types import COMBINATION, HeaderName, HeaderValue, List, Maybe, Model, fault, unique_names
+from gwc.policy.types import COMBINATION, FORM, HeaderName, HeaderValue, List, Maybe, Model, fault, unique_names
 
 _FRAMING = frozenset(
     {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"}
@@ -44,6 +44,16 @@ class HeaderChangesPolicy(Model):
         if both:
             raise fault(COMBINATION, f"`{min(both)}` is both set and removed", "setting a header already overwrites it")
         return self
+
+
+def _free(name: str) -> str:
+    if name.lower() in _REQUEST | _RESPONSE:
+        raise fault(FORM, f"`{name}` has a meaning of its own in HTTP or for the gateway", "choose another header")
+    return name
+
+
+FreeHeader = Annotated[HeaderName, AfterValidator(_free)]
+"""A header that the gateway can take for a purpose of its own."""
 
 
 def _not_among(owned: frozenset[str], changes: HeaderChangesPolicy) -> HeaderChangesPolicy:

@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from gwc.policy.headers import FreeHeader
 from gwc.policy.secrets import SecretReference, SecretSource
 from gwc.policy.types import (
     COMBINATION,
     AbsoluteUri,
     Claim,
     DurationOrZero,
-    HeaderName,
     HttpUrl,
     Label,
     List,
@@ -28,7 +28,7 @@ from gwc.policy.types import (
 class GatewaySecretPolicy(SecretReference):
     """Proof to the service that a request passed the gateway."""
 
-    header: HeaderName
+    header: FreeHeader
 
 
 class JwksPolicy(Model):
@@ -62,7 +62,7 @@ class ConsumerPolicy(Model):
 
 
 class ApiKeyPolicy(Model):
-    header: HeaderName = "X-API-Key"
+    header: FreeHeader = "X-API-Key"
     consumers: Annotated[List[ConsumerPolicy], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -98,7 +98,7 @@ Issuers = Annotated[
 
 
 class IdentityPolicy(Model):
-    user_header: Annotated[HeaderName, Field(description="Set from the verified subject, stripped inbound.")] = (
+    user_header: Annotated[FreeHeader, Field(description="Set from the verified subject, stripped inbound.")] = (
         "X-User-Id"
     )
     gateway_secret: Maybe[GatewaySecretPolicy] = None

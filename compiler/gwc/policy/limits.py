@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from gwc.policy.headers import FreeHeader
 from gwc.policy.types import Count, CountingScope, HeaderName, Maybe, Model, RateOf, Tighter
 
 
@@ -44,5 +45,5 @@ class BudgetPolicy(Model):
 
     per: Literal["user"] = "user"
     units: Annotated[RateOf, Tighter.LOWER]
-    charge: Annotated[Maybe[HeaderName], Field(description="Response header with the actual cost.")] = None
+    charge: Annotated[Maybe[FreeHeader], Field(description="Response header with the actual cost.")] = None
     scope: CountingScope = "gateway"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from gwc.policy.bounds import BoundsPolicy, WaiverPolicy
+from gwc.policy.headers import FreeHeader
 from gwc.policy.identity import IdentityPolicy
 from gwc.policy.limits import LimitPolicy
 from gwc.policy.secrets import FileReference, SecretReference
@@ -19,7 +20,6 @@ from gwc.policy.types import (
     AbsoluteUri,
     Count,
     FreeText,
-    HeaderName,
     HostAndPort,
     HostPort,
     HttpUrl,
@@ -78,7 +78,7 @@ class ListenPolicy(Model):
 
 
 class RequestIdPolicy(Model):
-    header: HeaderName = "X-Request-ID"
+    header: FreeHeader = "X-Request-ID"
     accept: Literal["always", "from_trusted_proxies", "never"] = "from_trusted_proxies"
 
 

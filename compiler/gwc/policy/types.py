@@ -165,7 +165,7 @@ _secret_file = _name(_ABSOLUTE, _PATH_WORDS, "/etc/gwc/tls.key", 400, secret=Tru
 _relative = _name(r"(?!/)[A-Za-z0-9_.+@/-]+", "a path relative to the policy file", "keys/jwks.json", 400)
 _free_text = _name(r"[^\x00-\x1f\x7f]*", "one line of text", "team-assistant", 400)
 _query = _name(r"[A-Za-z0-9_.~-]+", "a query parameter's name", "version", 80)
-_plain = _name(r"[ -~]*", "printable ASCII", "assistant", 400)
+_plain = _name(r"[ -~]+", "printable ASCII", "assistant", 400)
 
 Label = Annotated[str, *_label]
 RouteName = Annotated[str, *_route_name]
@@ -200,7 +200,8 @@ def parse_host(text: str) -> str:
     """A lower-case DNS name or an IP address; raises ValueError."""
     lower = text.lower()
     try:
-        return str(ipaddress.ip_address(lower))
+        # ipaddress admits any text at all as a zone behind %.
+        return str(ipaddress.ip_address("" if "%" in lower else lower))
     except ValueError:
         pass
     if len(lower) > 253 or not _HOST.match(lower) or re.fullmatch(r"[0-9.]+", lower):
@@ -315,6 +316,8 @@ AbsoluteUri = Annotated[str, *_ABSOLUTE_URI]
 
 def _network(text: str) -> str:
     try:
+        if "%" in text:
+            raise ValueError("it names a zone")
         return str(ipaddress.ip_network(text))
     except ValueError as error:
         raise ValueError(f"{shorten(text)!r} is not a network such as 10.0.0.0/8: {shorten(str(error), 120)}") from None

@@ -14,7 +14,9 @@ def check_gateway(gateway: Gateway, report: Report) -> None:
     _check_routes(gateway, report)
     _check_providers(gateway, report)
     _check_cluster_scope(gateway, report)
+    _check_platform_headers(gateway, report)
     _check_owned_headers(gateway, report)
+    _check_keys(gateway, report)
 
 
 def first_and_again(items: Iterable[tuple[object, Origin]]) -> Iterator[tuple[object, Origin, Origin]]:
@@ -78,6 +80,44 @@ def _check_cluster_scope(gateway: Gateway, report: Report) -> None:
         report.error(
             "GWC206", where, message, hint="declare rate_limit_store in the platform policy, or scope: gateway"
         )
+
+
+def _check_platform_headers(gateway: Gateway, report: Report) -> None:
+    """One header cannot be proof, credential and request id at once."""
+    seen: dict[str, tuple[str, Origin]] = {}
+    if gateway.identity.jwt:
+        seen["authorization"] = ("the header of identity.jwt", gateway.identity.provenance["jwt"])
+    for purpose, header, origin in _platform_headers(gateway):
+        first, there = seen.setdefault(header.lower(), (purpose, origin))
+        if first != purpose:
+            related = (Related(there.span, first),)
+            message = f"{purpose} is `{header}`, which is {first} already"
+            report.error("GWC207", origin.span, message, hint="choose another header", related=related)
+
+
+def _platform_headers(gateway: Gateway) -> Iterator[tuple[str, str, Origin]]:
+    identity, request_id = gateway.identity, gateway.request_id
+    yield "request_id.header", request_id.header, request_id.provenance["header"]
+    yield "identity.user_header", identity.user_header, identity.provenance["user_header"]
+    if proof := identity.gateway_secret:
+        yield "identity.gateway_secret.header", proof.header, proof.provenance["header"]
+    if keys := identity.api_key:
+        yield "identity.api_key.header", keys.header, keys.provenance["header"]
+
+
+def _check_keys(gateway: Gateway, report: Report) -> None:
+    """What the gateway strips or makes up itself can neither tell clients apart nor key an answer."""
+    owned = _owned_headers(gateway)
+    for subject, limit in limits(gateway):
+        if limit.header in owned:
+            message = f"{subject}: a limit per `{limit.header}` counts nothing ({owned[limit.header]} is the gateway's)"
+            report.error("GWC207", limit.provenance["header"].span, message, hint="write per: user, or another header")
+    for subject, _, route in routes(gateway):
+        for header in route.cache.vary_headers if route.cache else ():
+            if route.cache and header in owned:
+                message = f"{subject}: `{header}` keys no answer ({owned[header]} is the gateway's)"
+                where = route.cache.provenance["vary_headers"].span
+                report.error("GWC207", where, message, hint="write scope: user, or another header")
 
 
 def _check_owned_headers(gateway: Gateway, report: Report) -> None:

@@ -152,20 +152,28 @@ def _jwt(policy: JwtPolicy, index: int, place: Place, read: ReadPublic, report: 
 def _key_set(file: str, place: Place, read: ReadPublic, report: Report) -> str | None:
     where = place.origin().span
     try:
-        keys = json.loads(read(place.document.source, file))
+        keys = json.loads(read(place.document.source, file), parse_constant=_no_constant)
     except OSError as error:
         hint = "the path is relative to the policy file"
         report.error("GWC230", where, f"the key set {file} cannot be read: {error.strerror}", hint=hint)
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         report.error("GWC231", where, f"{file} is not JSON", hint='a key set is {"keys": [...]}')
         return None
     if fault := _fault_of_keys(keys):
         report.error("GWC231", where, f"{file}: {fault}")
         return None
-    return json.dumps(keys, sort_keys=True, separators=(",", ":"))
+    public = {"keys": [{name: key[name] for name in _PUBLIC & key.keys()} for key in keys["keys"]]}
+    return json.dumps(public, sort_keys=True, separators=(",", ":"))
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_PUBLIC = frozenset({"kty", "use", "key_ops", "alg", "kid", "x5u", "x5c", "x5t", "x5t#S256", "n", "e", "crv", "x", "y"})
+"""What RFC 7517 and 7518 define for public keys. Other members mean nothing to a verifier and are not inlined."""
+_MATERIAL = {"RSA": ("n", "e"), "EC": ("crv", "x", "y")}
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
@@ -179,6 +187,8 @@ def _fault_of_keys(keys: Any) -> str | None:
             return f"holds private key material (`{min(private)}`); publish the public keys alone"
         if key.get("kty") not in ("RSA", "EC"):
             return "a key is neither RSA nor EC"
+        if missing := [name for name in _MATERIAL[key["kty"]] if not isinstance(key.get(name), str)]:
+            return f"a key of type {key['kty']} lacks `{missing[0]}`"
     return None
 
 

@@ -191,7 +191,9 @@ def _route(context: ServiceContext, policy: RoutePolicy, index: int) -> Route:
 
 
 def _full_path(base: str, path: PathTemplate) -> PathTemplate:
-    return parse_path(base + path.text) if base else path
+    if not base:
+        return path
+    return PathTemplate(base + path.text, parse_path(base).segments + path.segments)
 
 
 def _check_user_limits(

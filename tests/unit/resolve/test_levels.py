@@ -125,6 +125,15 @@ def test_base_path_is_part_of_the_path_and_stripped() -> None:
     assert (kept.services[0].routes[0].path.text, kept.services[0].strip) == ("/notes/", "")
 
 
+def test_a_base_path_and_a_path_may_both_be_long() -> None:
+    base, path = "/" + "a" * 900, "/" + "b" * 900
+    built = gateway(
+        HEAD + f"base_path: {base}\nroutes: [{{name: r, path: {path}, methods: [GET]}}]\n", platform=PLATFORM
+    )
+    template = built.services[0].routes[0].path
+    assert (template.text, [s.text for s in template.segments]) == (base + path, [base[1:], path[1:]])
+
+
 BOUNDED = PLATFORM + "bounds: {timeouts.request: {max: 10s}}\n"
 WAIVED = BOUNDED + "waivers: [{service: notes, bound: timeouts.request, reason: slow, until: 2026-11-23}]\n"
 ROUTES = "routes: [{name: r, path: /r, methods: [GET]}]\n"
