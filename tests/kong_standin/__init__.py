@@ -64,13 +64,14 @@ def launch(directory: Path, environ: Mapping[str, str]) -> StandIn:
         raise EngineMissingError("the stand-in for Kong needs nginx and libnginx-mod-http-lua (apt)")
     prefix = Path(tempfile.mkdtemp(prefix="kong-standin-"))
     status = write(directory, prefix, environ)
-    process = subprocess.Popen(
-        [binary, "-p", str(prefix), "-c", str(prefix / "nginx.conf")],
-        env={**os.environ, **environ},
-        cwd=directory,
-        stdout=subprocess.DEVNULL,
-        stderr=(prefix / "stderr.log").open("wb"),
-    )
+    with (prefix / "stderr.log").open("wb") as errors:
+        process = subprocess.Popen(
+            [binary, "-p", str(prefix), "-c", str(prefix / "nginx.conf")],
+            env={**os.environ, **environ},
+            cwd=directory,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
     running = StandIn(process, prefix)
     if not _answers(status, process):
         log = (prefix / "stderr.log").read_text() + (running.errors() if (prefix / "error.log").exists() else "")

@@ -14,6 +14,10 @@ _Setting = tuple[str, str, Span | None]
 _MEBIBYTE = 2**20
 
 
+# With these a service would steer nginx itself.
+_IGNORED = "X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset"
+
+
 def env_file(gateway: Gateway, profile: str) -> OutputFile:
     settings = [
         *_fixed(profile),
@@ -44,6 +48,9 @@ def _fixed(profile: str) -> Iterator[_Setting]:
     yield "KONG_UNTRUSTED_LUA", "off" if own else "sandbox", None
     yield "KONG_ROUTER_FLAVOR", "expressions", None
     yield "KONG_NGINX_HTTP_LUA_SHARED_DICT", "gwc 16m", None
+    yield "KONG_NGINX_HTTP_CHARSET", "off", None  # UTF-8 by default: appended to the service's own content types
+    yield "KONG_NGINX_PROXY_PROXY_IGNORE_HEADERS", _IGNORED, None
+    yield "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT", "4", None  # below the 5 s after which common servers hang up
     yield "KONG_HEADERS", "off", None
     yield "KONG_HEADERS_UPSTREAM", "off", None
     yield "KONG_ADMIN_LISTEN", "off", None

@@ -78,8 +78,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "metrics": approximate("Prometheus metrics are served at /metrics of the admin listener, with Kong's own names"),
     "access_log": approximate("one JSON line a request on standard output, with field names of Kong's target alone"),
     "errors": approximate(
-        "all errors are problem+json, but headers that are too large are answered 400 bad-request instead of 431, and "
-        "405 of TRACE and CONNECT comes without Allow"
+        "all errors are problem+json, but headers that are too large are answered 400 bad-request instead of 431, 405 "
+        "of TRACE comes without Allow, and where a service answers with something that is not HTTP the connection is cut"
     ),
     "errors.upstream": EXACT,
     "hosts": EXACT,

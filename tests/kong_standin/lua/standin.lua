@@ -229,7 +229,7 @@ local function prepare(ctx)
   local service = route.service
   if service then
     ctx.balancer_data = {
-      type = hostname_type(service.host), host = service.host, port = service.port, try_count = 0,
+      type = hostname_type(service.host), host = service.host, port = service.port, tries = {}, try_count = 0,
       retries = service.retries, connect_timeout = service.connect_timeout,
       send_timeout = service.write_timeout, read_timeout = service.read_timeout,
     }
@@ -302,6 +302,12 @@ function M.access()
   if not ip then
     return fail(status, "name resolution failed")
   end
+  for name in string.gmatch(ngx.var.http_connection or "", "[^,%s]+") do
+    local upgrading = string.lower(name) == "upgrade" and ngx.var.upstream_connection ~= "keep-alive"
+    if name ~= "keep-alive" and name ~= "close" and not upgrading then
+      ngx.req.clear_header(name)
+    end
+  end
   ctx.balancer_data.ip = ip
   ctx.proxied = true
 end
@@ -309,7 +315,10 @@ end
 function M.balancer()
   local data = ngx.ctx.balancer_data
   data.try_count = data.try_count + 1
+  data.tries[data.try_count] = {}
   if data.try_count > 1 then
+    local previous = data.tries[data.try_count - 1]
+    previous.state, previous.code = balancer.get_last_failure()
     local ip, status = resolve(data)
     if not ip then
       return ngx.exit(status)

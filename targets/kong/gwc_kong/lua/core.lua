@@ -10,8 +10,6 @@ local upstream = require("kong.plugins.gwc.upstream")
 
 local M = {}
 
-local ENTITY_HEADERS = { "Content-Encoding", "Content-Language", "Content-Range", "Accept-Ranges", "ETag", "Last-Modified" }
-
 -- A request that nginx cannot parse reaches only the last phases, so every phase may be the first.
 local function current(conf)
   local state = kong.ctx.plugin.state
@@ -24,6 +22,7 @@ local function current(conf)
     kept = conf.accept == "always" or (conf.accept == "from_trusted_proxies" and trusted),
     path = paths.of_target(ngx.var.request_uri or "/"),
     method = ngx.req.get_method() or "",
+    version = ngx.req.http_version(),
   }
   local given = ngx.req.get_headers(0)[conf.request_id_header]
   state.id = state.kept and ids.valid_request_id(given) and given or ngx.var.request_id
@@ -121,6 +120,9 @@ function M.access(conf)
   if route.answer then
     return refuse(conf, state, route.answer, route.allow and { Allow = route.allow })
   end
+  if headers.hides_own(conf, route.request_headers) then
+    return refuse(conf, state, "bad-request")
+  end
   state.route = route
   if conf.gateway_secret_header and (conf.gateway_secret or "") == "" then
     kong.log.crit("gwc: the gateway secret is not set, so no request is forwarded")
@@ -140,9 +142,7 @@ end
 local function shape(conf, state, kind, status)
   state.problem = kind
   state.body = problems.body(conf, kind, status, paths.shown(state.path), state.id)
-  for _, name in ipairs(ENTITY_HEADERS) do
-    ngx.header[name] = nil
-  end
+  headers.drop_response()
   ngx.status = status
   ngx.header["Content-Type"] = "application/problem+json"
   ngx.header["Content-Length"] = #state.body
@@ -160,6 +160,11 @@ local function own_status(state)
   return status == 494 and 431 or status
 end
 
+local function is_problem(content_type)
+  local media = string.match(content_type or "", "^%s*([^;%s]*)") or ""
+  return string.lower(media) == "application/problem+json"
+end
+
 local function shape_error(conf, state)
   if kong.response.get_source() ~= "service" then
     local status = own_status(state)
@@ -169,14 +174,17 @@ local function shape_error(conf, state)
     return
   end
   local kind = problems.upstream_type(ngx.status)
-  local media = string.lower(ngx.header["Content-Type"] or "")
-  if kind and not string.find(media, "^application/problem%+json") then
+  if kind and not is_problem(ngx.header["Content-Type"]) then
     shape(conf, state, kind, ngx.status)
   end
 end
 
 function M.header_filter(conf)
   local state = current(conf)
+  if ngx.req.http_version() ~= state.version then
+    -- nginx has taken bytes that are no HTTP for an HTTP/0.9 answer, and would pass them on bare.
+    error("gwc: the service did not answer in HTTP", 0)
+  end
   shape_error(conf, state)
   headers.strip_response()
   if state.route then

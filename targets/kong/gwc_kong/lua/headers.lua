@@ -30,10 +30,33 @@ local function own_names(conf)
   return own
 end
 
+-- One value, several or none, as a list.
+function M.values(header)
+  return type(header) == "table" and header or { header }
+end
+
 local function each_request_header(visit)
   for name in pairs(ngx.req.get_headers(0, true)) do -- 0: all of them; a limit would let the rest through
     visit(name, folded(name))
   end
+end
+
+-- Whether the client declares one of the gateway's headers to be of its connection alone: Kong takes such headers off
+-- after the gateway has set its own, so a client could strip the gateway's proof or name.
+function M.hides_own(conf, changes)
+  local own = own_names(conf)
+  own[folded(conf.request_id_header)], own["traceparent"] = true, true
+  for _, header in ipairs(changes.set or {}) do
+    own[folded(header.name)] = true
+  end
+  for _, value in ipairs(M.values(ngx.req.get_headers(0)["connection"])) do
+    for name in string.gmatch(value, "[^,%s]+") do
+      if own[folded(name)] then
+        return true
+      end
+    end
+  end
+  return false
 end
 
 -- Identity that a client claims for itself, and engine-internal headers.
@@ -73,15 +96,36 @@ function M.change_request(changes)
   end
 end
 
+local RESPONSE_PREFIXES = { "^x%-envoy%-", "^x%-kong%-", "^x%-accel%-", "^x%-consumer%-" }
+
+local function internal(name)
+  for _, prefix in ipairs(RESPONSE_PREFIXES) do
+    if string.find(name, prefix) then
+      return true
+    end
+  end
+  return name == "via"
+end
+
 -- Banners of the engine and of whatever stands behind it.
 function M.strip_response()
   for name in pairs(ngx.resp.get_headers(0)) do
-    local fold = folded(name)
-    if string.find(fold, "^x%-envoy%-") or string.find(fold, "^x%-kong%-") then
+    if internal(folded(name)) then
       ngx.header[name] = nil
     end
   end
   ngx.header["Server"] = nil -- also where it is not set yet: nginx would add its own
+end
+
+local KEPT = { ["retry-after"] = true, connection = true, date = true, ["transfer-encoding"] = true, allow = true }
+
+-- What came with an answer that the gateway replaces: it described the old body, or the service's inside.
+function M.drop_response()
+  for name in pairs(ngx.resp.get_headers(0)) do
+    if not KEPT[folded(name)] then
+      ngx.header[name] = nil
+    end
+  end
 end
 
 function M.change_response(changes)

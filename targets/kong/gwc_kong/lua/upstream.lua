@@ -62,7 +62,7 @@ local function bounds(route, state)
   return milliseconds(math.min(route.connect, left)), milliseconds(math.min(first_byte, left))
 end
 
--- The nth entry of a variable such as $upstream_status: one entry a try.
+-- The nth entry of a variable such as $upstream_header_time: one entry a try.
 local function entry(list, number)
   local index = 0
   for value in string.gmatch(list or "", "[^,%s]+") do
@@ -75,8 +75,9 @@ local function entry(list, number)
 end
 
 -- Why try `number` failed: "connect", "reset", "per_try" or "status", and the status that it stands for.
+-- Kong has just noted the status; it keeps $upstream_status from the first time that anybody reads it.
 local function failure(number)
-  local status = tonumber(entry(ngx.var.upstream_status, number)) or 502
+  local status = ngx.ctx.balancer_data.tries[number].code or 502
   if entry(ngx.var.upstream_header_time, number) ~= "-" then
     return "status", status
   end
@@ -126,12 +127,13 @@ local function within_budget(route, state)
   return true
 end
 
--- Called before each further try. False ends the request with the failure of the last one.
+-- Called before each further try. False ends the request with the failure of the last one. The tries are counted here
+-- too, because nginx adds one of its own for every kept connection that turns out to be broken.
 local function again(route, state)
   state.tries = state.tries + 1
   local cause, status = failure(state.tries)
   state.failed = status
-  if not wanted(route.retries, cause, status) or not within_budget(route, state) then
+  if state.tries > route.retries.attempts or not wanted(route.retries, cause, status) or not within_budget(route, state) then
     return false
   end
   local connect, read = bounds(route, state)
@@ -157,11 +159,9 @@ function M.admit(route, state, path)
   kong.service.request.set_header("Host", host_header(route, endpoint))
   kong.service.request.set_path(path)
   kong.service.set_timeouts(connect, milliseconds(route.idle), read)
-  if route.retries.attempts > 0 then
-    kong.service.set_target_retry_callback(function()
-      return again(route, state)
-    end)
-  end
+  kong.service.set_target_retry_callback(function()
+    return again(route, state)
+  end)
   ngx.shared.gwc:incr(LIVE .. route.service, 1, 0, COUNTER_TTL)
   state.live = true
   return true
