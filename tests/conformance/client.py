@@ -80,7 +80,7 @@ class Response:
 
 
 def exchange(address: tuple[str, int], request: Request, limit: float = 20.0) -> Response:
-    """One request on a connection of its own. `limit`: seconds for all of it; running over it is an error."""
+    """One request on a connection of its own. `limit`: seconds for all of it; TimeoutError beyond."""
     response, started = Response(), time.monotonic()
     with contextlib.suppress(ConnectionError):  # a cut connection is a result: `complete` stays false
         _exchange(address, request, response, started, limit)
@@ -161,22 +161,32 @@ def converse(address: tuple[str, int], request: Request, messages: list[str], li
     key = base64.b64encode(os.urandom(16)).decode()
     upgrade = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"))
     handshake = Request(request.method, request.target, (*request.headers, *upgrade, ("Sec-WebSocket-Key", key)))
-    started = time.monotonic()
-    with request.connect(address, limit) as sock:
+    response, started = Response(), time.monotonic()
+    cut = contextlib.suppress(OSError)  # or silent: `complete` and the messages tell
+    with cut, request.connect(address, limit) as sock, sock.makefile("rb") as stream:
         sock.sendall(handshake.head())
-        stream = sock.makefile("rb")
-        response = Response(status=int(stream.readline().split()[1]), first_byte=time.monotonic() - started)
-        while line := stream.readline().decode("latin-1").strip():
-            name, _, value = line.partition(":")
-            response.headers.append((name, value.strip()))
+        _read_head(stream, response)
+        response.first_byte = time.monotonic() - started
         if response.status == 101:
-            for message in messages:
-                sock.sendall(_frame(0x81, message.encode()))
-                response.messages.append(_read_frame(stream))
-            sock.sendall(_frame(0x88, b"\x03\xe8"))
-            response.complete = stream.read(1) == b"\x88"
-        response.elapsed = time.monotonic() - started
+            _talk(sock, stream, messages, response)
+    response.elapsed = time.monotonic() - started
     return response
+
+
+def _read_head(stream: BinaryIO, response: Response) -> None:
+    status_line = stream.readline().split()
+    response.status = int(status_line[1]) if len(status_line) > 1 else 0
+    while line := stream.readline().decode("latin-1").strip():
+        name, _, value = line.partition(":")
+        response.headers.append((name, value.strip()))
+
+
+def _talk(sock: socket.socket, stream: BinaryIO, messages: list[str], response: Response) -> None:
+    for message in messages:
+        sock.sendall(_frame(0x81, message.encode()))
+        response.messages.append(_read_frame(stream))
+    sock.sendall(_frame(0x88, b"\x03\xe8"))
+    response.complete = stream.read(1) == b"\x88"
 
 
 def _frame(first: int, payload: bytes) -> bytes:
@@ -186,4 +196,5 @@ def _frame(first: int, payload: bytes) -> bytes:
 
 def _read_frame(stream: BinaryIO) -> str:
     """A text message shorter than 126 bytes: those of the tests are."""
-    return stream.read(stream.read(2)[1]).decode()
+    head = stream.read(2)
+    return stream.read(head[1]).decode() if len(head) == 2 else ""

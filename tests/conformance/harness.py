@@ -158,7 +158,10 @@ class Launched:
         self.upstream.recorder.health.update(step.health)
         names = Names(self.gateway.request_id.header, self.gateway.identity.user_header, self.gateway.error_type_base)
         with ThreadPoolExecutor(step.parallel) as pool:
-            responses = list(pool.map(lambda number: self._send(step, key, number), range(step.repeat)))
+            try:
+                responses = list(pool.map(lambda number: self._send(step, key, number), range(step.repeat)))
+            except TimeoutError as late:
+                return [f"no end of the answer: {late}"]
         recorder = self.upstream.recorder
         return list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names))
 
