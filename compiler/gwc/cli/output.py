@@ -101,6 +101,7 @@ class _Transaction:
         self._staged: dict[str, tuple[Path, NewFile]] = {}
         self._undo = ExitStack()
         self._backups = 0
+        self._emptied: list[Path] = []
 
     def __enter__(self) -> _Transaction:
         self._created = list(_make_directories(self._directory))
@@ -111,9 +112,8 @@ class _Transaction:
         if kind is not None:
             self._undo.close()
         self._undo.pop_all()
-        shutil.rmtree(self._staging)
-        if kind is not None:
-            _remove_empty(self._created)
+        shutil.rmtree(self._staging, ignore_errors=True)  # by now the outcome is settled; a leftover is private
+        _remove_empty(self._emptied if kind is None else self._created)
 
     def stage(self, path: str, file: NewFile) -> None:
         """Write the content where nobody looks; a full disk shows here."""
@@ -131,7 +131,7 @@ class _Transaction:
             self._check_inside((self._directory / path).parent)
             self._back_up(path)
             (self._directory / path).unlink()
-            _remove_empty(_parents_below(self._directory, path))
+            self._emptied.extend(_parents_below(self._directory, path))
 
     def _make_parents(self, path: str, file: NewFile) -> None:
         parent = (self._directory / path).parent
