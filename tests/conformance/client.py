@@ -156,7 +156,15 @@ def _read(sock: socket.socket, response: Response, started: float, limit: float)
     return data
 
 
-def converse(address: tuple[str, int], request: Request, messages: list[str], limit: float = 10.0) -> Response:
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The messages that are sent over a WebSocket, `pause` seconds after the one before."""
+
+    messages: tuple[str, ...]
+    pause: float = 0
+
+
+def converse(address: tuple[str, int], request: Request, talk: Conversation, limit: float = 10.0) -> Response:
     """A WebSocket: the handshake, then each message and the wait for its echo, then the close."""
     key = base64.b64encode(os.urandom(16)).decode()
     upgrade = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13"))
@@ -168,7 +176,7 @@ def converse(address: tuple[str, int], request: Request, messages: list[str], li
         _read_head(stream, response)
         response.first_byte = time.monotonic() - started
         if response.status == 101:
-            _talk(sock, stream, messages, response)
+            _talk(sock, stream, talk, response)
     response.elapsed = time.monotonic() - started
     return response
 
@@ -181,8 +189,9 @@ def _read_head(stream: BinaryIO, response: Response) -> None:
         response.headers.append((name, value.strip()))
 
 
-def _talk(sock: socket.socket, stream: BinaryIO, messages: list[str], response: Response) -> None:
-    for message in messages:
+def _talk(sock: socket.socket, stream: BinaryIO, talk: Conversation, response: Response) -> None:
+    for message in talk.messages:
+        time.sleep(talk.pause)
         sock.sendall(_frame(0x81, message.encode()))
         response.messages.append(_read_frame(stream))
     sock.sendall(_frame(0x88, b"\x03\xe8"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import scenario as scenarios
-from conformance.client import Request, Response, abandoned, converse, exchange
+from conformance.client import Conversation, Request, Response, abandoned, converse, exchange
 from conformance.judge import Names, Outcome, faults
 from conformance.scenario import Case, Scenario, Step
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, encode
@@ -156,7 +156,7 @@ class Launched:
     def _faults(self, step: Step, key: str) -> list[str]:
         pause(step)
         self.upstream.recorder.health.update(step.health)
-        names = Names(self.gateway.request_id.header, self.gateway.identity.user_header, self.gateway.error_type_base)
+        names = self._names()
         with ThreadPoolExecutor(step.parallel) as pool:
             try:
                 responses = list(pool.map(lambda number: self._send(step, key, number), range(step.repeat)))
@@ -165,6 +165,11 @@ class Launched:
         recorder = self.upstream.recorder
         return list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names))
 
+    def _names(self) -> Names:
+        """A listener below exact is one that cannot leave out its engine's name."""
+        gateway, shown = self.gateway, frozenset({"server"} if "listen.http" in self.declared else ())
+        return Names(gateway.request_id.header, gateway.identity.user_header, gateway.error_type_base, shown)
+
     def _send(self, step: Step, key: str, number: int) -> Response:
         request = request_of(step, key, number)
         listener = self.gateway.listen.admin if step.admin else self.gateway.listen.http
@@ -172,7 +177,9 @@ class Launched:
         address = (listener.host, listener.port)
         if step.abandon is not None:
             return abandoned(address, request, step.abandon)
-        return exchange(address, request) if step.websocket is None else converse(address, request, step.websocket)
+        if step.websocket is None:
+            return exchange(address, request)
+        return converse(address, request, Conversation(tuple(step.websocket), step.pause))
 
 
 def pause(step: Step) -> None:
@@ -188,7 +195,7 @@ def request_of(step: Step, key: str, number: int = 0) -> Request:
     padding = [("X-Padding", "p" * step.padding)] if step.padding else []
     filled = [(name, fill(value, number)) for name, value in step.headers]
     headers = (*host, ("Accept", "*/*"), (KEY_HEADER, key), *script, *filled, *padding)
-    target, source = fill(step.target, number), fill(step.source, number)
+    target, source = fill(step.target, number) + "s" * step.stretch, fill(step.source, number)
     return Request(step.method, target, headers, step.body.content, step.body.chunked, step.version, source)
 
 

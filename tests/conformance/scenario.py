@@ -125,6 +125,7 @@ class Step(_Strict):
     version: str = "HTTP/1.1"
     upstream: list[Script] = []
     websocket: list[str] | None = None
+    pause: float = Field(0, ge=0, le=10)
     delay: float = Field(0, ge=0, le=30)
     align: float = Field(0, ge=0, le=60)
     background: bool = False
@@ -133,6 +134,7 @@ class Step(_Strict):
     repeat: int = Field(1, ge=1, le=2000)
     parallel: int = Field(1, ge=1, le=64)
     padding: int = Field(0, ge=0, le=10**6)
+    stretch: int = Field(0, ge=0, le=10**6)
     parser: bool = False
     source: str = "127.0.0.1"
     admin: bool = False

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SCRIPT_HEADER = "X-Test-Script"
 KEY_HEADER = "X-Test-Key"
 
-Failure = Literal["reset", "close", "hang", "reset_mid", "close_mid", "garbage"]
+Failure = Literal["reset", "close", "hang", "reset_mid", "close_mid", "close_after", "garbage"]
 
 
 class Script(BaseModel):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.client import Request, Response, converse, exchange
+from conformance.client import Conversation, Request, Response, converse, exchange
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
 from conformance.upstream import Upstream
 
@@ -62,6 +62,12 @@ def test_failures_in_the_body(upstream: Upstream, failure: str) -> None:
         assert response.body
 
 
+@pytest.mark.parametrize("shape", [{"size": 100}, {"chunks": 2}])
+def test_a_connection_that_ends_with_its_answer(upstream: Upstream, shape: dict[str, int]) -> None:
+    response = ask(upstream, Script(fail="close_after", **shape))  # type: ignore[arg-type]
+    assert (response.status, response.complete) == (200, True)
+
+
 def test_silence(upstream: Upstream) -> None:
     request = Request("GET", "/", (("Host", "h"), (SCRIPT_HEADER, encode([Script(fail="hang")]))))
     with pytest.raises(TimeoutError):
@@ -81,7 +87,7 @@ def test_head_has_no_body(upstream: Upstream) -> None:
 
 def test_websocket_echoes(upstream: Upstream) -> None:
     request = Request("GET", "/ws", (("Host", "h"),))
-    response = converse(("127.0.0.1", upstream.ports["A"]), request, ["one", "two"])
+    response = converse(("127.0.0.1", upstream.ports["A"]), request, Conversation(("one", "two")))
     assert (response.status, response.messages, response.complete) == (101, ["one", "two"], True)
 
 

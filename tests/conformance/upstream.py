@@ -223,7 +223,8 @@ class _Connection:
         self._writer.write(_head(script, seen, ("Content-Length", str(len(body)))))
         if seen.method == "HEAD" or script.status in (204, 304):
             body = b""
-        self._writer.write(body[: len(body) // 2] if script.fail else body)
+        cut = script.fail in ("reset_mid", "close_mid")
+        self._writer.write(body[: len(body) // 2] if cut else body)
         await self._writer.drain()
         await self._fail_mid(script)
 
@@ -236,7 +237,7 @@ class _Connection:
             self._writer.write(f"{len(text):x}\r\n{text}\r\n".encode())
             await self._writer.drain()
         await self._fail_mid(script)
-        if script.fail is None:
+        if script.fail in (None, "close_after"):
             self._writer.write(b"0\r\n\r\n")
             await self._writer.drain()
 
