@@ -101,7 +101,8 @@ class Job:
         from gwc.report.text import counts, render_text
 
         found = self.report.diagnostics
-        verdict = "; ".join(part for part in (summary, counts(found) if found else "") if part)
+        joint = "\n" if "\n" in summary else "; "
+        verdict = joint.join(part for part in (summary, counts(found) if found else "") if part)
         return render_text(found, self.texts, style_for(stream)) + (f"{verdict}\n" if verdict else "")
 
 

@@ -30,6 +30,7 @@ def test_a_complaint_comes_back_as_a_policy_line(gwc: Gwc, project: Project, tar
         "policies/shop.yaml:9:25: error GWC650 the engine refuses this route\n    9 |   - {name: goods," in result.out
     )
     assert "alpha (full): accepted by alpha 9.9\nbeta (full): refused by beta 9.9\n" in result.out
+    assert result.out.endswith("gamma (full): accepted by gamma 9.9\n1 error\n")
     document = json.loads(gwc("verify", NOW, "--format", "json").out)
     assert [v["accepted"] for v in document["result"]["verdicts"]] == [True, False, True]
 
