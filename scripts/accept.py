@@ -1,14 +1,10 @@
-"""Bring the accept-lists of policies/platform.yaml in line with what the targets promise today.
-
-    python scripts/accept.py           print the section `targets`
-    python scripts/accept.py --write   put it where it belongs
+"""The section `targets` of policies/platform.yaml, made from what the targets promise today.
 
 The examples use the whole language, so what a target does not keep exactly has to be accepted there, and nothing else.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -24,7 +20,9 @@ from gwc.target import Target, profile_of
 
 POLICIES = Path(__file__).parents[1] / "policies"
 ENVIRONMENTS = (None, "prod")
-START = "# --- targets: written by scripts/accept.py"
+NOW = date(2026, 11, 23)
+"""The examples are valid on any day up to the end of their waivers."""
+START = "# --- targets: written by scripts/generate.py"
 NOTE = "What each gateway does not keep exactly, taken knowingly. `gwc support` says what still holds, and why."
 _HEADINGS = {
     Fidelity.UNSUPPORTED: "not rendered: these routes go without, or answer 401 where it is a matter of trust",
@@ -33,11 +31,9 @@ _HEADINGS = {
 
 
 def gateway(environment: str | None) -> Gateway:
-    """The examples as they are in `environment`. They are valid on any day up to the end of their waivers."""
+    """The examples as they are in `environment`."""
     report = Report()
-    found = compile_sources(
-        read_policies(str(POLICIES), report), environment=environment, now=date(2026, 11, 23), report=report
-    )
+    found = compile_sources(read_policies(str(POLICIES), report), environment=environment, now=NOW, report=report)
     if found is None:
         raise SystemExit("\n".join(f"{d.span}: {d.message}" for d in report.diagnostics))
     return found
@@ -73,15 +69,7 @@ def _entries() -> Iterator[str]:
                 yield from (f"      - {name}" for name in names)
 
 
-def main() -> int:
-    if sys.argv[1:] != ["--write"]:
-        sys.stdout.write(section())
-        return 0
-    path = POLICIES / "platform.yaml"
-    kept = path.read_text(encoding="utf-8").split(START)[0].rstrip("\n")
-    path.write_text(f"{kept}\n\n{section()}", encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def platform_policy() -> str:
+    """The text of policies/platform.yaml with the section as it should be."""
+    written = (POLICIES / "platform.yaml").read_text(encoding="utf-8")
+    return written.split(START)[0] + section()

@@ -1,0 +1,52 @@
+"""Write every file of the repository that is made from the code; the tests fail while one of them is out of date.
+
+python scripts/generate.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import accept
+from gwc.discovery import load_targets
+from gwc.policy.schema import json_schema
+from gwc.report import matrix
+
+REPOSITORY = Path(__file__).parents[1]
+SUPPORT = """# What each gateway keeps
+
+This page is the output of `gwc support --format markdown`. **exact**: the gateway does what
+[the language](policy.md) says. **approximate**: a weaker bound holds, stated below; compiling warns until the platform
+accepts it. **unsupported**: compiling fails with exit code 3 until the platform accepts that it is left out. An
+asterisk: it depends on the value, see below.
+
+"""
+
+
+def schema() -> str:
+    """The output of `gwc schema`."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def support() -> str:
+    tables = [one.target.support(profile) for one in load_targets(()) for profile in one.target.profiles]
+    return SUPPORT + matrix.as_markdown(tables)
+
+
+GENERATED: dict[Path, Callable[[], str]] = {
+    REPOSITORY / "policies/platform.yaml": accept.platform_policy,
+    REPOSITORY / "schema/gwc-v1.json": schema,
+    REPOSITORY / "docs/support.md": support,
+}
+
+
+def main() -> None:
+    for path, text in GENERATED.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Every generated policy is emitted twice to the same bytes, and the real engine accepts it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+import certificates
+from gwc.discovery import load_targets
+from gwc.target import Artifact, EngineMissingError, Target
+from property.compiling import compiled, emitted, gateway_of, sources_of, texts
+from property.strategies import policies
+
+VARIANTS = [(one.target, profile) for one in load_targets(()) for profile in one.target.profiles]
+variants = pytest.mark.parametrize(
+    ("target", "profile"), VARIANTS, ids=[f"{target.name}-{profile}" for target, profile in VARIANTS]
+)
+
+
+@variants
+@settings(max_examples=60)
+@given(written=policies())
+def test_emitting_twice_gives_equal_bytes_and_our_own_judge_agrees(
+    target: Target, profile: str, written: dict[str, Any]
+) -> None:
+    first, second = (emitted(gateway_of(written), target, profile) for _ in range(2))
+    assert texts(first) == texts(second)
+    assert target.judge(first) == ()
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gateway's host with every file that generated policies name."""
+    directory = tmp_path_factory.mktemp("host")
+    certificates.make(directory, "tls", "ca")
+    (directory / "secret").write_text("a-secret-of-sixteen-bytes-or-more\n", encoding="utf-8")
+    return directory
+
+
+@pytest.mark.slow
+@pytest.mark.live
+@variants
+def test_the_engine_accepts_200_generated_policies(target: Target, profile: str, host: Path) -> None:
+    try:
+        binary = target.engine.find(profile)
+    except EngineMissingError as missing:
+        pytest.skip(f"judged by gwc's own facts alone: {missing}")
+
+    @settings(max_examples=200)
+    @given(policies())
+    def accepted(written: dict[str, Any]) -> None:
+        gateway, report = compiled(_on(host, written))
+        assert gateway is not None, report.diagnostics
+        artifact = emitted(gateway, target, profile)
+        with tempfile.TemporaryDirectory() as directory:
+            write(artifact, Path(directory))
+            assert target.engine.verify(binary, Path(directory), artifact) == ()
+
+    accepted()
+
+
+def _on(host: Path, written: dict[str, Any]) -> list[Any]:
+    return [type(source)(source.name, certificates.moved(source.text, host)) for source in sources_of(written)]
+
+
+def write(artifact: Artifact, directory: Path) -> None:
+    files = texts(artifact)
+    files |= {one.path: one.render(("some-secret-value",) * len(one.secrets)) for one in artifact.secrets}
+    for path, text in files.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text, encoding="utf-8")
