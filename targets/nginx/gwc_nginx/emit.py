@@ -10,11 +10,27 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gwc.ir import Gateway, Route, Secret, Service
-from gwc.target import Artifact, OutputFile
-from gwc_nginx import access_log, errors, headers, identity, listen, request_id, retries, routing, timeouts, upstream
+from gwc.target import Artifact, OutputFile, SecretOutput
+from gwc_nginx import (
+    access_log,
+    errors,
+    headers,
+    identity,
+    listen,
+    plain,
+    request_id,
+    retries,
+    routing,
+    timeouts,
+    upstream,
+)
 from gwc_nginx.conf import Directive, block, d, printed
 from gwc_nginx.quoting import q
 
+_CLIENTS = "What is known of a request before it has a route."
+_UPSTREAMS = "Services and their endpoints."
+_PUBLIC = "The public listener and the location of each route."
+_ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = ("routing", "problem", "retry", "secrets")
 _SETTINGS = (
     'js_path "njs/";',
@@ -41,24 +57,41 @@ _SETTINGS = (
 
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
+    return _plain(gateway) if profile == "plain" else _njs(gateway)
+
+
+def _njs(gateway: Gateway) -> Artifact:
     files = {
-        "nginx.conf": OutputFile(_skeleton(gateway), {}),
+        "nginx.conf": OutputFile(_skeleton(_environment(gateway), _SETTINGS), {}),
         "gwc.json": OutputFile(json.dumps(data(gateway), ensure_ascii=True, indent=1) + "\n", {}),
-        "clients.conf": printed(_clients(gateway), title="What is known of a request before it has a route."),
-        "upstreams.conf": printed(_upstreams(gateway), title="Services and their endpoints."),
-        "public.conf": printed(listen.public(gateway), title="The public listener and the location of each route."),
-        "admin.conf": printed(listen.admin(gateway), title="The admin listener, and the tries of routes that retry."),
+        "clients.conf": printed(_clients(gateway), title=_CLIENTS),
+        "upstreams.conf": printed(_upstreams(gateway), title=_UPSTREAMS),
+        "public.conf": printed(listen.public(gateway), title=_PUBLIC),
+        "admin.conf": printed(listen.admin(gateway), title=_ADMIN),
         "banner.conf": OutputFile(_template("banner.conf.j2"), {}),
         **{f"njs/{name}.js": OutputFile(_module(name), {}) for name in MODULES},
     }
-    return Artifact("nginx", profile, files)
+    return Artifact("nginx", "njs", files)
 
 
-def _skeleton(gateway: Gateway) -> str:
+def _plain(gateway: Gateway) -> Artifact:
+    files = {
+        "nginx.conf": OutputFile(_skeleton([], ()), {}),
+        "clients.conf": printed(plain.clients(gateway), title=_CLIENTS),
+        "upstreams.conf": printed(plain.upstreams(gateway), title=_UPSTREAMS),
+        "public.conf": printed(plain.public(gateway), title=_PUBLIC),
+        "admin.conf": printed(plain.admin(gateway), title=_ADMIN),
+    }
+    secret = gateway.identity.gateway_secret
+    missing = () if secret is None else (SecretOutput(plain.SECRET_FILE, (secret.secret,), plain.secret_file),)
+    return Artifact("nginx", "plain", files, missing)
+
+
+def _skeleton(environment: list[str], settings: tuple[str, ...]) -> str:
     return _template(
         "nginx.conf.j2",
-        environment=_environment(gateway),
-        modules=_SETTINGS,
+        environment=environment,
+        modules=settings,
         log_format=access_log.log_format(),
         servers=("public.conf", "admin.conf"),
     )

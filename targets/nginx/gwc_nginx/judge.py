@@ -9,8 +9,6 @@ from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.target import Artifact, OutputFile
 
 _MISTAKES = (
-    # NGINX only warns of a second server with the same name on one address and never asks it.
-    (re.compile(r"^\s*server_name (?!\"_\";)"), "a server name, which decides nothing in what gwc emits"),
     # In a header these split the response: they hold the client's bytes, decoded.
     (re.compile(r"^\s*add_header .*\$(document_)?uri\b"), "a decoded path in a response header"),
     (re.compile(r"[\x00-\x08\x0b-\x1f\x7f]"), "a control character"),

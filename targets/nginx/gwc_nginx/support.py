@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gwc.features import FEATURES, Use
+from gwc.features import Use
 from gwc.ir import Endpoint, Gateway, Service, Timeouts, UpstreamTls
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc_nginx.upstream import RESOLVER, TRUST_STORE, is_name
@@ -118,7 +118,41 @@ _NJS: dict[str, Support | Conditional] = {
     "websocket": EXACT,
 }  # fmt: skip
 
-_PLAIN: dict[str, Support | Conditional] = dict.fromkeys(FEATURES, _NOT_YET)
+_BANNER = "every answer says `Server: nginx`, without a version: a build without extra modules cannot leave it out"
+
+
+_PLAIN: dict[str, Support | Conditional] = {
+    **_NJS,
+    "listen.http": approximate(_BANNER),
+    "access_log": _NJS["access_log"],
+    "errors": approximate(
+        "problems have the right status, type and request id; `instance` is left out for a path that holds quotes, "
+        "backslashes or bytes beyond ASCII; the response headers of a route's policy are not on them"),
+    "errors.upstream": approximate(
+        "a service's error that is not a problem becomes one with its status, but loses all of its own headers, "
+        "Retry-After too"),
+    "path": approximate(
+        "NGINX matches the decoded path and forwards it encoded anew: reserved characters that came escaped may arrive "
+        "as they are; slashes merge before dot segments are resolved; raw backslashes are refused with 400"),
+    "base_path": _NJS["base_path"],
+    "upstream.endpoints": EXACT,
+    "upstream.dns": Conditional(EXACT, (Case("an endpoint with a host name", _named, approximate(
+        "names are resolved again when their records expire, but NGINX does not read /etc/resolv.conf: it asks "
+        f"{' and '.join(RESOLVER.split())}; endpoints with names are chosen at random by weight, and a further try "
+        "goes to the same one")),)),
+    "timeouts.request": approximate(
+        "the time until an answer begins is exact, retries included; an answer that has begun is only cut when it is "
+        "silent for the timeout, so one that trickles may take longer"),
+    "retries.when": approximate(
+        "NGINX cannot tell a refused connection from a reset one for GET, HEAD, OPTIONS, PUT and DELETE: either cause "
+        "stands for both; POST and PATCH are only tried again when nothing was sent; of statuses 500, 502, 503 and 504 "
+        "are retried, others are final"),
+    "retries.attempts": EXACT,
+    "retries.backoff": unsupported("NGINX without njs tries again at once; use profile njs"),
+    "retries.budget": unsupported("NGINX without njs does not count its retries; use profile njs"),
+    "headers.response": approximate(
+        "set and removed on a service's answers, not on problems that the gateway makes; Server cannot be removed"),
+}  # fmt: skip
 
 TABLES = {
     "njs": SupportTable("nginx", "njs", _NJS),

@@ -46,7 +46,7 @@ def _upstream(name: str, endpoints: tuple[Endpoint, ...], keepalive: bool) -> Di
     span = endpoints[0].provenance["address"].span if "address" in endpoints[0].provenance else None
     return block("upstream", name, span=span, of=(
         *((d("zone", name, "128k"),) if names else ()),
-        *(_server(e) for e in endpoints),
+        *(server(e) for e in endpoints),
         *((d("keepalive", "64"), d("keepalive_timeout", _KEPT)) if keepalive else ()),
     ))  # fmt: skip
 
@@ -69,7 +69,7 @@ def _others(service: Service) -> dict[str, tuple[str, tuple[Endpoint, ...]]]:
     }
 
 
-def _server(endpoint: Endpoint) -> Directive:
+def server(endpoint: Endpoint) -> Directive:
     """`max_fails=0`: NGINX would otherwise take an endpoint out after one failure, breaker or not."""
     extra = ("resolve",) if is_name(endpoint.address.host) else ()
     span = endpoint.provenance["address"].span if "address" in endpoint.provenance else None
