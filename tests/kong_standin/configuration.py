@@ -25,8 +25,7 @@ _IGNORED = {
 """Settings whose one accepted value is what the stand-in does anyway."""
 _READ = {
     "KONG_PLUGINS", "KONG_LUA_PACKAGE_PATH", "KONG_UNTRUSTED_LUA", "KONG_PROXY_LISTEN", "KONG_STATUS_LISTEN",
-    "KONG_TRUSTED_IPS", "KONG_SSL_CERT", "KONG_SSL_CERT_KEY", "KONG_SSL_PROTOCOLS", "KONG_LUA_SSL_TRUSTED_CERTIFICATE",
-    "KONG_CLIENT_SSL", "KONG_CLIENT_SSL_CERT", "KONG_CLIENT_SSL_CERT_KEY", "KONG_PROXY_ACCESS_LOG",
+    "KONG_TRUSTED_IPS", "KONG_SSL_CERT", "KONG_SSL_CERT_KEY", "KONG_SSL_PROTOCOLS", "KONG_PROXY_ACCESS_LOG",
 }  # fmt: skip
 
 
@@ -74,7 +73,7 @@ local find, lower, sub = ngx.re.find, string.lower, string.sub
 local environ = {lua(_referenced(document, environ))}
 return {{
   plugins = {lua(document["plugins"])},
-  routes = {{ {",".join(_route(route, service) for route, service in routes)} }},
+  routes = {{ {",".join(_route(route, service, _tls_of(document)) for route, service in routes)} }},
   settings = {{
     hosts = {{ localhost = "127.0.0.1" }},
     trusted = {{ {",".join(_network(n) for n in settings.get("KONG_TRUSTED_IPS", "").split(",") if n)} }},
@@ -93,11 +92,13 @@ def _referenced(document: dict[str, Any], environ: Mapping[str, str]) -> dict[st
     return {name: value for name, value in environ.items() if "{VAULT://ENV/" + name + "}" in text}
 
 
-def _route(route: dict[str, Any], service: dict[str, Any] | None) -> str:
+def _route(route: dict[str, Any], service: dict[str, Any] | None, tls: dict[str, Any]) -> str:
     predicate = f"function(method, host, path) return {to_lua(route['expression'])} end"
     owner = lua({k: v for k, v in service.items() if k != "routes"}) if service else "nil"
-    buffering = lua(route["response_buffering"])
-    return f"{{name={lua(route['name'])},response_buffering={buffering},match={predicate},service={owner}}}"
+    if route["response_buffering"]:
+        raise ValueError("the stand-in has unbuffered routes only")
+    location = lua(f"@tls.{route['name']}" if route["name"] in tls else "@unbuffered_response")
+    return f"{{name={lua(route['name'])},location={location},match={predicate},service={owner}}}"
 
 
 def _network(text: str) -> str:
@@ -130,13 +131,16 @@ _VARIABLES = (
 )  # fmt: skip
 
 
-def _proxy(settings: dict[str, str], buffering: str) -> str:
+_HOST_STORE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def _proxy(buffering: str, tls: dict[str, str] | None = None) -> str:
+    """`tls`: the plugin's settings of an https service. nginx takes them from its configuration, not from Lua."""
     headers = "".join(f"      proxy_set_header {name} {value};\n" for name, value in _HEADERS.items())
-    trusted = settings.get("KONG_LUA_SSL_TRUSTED_CERTIFICATE", "/etc/ssl/certs/ca-certificates.crt")
-    client = ""
-    if settings.get("KONG_CLIENT_SSL") == "on":
-        client = f"""      proxy_ssl_certificate {settings["KONG_CLIENT_SSL_CERT"]};
-      proxy_ssl_certificate_key {settings["KONG_CLIENT_SSL_CERT_KEY"]};
+    trusted, client = (tls or {}).get("ca", _HOST_STORE), ""
+    if tls and "certificate" in tls:
+        client = f"""      proxy_ssl_certificate {tls["certificate"]};
+      proxy_ssl_certificate_key {tls["key"].removeprefix("file:")};
 """
     return f"""      proxy_http_version 1.1;
       proxy_buffering {buffering};
@@ -157,6 +161,25 @@ def _ready(settings: dict[str, str]) -> str:
     if "gwc" not in settings["KONG_PLUGINS"].split(","):
         return ""
     return """    location = /ready { default_type application/json; return 200 '{"message":"ready"}'; }\n"""
+
+
+def _unbuffered(name: str, tls: dict[str, str] | None) -> str:
+    return f"""    location {name} {{
+      internal;
+      default_type '';
+      set $kong_proxy_mode 'unbuffered';
+{_proxy("off", tls)}    }}
+"""
+
+
+def _tls_of(document: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """The TLS settings of the plugin's routes, by route."""
+    config = next((p["config"] for p in document["plugins"] if p["name"] == "gwc"), {"routes": {}})
+    return {name: route["tls"] for name, route in config["routes"].items() if "tls" in route}
+
+
+def _tls_locations(document: dict[str, Any]) -> str:
+    return "".join(_unbuffered(f"@tls.{name}", tls) for name, tls in _tls_of(document).items())
 
 
 def _nginx(directory: Path, prefix: Path, settings: dict[str, str], document: dict[str, Any]) -> str:
@@ -212,13 +235,8 @@ http {{
     location / {{
       default_type '';
 {sets}      set $kong_proxy_mode 'http';
-{_proxy(settings, "on")}    }}
-    location @unbuffered_response {{
-      internal;
-      default_type '';
-      set $kong_proxy_mode 'unbuffered';
-{_proxy(settings, "off")}    }}
-    location = /kong_error_handler {{
+{_proxy("on")}    }}
+{_unbuffered("@unbuffered_response", None)}{_tls_locations(document)}    location = /kong_error_handler {{
       internal;
       default_type '';
       rewrite_by_lua_block {{ return }}

@@ -13,12 +13,13 @@ from gwc_kong.env import env_file
 from gwc_kong.plugin import SECRET_VARIABLE, plugin_config
 from gwc_kong.routing import kong_routes
 from gwc_kong.secrets import secret_outputs
+from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.services import free_routes, kong_services
 from gwc_kong.yaml_text import render
 
 LUA_MODULES = ("path", "router", "ids", "problem", "access_log", "headers", "upstream", "core")
 """In the order of their dependencies."""
-_PLUGIN_FILES = (*LUA_MODULES, "handler", "schema")
+_PLUGIN_FILES = (*LUA_MODULES, "tls", "handler", "schema")
 _FOLDER = "plugins/kong/plugins/gwc"
 
 
@@ -27,7 +28,8 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
     output = {"kong.yml": OutputFile(text, lines), "kong.env": env_file(gateway, profile)}
     if profile == "plugin":
         output |= {f"{_FOLDER}/{name}.lua": OutputFile(lua(name), _NO_LINES) for name in _PLUGIN_FILES}
-        output |= {f"{_FOLDER}/status_api.lua": status_api(gateway)}
+        output[f"{_FOLDER}/status_api.lua"] = status_api(gateway)
+        output[f"{_FOLDER}/tls_sources.lua"] = tls_sources(gateway)
     return Artifact("kong", profile, output, secret_outputs(gateway, SECRET_VARIABLE))
 
 

@@ -25,7 +25,6 @@ def env_file(gateway: Gateway, profile: str) -> OutputFile:
         *_proxies(gateway),
         *_retries(gateway),
         *_bodies(gateway),
-        *_upstream_tls(gateway),
         *_access_log(),
     ]
     lines = {number: span for number, (_, _, span) in enumerate(settings, 1) if span is not None}
@@ -115,31 +114,6 @@ def _bodies(gateway: Gateway) -> Iterator[_Setting]:
     largest = max((route.max_body for route in _routes(gateway)), default=_MEBIBYTE)
     # 0 would mean no limit at all to nginx.
     yield "KONG_NGINX_PROXY_CLIENT_MAX_BODY_SIZE", str(max(largest, 1)), None
-
-
-_Tls = tuple[str | None, str | None, Secret | None]
-
-
-def upstream_tls(gateway: Gateway) -> dict[_Tls, Span | None]:
-    """The different trust anchors and client certificates of all https upstreams, and where they were written."""
-    found: dict[_Tls, Span | None] = {}
-    for service in gateway.services:
-        tls = service.upstream.tls
-        if tls is not None:
-            origin = tls.provenance.get("ca")
-            found.setdefault((tls.ca, tls.client_certificate, tls.client_key), origin.span if origin else None)
-    return found
-
-
-def _upstream_tls(gateway: Gateway) -> Iterator[_Setting]:
-    for (ca, certificate, key), span in list(upstream_tls(gateway).items())[:1]:
-        if ca is not None:
-            # Its bundle is what nginx verifies upstreams with.
-            yield "KONG_LUA_SSL_TRUSTED_CERTIFICATE", ca, span
-        if certificate is not None and key is not None:
-            yield "KONG_CLIENT_SSL", "on", span
-            yield "KONG_CLIENT_SSL_CERT", certificate, span
-            yield "KONG_CLIENT_SSL_CERT_KEY", _key(key), span
 
 
 def _key(key: Secret) -> str:

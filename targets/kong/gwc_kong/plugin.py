@@ -11,7 +11,8 @@ from gwc.ir import Gateway, HeaderChanges, RetryCause, Route, Service
 from gwc.problems import PROBLEMS
 from gwc_kong.routing import KongRoute
 from gwc_kong.secrets import vault_reference
-from gwc_kong.yaml_text import At
+from gwc_kong.upstream_tls import tls_config
+from gwc_kong.yaml_text import At, at
 
 SECRET_VARIABLE = "GWC_GATEWAY_SECRET"  # noqa: S105 - a variable's name
 
@@ -19,25 +20,20 @@ SECRET_VARIABLE = "GWC_GATEWAY_SECRET"  # noqa: S105 - a variable's name
 def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...]) -> dict[str, object]:
     identity = gateway.identity
     config: dict[str, object] = {
-        "error_type_base": _at(gateway, "error_type_base", gateway.error_type_base),
-        "request_id_header": _at(gateway.request_id, "header", gateway.request_id.header),
-        "accept": _at(gateway.request_id, "accept", gateway.request_id.accept.value),
-        "user_header": _at(identity, "user_header", identity.user_header),
+        "error_type_base": at(gateway, "error_type_base", gateway.error_type_base),
+        "request_id_header": at(gateway.request_id, "header", gateway.request_id.header),
+        "accept": at(gateway.request_id, "accept", gateway.request_id.accept.value),
+        "user_header": at(identity, "user_header", identity.user_header),
     }
     if identity.gateway_secret is not None:
         proof = identity.gateway_secret
-        config["gateway_secret_header"] = _at(proof, "header", proof.header)
-        config["gateway_secret"] = _at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
+        config["gateway_secret_header"] = at(proof, "header", proof.header)
+        config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
     config["problems"] = {
         p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()
     }
     config["routes"] = {route.name: _route_config(route) for route in routes}
     return config
-
-
-def _at(node: object, field: str, value: object) -> At:
-    origin = getattr(node, "provenance", {}).get(field)
-    return At(value, origin.span if origin else None)
 
 
 def _route_config(row: KongRoute) -> object:
@@ -71,16 +67,14 @@ def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
         )
         for e in service.upstream.endpoints
     ]
-    tls = service.upstream.tls
-    yield "tls", tls is not None
-    if tls is not None and tls.sni is not None:
-        yield "sni", _at(tls, "sni", tls.sni)
-    yield "connect", _at(route.timeouts, "connect", route.timeouts.connect)
-    yield "request", _at(route.timeouts, "request", route.timeouts.request)
-    yield "idle", _at(route.timeouts, "idle", route.timeouts.idle)
-    yield "stream", _at(route, "stream", route.stream)
-    yield "websocket", _at(route, "websocket", route.websocket)
-    yield "max_body", _at(route, "max_body", route.max_body)
+    if service.upstream.tls is not None:
+        yield "tls", tls_config(service.upstream.tls)
+    yield "connect", at(route.timeouts, "connect", route.timeouts.connect)
+    yield "request", at(route.timeouts, "request", route.timeouts.request)
+    yield "idle", at(route.timeouts, "idle", route.timeouts.idle)
+    yield "stream", at(route, "stream", route.stream)
+    yield "websocket", at(route, "websocket", route.websocket)
+    yield "max_body", at(route, "max_body", route.max_body)
     yield "retries", dict(_retries(route))
     yield "request_headers", _changes(route.headers.request)
     yield "response_headers", _changes(route.headers.response)
@@ -88,21 +82,21 @@ def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
 
 def _retries(route: Route) -> Iterator[tuple[str, object]]:
     retries = route.retries
-    yield "attempts", _at(retries, "attempts", retries.attempts)
-    yield "connect", _at(retries, "causes", RetryCause.CONNECT in retries.causes)
-    yield "reset", _at(retries, "causes", RetryCause.RESET in retries.causes)
-    yield "statuses", _at(retries, "statuses", list(retries.statuses))
+    yield "attempts", at(retries, "attempts", retries.attempts)
+    yield "connect", at(retries, "causes", RetryCause.CONNECT in retries.causes)
+    yield "reset", at(retries, "causes", RetryCause.RESET in retries.causes)
+    yield "statuses", at(retries, "statuses", list(retries.statuses))
     if retries.per_try is not None:
-        yield "per_try", _at(retries, "per_try", retries.per_try)
+        yield "per_try", at(retries, "per_try", retries.per_try)
     if retries.budget is not None:
-        yield "budget", _at(retries, "budget", retries.budget)
-    yield "unsafe", _at(retries, "unsafe", retries.unsafe)
+        yield "budget", at(retries, "budget", retries.budget)
+    yield "unsafe", at(retries, "unsafe", retries.unsafe)
 
 
 def _changes(changes: HeaderChanges) -> dict[str, object]:
     return {
-        "remove": _at(changes, "remove", list(changes.remove)),
-        "set": _at(changes, "set", [{"name": name, "value": value} for name, value in changes.set]),
+        "remove": at(changes, "remove", list(changes.remove)),
+        "set": at(changes, "set", [{"name": name, "value": value} for name, value in changes.set]),
     }
 
 

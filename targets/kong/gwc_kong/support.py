@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gwc.features import Use
-from gwc.ir import Gateway, GatewaySecret, Retries, Route, Timeouts, UpstreamTls
+from gwc.ir import Gateway, GatewaySecret, Retries, Route, Timeouts
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
-from gwc_kong.env import NEXT_UPSTREAM_STATUSES, node_statuses, upstream_tls
+from gwc_kong.env import NEXT_UPSTREAM_STATUSES, node_statuses
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _LATER = unsupported("gwc does not render this for Kong yet; accepted, the service has to see to it, or the envoy target")
@@ -41,15 +41,6 @@ def _has_unsafe_method(gateway: Gateway, retries: Retries) -> bool:
     return any(set(route.methods) - _SAFE for route in _routes(gateway) if route.retries is retries)
 
 
-def _several_tls(gateway: Gateway, use: Use) -> bool:
-    return isinstance(use.node, UpstreamTls) and len(upstream_tls(gateway)) > 1
-
-
-def _secret_in_a_key(_: Gateway, use: Use) -> bool:
-    tls = use.node
-    return isinstance(tls, UpstreamTls) and tls.client_key is not None and not _readable(tls.client_key.source, tls.client_key.name)
-
-
 def _unreadable_variable(_: Gateway, use: Use) -> bool:
     return isinstance(use.node, GatewaySecret) and not _readable(use.node.secret.source, use.node.secret.name)
 
@@ -60,7 +51,9 @@ def _readable(source: str, name: str) -> bool:
 
 
 _VARIABLE = "Kong finds environment variables by upper-case names only; rename the variable"
-_ONE_TLS = "Kong has one trust store and one client certificate for all upstreams; give all https services the same ones"
+_NO_FILES = unsupported(
+    "what ships with Kong takes certificates inline only, not from the policy's files; use the plugin profile"
+)
 
 _BUNDLED: dict[str, Support | Conditional] = {
     "listen.http": EXACT,
@@ -92,14 +85,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "upstream.endpoints": EXACT,
     "upstream.weight": EXACT,
     "upstream.dns": EXACT,
-    "upstream.tls": Conditional(EXACT, (Case("services that differ in ca or client certificate", _several_tls, unsupported(_ONE_TLS)),)),
-    "upstream.tls.client_certificate": Conditional(
-        EXACT,
-        (
-            Case("services that differ in ca or client certificate", _several_tls, unsupported(_ONE_TLS)),
-            Case("a key in a lower-case variable", _secret_in_a_key, unsupported(_VARIABLE)),
-        ),
-    ),
+    "upstream.tls": _NO_FILES,
+    "upstream.tls.client_certificate": _NO_FILES,
     "timeouts.connect": EXACT,
     "timeouts.request": approximate(
         "the time until an answer begins is exact, retries included; an answer that has begun is cut at its next piece "
@@ -170,6 +157,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
 _PLUGIN: dict[str, Support | Conditional] = {
     **_BUNDLED,
     "listen.admin": EXACT,
+    "upstream.tls": EXACT,
+    "upstream.tls.client_certificate": EXACT,
     "metrics": approximate("Prometheus metrics are served under the policy's path on the admin listener, with Kong's own names"),
 }
 

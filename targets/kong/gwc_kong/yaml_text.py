@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gwc.diagnostics import Span
+from gwc.ir import Node
 
 _PLAIN_KEY = re.compile(r"[a-z_]+\Z")
 
@@ -17,6 +18,12 @@ class At:
 
     value: object
     span: Span | None
+
+
+def at(node: Node, field: str, value: object) -> At:
+    """`value`, as it was written in `field` of the node."""
+    origin = node.provenance.get(field)
+    return At(value, origin.span if origin else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,15 @@ local kong_table = {
       local data = ngx.ctx.balancer_data
       data.connect_timeout, data.write_timeout, data.read_timeout = connect, write, read
     end,
+    set_tls_verify = function(on)
+      return on == true
+    end,
+    set_tls_verify_store = function(store)
+      return store ~= nil
+    end,
+    set_tls_cert_key = function(chain, key)
+      return type(chain) == "cdata" and type(key) == "cdata"
+    end,
     set_target_retry_callback = function(callback)
       ngx.ctx.balancer_data.retry_callback = callback
     end,
@@ -284,8 +293,8 @@ function M.access()
   local ctx = ngx.ctx
   if not ctx.route then
     prepare(ctx)
-    if ngx.var.kong_proxy_mode == "http" and not ctx.route.response_buffering then
-      return ngx.exec("@unbuffered_response")
+    if ngx.var.kong_proxy_mode == "http" then
+      return ngx.exec(ctx.route.location)
     end
   end
   access_plugins(ctx)

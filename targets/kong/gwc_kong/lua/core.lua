@@ -110,7 +110,8 @@ local function route_of(conf, state, path)
   return route
 end
 
-function M.access(conf)
+-- `tls` applies the settings of https services; the bundled profile has neither.
+function M.access(conf, tls)
   local state = current(conf)
   local path = paths.canonical(state.path)
   local route = path and route_of(conf, state, path)
@@ -133,6 +134,9 @@ function M.access(conf)
   end
   start_clock(route, state)
   vouch(conf, route, state)
+  if route.tls and not tls.apply(route.tls) then
+    return refuse(conf, state, "bad-gateway")
+  end
   if not upstream.admit(route, state, forwarded_path(route, path)) then
     return refuse(conf, state, "timeout")
   end

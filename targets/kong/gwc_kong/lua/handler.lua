@@ -1,4 +1,5 @@
 local core = require("kong.plugins.gwc.core")
+local tls = require("kong.plugins.gwc.tls")
 
 -- Before Kong's own authentication (2000 and below), behind its tracing of the client's correlation (100001).
 local Handler = { PRIORITY = 100000, VERSION = "1.0.0" }
@@ -8,7 +9,7 @@ function Handler:rewrite(conf)
 end
 
 function Handler:access(conf)
-  core.access(conf)
+  core.access(conf, tls)
 end
 
 function Handler:header_filter(conf)

@@ -44,7 +44,7 @@ end
 
 local function host_header(route, endpoint)
   if route.tls then
-    return route.sni or endpoint.host -- also the name that is verified
+    return route.tls.sni or endpoint.host -- also the name that is verified
   end
   return endpoint.port == 80 and endpoint.host or endpoint.host .. ":" .. endpoint.port
 end
