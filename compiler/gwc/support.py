@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gwc.diagnostics import Diagnostic, Severity
+from gwc.diagnostics import Diagnostic, Related, Severity
 from gwc.features import FEATURES, Use
 from gwc.ir import Gateway, Level
 
@@ -57,6 +57,9 @@ class Conditional:
         return next((case.support for case in self.cases if case.when(gateway, use)), self.usual)
 
 
+MOST_RELATED = 3
+"""Further lines that a diagnostic names; the manifest has them all."""
+
 EXACT = Support(Fidelity.EXACT)
 
 
@@ -89,31 +92,34 @@ class SupportTable:
 def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
     """What `table` cannot do exactly for this Gateway and nobody accepted.
 
-    One diagnostic a feature, promise and written line, however many routes inherit it; what nobody wrote is one line.
+    One diagnostic a feature and promise, however many lines and routes use it: it is one decision to take.
     """
     options = gateway.targets.get(table.target)
     accepted = frozenset(options.accept) if options else frozenset()
     for name, feature in FEATURES.items():
         if name in accepted:
             continue
-        merged: dict[tuple[object, Support], list[Use]] = {}
+        merged: dict[Support, list[Use]] = {}
         for use in feature.uses(gateway):
             support = table.of(name, gateway, use)
             if support.fidelity is not Fidelity.EXACT:
-                line = None if use.origin.level is Level.DEFAULT else use.span
-                merged.setdefault((line, support), []).append(use)
-        for (_, support), uses in merged.items():
+                merged.setdefault(support, []).append(use)
+        for support, uses in merged.items():
             yield _diagnostic(table, name, support, uses)
 
 
 def _diagnostic(table: SupportTable, name: str, support: Support, uses: list[Use]) -> Diagnostic:
     unsupported_ = support.fidelity is Fidelity.UNSUPPORTED
     verb = "cannot express" if unsupported_ else "only approximates"
-    subjects = uses[0].subject if len(uses) == 1 else f"{uses[0].subject} and {len(uses) - 1} more"
+    written = [use for use in uses if use.origin.level is not Level.DEFAULT] or uses[:1]
+    spans = list(dict.fromkeys(use.span for use in written))
+    subjects = list(dict.fromkeys(use.subject for use in (*written, *uses)))
+    named = subjects[0] if len(subjects) == 1 else f"{subjects[0]} and {len(subjects) - 1} more"
     return Diagnostic(
-        uses[0].span,
+        spans[0],
         "GWC601" if unsupported_ else "GWC602",
         Severity.ERROR if unsupported_ else Severity.WARNING,
-        f"{table.target} ({table.profile}) {verb} {name} for {subjects}: {support.note}",
+        f"{table.target} ({table.profile}) {verb} {name} for {named}: {support.note}",
         f"change the policy, or take it knowingly: targets.{table.target}.accept: [{name}]",
+        tuple(Related(span, "and here") for span in spans[1 : 1 + MOST_RELATED]),
     )
