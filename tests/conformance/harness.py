@@ -167,7 +167,7 @@ class Launched:
             except TimeoutError as late:
                 return [f"no end of the answer: {late}"]
         recorder = self.upstream.recorder
-        return list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names))
+        return shortened(list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names)))
 
     def _names(self) -> Names:
         """A listener below exact is one that cannot leave out its engine's name."""
@@ -184,6 +184,11 @@ class Launched:
         if step.websocket is None:
             return exchange(address, request)
         return converse(address, request, Conversation(tuple(step.websocket), step.pause))
+
+
+def shortened(found: list[str]) -> list[str]:
+    """The first and the last: a step of a thousand requests can have a thousand faults, and its tally comes last."""
+    return found if len(found) <= 8 else [*found[:4], f"({len(found) - 8} more)", *found[-4:]]
 
 
 def pause(step: Step) -> None:
