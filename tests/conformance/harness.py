@@ -6,6 +6,7 @@ import contextlib
 import json
 import random
 import os
+import random
 import socket
 import time
 import uuid
@@ -53,12 +54,13 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def free_port() -> int:
-    """Below the ports that the kernel gives to outgoing connections: one of those could take it before the gateway."""
-    while True:
-        port = random.randrange(10_000, 32_000)
+    """A port for a gateway. Not one that the kernel picks: it hands those out to every outgoing connection too, and
+    under load one of them would often be faster than the gateway."""
+    for _ in range(100):
         with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", port))
-            return port
+            sock.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+            return int(sock.getsockname()[1])
+    raise RuntimeError("no free port below the ephemeral ones")
 
 
 @dataclass(frozen=True, slots=True)
