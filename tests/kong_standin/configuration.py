@@ -17,7 +17,8 @@ from kong_standin.expressions import lua_string, to_lua
 
 _LUA = Path(__file__).parent / "lua"
 _IGNORED = {
-    "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT": "4", "KONG_DATABASE": "off", "KONG_DECLARATIVE_CONFIG": "kong.yml", "KONG_ROUTER_FLAVOR": "expressions",
+    "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT": "4", "KONG_DATABASE": "off",
+    "KONG_DECLARATIVE_CONFIG": "kong.yml", "KONG_ROUTER_FLAVOR": "expressions",
     "KONG_HEADERS": "off", "KONG_HEADERS_UPSTREAM": "off", "KONG_ADMIN_LISTEN": "off", "KONG_ADMIN_GUI_LISTEN": "off",
     "KONG_ANONYMOUS_REPORTS": "off", "KONG_ALLOW_DEBUG_HEADER": "off", "KONG_REAL_IP_HEADER": "X-Forwarded-For",
     "KONG_REAL_IP_RECURSIVE": "on", "KONG_DNS_ORDER": "LAST,A,AAAA,CNAME",
@@ -116,7 +117,9 @@ def _network(text: str) -> str:
 
 def _injected(settings: dict[str, str], block: str) -> str:
     start = f"KONG_NGINX_{block}_"
-    return "".join(f"    {name[len(start):].lower()} {value};\n" for name, value in settings.items() if name.startswith(start))
+    return "".join(
+        f"    {name[len(start) :].lower()} {value};\n" for name, value in settings.items() if name.startswith(start)
+    )
 
 
 _HEADERS = {

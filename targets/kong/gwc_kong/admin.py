@@ -26,10 +26,11 @@ def status_api(gateway: Gateway) -> OutputFile:
     lines = [
         "-- Routes on Kong's status listener, beside its own /status/ready and /metrics.",
         "",
-        'local routes = { [%s] = require("kong.status.ready")["/status/ready"] }' % quote(READY),
+        f'local routes = {{ [{quote(READY)}] = require("kong.status.ready")["/status/ready"] }}',
     ]
     if gateway.metrics_path != _KONGS_METRICS:
-        lines.append(f'routes[{quote(gateway.metrics_path)}] = require("kong.plugins.prometheus.status_api")["/metrics"]')
+        path = quote(gateway.metrics_path)
+        lines.append(f'routes[{path}] = require("kong.plugins.prometheus.status_api")["/metrics"]')
     origin = gateway.provenance.get("metrics_path")
     spans = {4: origin.span} if origin and len(lines) == 4 else {}
     return OutputFile("\n".join([*lines, "return routes", ""]), spans)

@@ -29,7 +29,7 @@ def _function(config: Mapping[str, object], modules: Mapping[str, str], phase: s
         f"{''.join(chunks)}"
         'local core = require("kong.plugins.gwc.core")\n'
         f"local conf = {_lua(config, '')}\n"
-        f"{_SECRET}"
+        f"{_RESOLVE}"
         "return function()\n"
         "  kong.ctx.plugin.core, kong.ctx.plugin.conf = core, conf\n"
         f"  core.{phase}(conf)\n"
@@ -38,7 +38,7 @@ def _function(config: Mapping[str, object], modules: Mapping[str, str], phase: s
 
 
 # A function's text takes no vault reference, so the function asks for the value itself, once.
-_SECRET = """\
+_RESOLVE = """\
 if conf.gateway_secret then
   conf.gateway_secret = kong.vault.get(conf.gateway_secret)
 end

@@ -7,14 +7,14 @@ from importlib.resources import files
 from gwc.diagnostics import Span
 from gwc.ir import Gateway
 from gwc.target import Artifact, OutputFile
-from gwc_kong.bundled import functions
 from gwc_kong.admin import PROMETHEUS, status_api
+from gwc_kong.bundled import functions
 from gwc_kong.env import env_file
 from gwc_kong.plugin import SECRET_VARIABLE, plugin_config
 from gwc_kong.routing import kong_routes
 from gwc_kong.secrets import secret_outputs
-from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.services import free_routes, kong_services
+from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.yaml_text import render
 
 LUA_MODULES = ("path", "router", "ids", "problem", "access_log", "headers", "upstream", "core")

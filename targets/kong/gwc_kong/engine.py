@@ -158,7 +158,7 @@ class KongProcess:
         deadline = time.monotonic() + _READY_TIMEOUT
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                with urllib.request.urlopen(f"http://{address}/status/ready", timeout=2) as answer:  # noqa: S310
+                with urllib.request.urlopen(f"http://{address}/status/ready", timeout=2) as answer:
                     if answer.status == 200:
                         return True
             except (urllib.error.URLError, OSError):

@@ -21,7 +21,8 @@ from gwc.target import Artifact
 _ROOT = {"_format_version", "services", "routes", "plugins"}
 _HINT = "this is a fault of gwc's Kong target, not of the policy: please report it with the policy"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast with libyaml
-_Complaint = tuple[tuple[str | int, ...], str]
+_Path = tuple[str | int, ...]
+_Complaint = tuple[_Path, str]
 
 
 @cache
@@ -50,11 +51,11 @@ def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     )
 
 
-def _message(path: tuple[str | int, ...], fault: str) -> str:
+def _message(path: _Path, fault: str) -> str:
     return f"Kong's schema does not accept {'.'.join(map(str, path))} of kong.yml: {fault}"
 
 
-def _span(node: yaml.Node | None, path: tuple[str | int, ...], lines: Mapping[int, Span]) -> Span:
+def _span(node: yaml.Node | None, path: _Path, lines: Mapping[int, Span]) -> Span:
     """The policy text of the deepest line on the way to `path`."""
     number = 1
     for key in path:
@@ -93,12 +94,12 @@ def complaints(document: Mapping[str, Any]) -> Iterator[_Complaint]:
     yield from _duplicates(document)
 
 
-def _entity(kind: str, entity: Mapping[str, Any], path: tuple[str | int, ...], nested: str = "") -> Iterator[_Complaint]:
+def _entity(kind: str, entity: Mapping[str, Any], path: _Path, nested: str = "") -> Iterator[_Complaint]:
     fields = facts()["entities"][kind]
     yield from _record(fields, {k: v for k, v in entity.items() if k != nested}, path)
 
 
-def _route(route: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[_Complaint]:
+def _route(route: Mapping[str, Any], path: _Path) -> Iterator[_Complaint]:
     yield from _entity("routes", route, path)
     if "expression" not in route:
         yield path, "the expressions router needs an expression"
@@ -107,7 +108,7 @@ def _route(route: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[_C
             yield (*path, field), "cannot stand beside an expression"
 
 
-def _plugin(plugin: Mapping[str, Any], path: tuple[str | int, ...]) -> Iterator[_Complaint]:
+def _plugin(plugin: Mapping[str, Any], path: _Path) -> Iterator[_Complaint]:
     name = plugin.get("name")
     schema = own_schema() if name == "gwc" else facts()["plugins"].get(name)
     if schema is None:
@@ -127,7 +128,7 @@ def _duplicates(document: Mapping[str, Any]) -> Iterator[_Complaint]:
             yield (kind,), f"two are named {name!r}"
 
 
-def _record(fields: Mapping[str, Any], record: Any, path: tuple[str | int, ...]) -> Iterator[_Complaint]:
+def _record(fields: Mapping[str, Any], record: Any, path: _Path) -> Iterator[_Complaint]:
     if not isinstance(record, Mapping):
         yield path, "must be a record"
         return
@@ -153,9 +154,9 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def _value(spec: Mapping[str, Any], value: Any, path: tuple[str | int, ...]) -> Iterator[_Complaint]:
-    kind = spec["type"]
-    if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
+def _value(spec: Mapping[str, Any], value: Any, path: _Path) -> Iterator[_Complaint]:
+    kind, right = spec["type"], isinstance(value, _TYPES[spec["type"]])
+    if not right or (isinstance(value, bool) and kind != "boolean"):
         yield path, f"must be of type {kind}"
         return
     yield from ((path, fault) for fault in _bounds(spec, value))

@@ -29,9 +29,7 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...]) -> dict[str, 
         proof = identity.gateway_secret
         config["gateway_secret_header"] = at(proof, "header", proof.header)
         config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
-    config["problems"] = {
-        p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()
-    }
+    config["problems"] = {p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()}
     config["routes"] = {route.name: _route_config(route) for route in routes}
     return config
 
@@ -60,13 +58,16 @@ def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
     yield "service", service.name
     yield "name", route.name
     yield "strip", service.strip
-    yield "endpoints", [
-        At(
-            {"host": bracketed(e.address.host), "port": e.address.port, "weight": e.weight},
-            e.provenance["address"].span if "address" in e.provenance else None,
-        )
-        for e in service.upstream.endpoints
-    ]
+    yield (
+        "endpoints",
+        [
+            At(
+                {"host": bracketed(e.address.host), "port": e.address.port, "weight": e.weight},
+                e.provenance["address"].span if "address" in e.provenance else None,
+            )
+            for e in service.upstream.endpoints
+        ],
+    )
     if service.upstream.tls is not None:
         yield "tls", tls_config(service.upstream.tls)
     yield "connect", at(route.timeouts, "connect", route.timeouts.connect)

@@ -58,7 +58,8 @@ def _entry_rows(table: HostTable, entry: PathEntry) -> Iterator[_Row]:
         expression = " && ".join([*conditions, _methods(matched.route)])
         yield name, expression, pattern, _literal(table.host), (matched.service, matched.route), entry
     first = entry.routes[0]
-    yield f"{_name(first.service, first.route, table.host)}~405", " && ".join(conditions), pattern, _literal(table.host), None, entry
+    name = f"{_name(first.service, first.route, table.host)}~405"
+    yield name, " && ".join(conditions), pattern, _literal(table.host), None, entry
 
 
 def _name(service: Service, route: Route, host: str | None) -> str:

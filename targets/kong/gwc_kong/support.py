@@ -8,7 +8,7 @@ from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approxi
 from gwc_kong.env import NEXT_UPSTREAM_STATUSES, node_statuses
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_LATER = unsupported("gwc does not render this for Kong yet; accepted, the service has to see to it, or the envoy target")
+_LATER = unsupported("gwc does not render this for Kong yet; leave it to the service, or use the envoy target")
 _AUTH = unsupported("gwc does not verify credentials on Kong yet; accepted, such a route answers 401 to everybody")
 
 
@@ -59,7 +59,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "listen.http": EXACT,
     "listen.https": _LATER,
     "listen.https.redirect": _LATER,
-    "listen.admin": approximate("readiness is at /status/ready and metrics at /metrics of Kong's status listener; there is no /ready"),
+    "listen.admin": approximate(
+        "readiness is at /status/ready and metrics at /metrics of Kong's status listener; there is no /ready"),
     "trusted_proxies": EXACT,
     "identity.user_header": EXACT,
     "identity.gateway_secret": Conditional(
@@ -72,7 +73,7 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "access_log": approximate("one JSON line a request on standard output, with field names of Kong's target alone"),
     "errors": approximate(
         "all errors are problem+json, but headers that are too large are answered 400 bad-request instead of 431, 405 "
-        "of TRACE comes without Allow, and where a service answers with something that is not HTTP the connection is cut"
+        "of TRACE comes without Allow, and where a service answers with what is no HTTP the connection is cut"
     ),
     "errors.upstream": EXACT,
     "hosts": EXACT,
@@ -115,7 +116,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
         "a try that has not begun to answer in time is given up exactly; an answer that has begun is also cut when it "
         "is silent for per_try"
     ),
-    "retries.backoff": approximate("Kong cannot wait between tries: the next one starts at once; attempts and budget still bound them"),
+    "retries.backoff": approximate(
+        "Kong cannot wait between tries: the next one starts at once; attempts and budget still bound them"),
     "retries.budget": approximate(
         "the share is of the requests in flight in this gateway; three retrying requests at a time are always permitted"
     ),
@@ -159,7 +161,9 @@ _PLUGIN: dict[str, Support | Conditional] = {
     "listen.admin": EXACT,
     "upstream.tls": EXACT,
     "upstream.tls.client_certificate": EXACT,
-    "metrics": approximate("Prometheus metrics are served under the policy's path on the admin listener, with Kong's own names"),
+    "metrics": approximate(
+        "Prometheus metrics are served under the policy's path on the admin listener, with Kong's own names"
+    ),
 }
 
 TABLES = {

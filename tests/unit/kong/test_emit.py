@@ -1,0 +1,211 @@
+"""What the Kong target writes: order, quoting, settings of the node, and what its judge says of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gwc.ir import HeaderChanges, Headers, Route
+from gwc.target import Artifact, OutputFile
+from gwc_kong import TARGET
+from gwc_kong.emit import lua
+from gwc_kong.judge import complaints, facts, judge, own_schema
+from gwc_kong.yaml_text import render
+from unit.kong.gateways import CONNECT_RETRY, gateway, route, service
+from unit.kong.schema_facts import plugin_schema, spec
+
+PROFILES = ("plugin", "bundled")
+HOSTILE = [
+    '"',
+    "'",
+    "$host",
+    "$(x)",
+    "%REQ(x)%",
+    "{{x}}",
+    "]]",
+    "]==]",
+    "#",
+    "\\",
+    "; return 1",
+    "a: b",
+    "{vault://env/home}",
+]
+SAMPLE = gateway(
+    service("assistant", route("ask", "/a/{id}", "POST"), route("any", "/a/**", "GET"), hosts=("b.test", "a.test")),
+    service("notes", route("list", "/a/notes", "GET", "HEAD")),
+)
+
+
+def kong_yml(artifact: Artifact) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.safe_load(artifact.files["kong.yml"].text)
+    return document
+
+
+def settings_of(artifact: Artifact) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in artifact.files["kong.env"].text.splitlines())
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_equal_gateways_give_equal_bytes(profile: str) -> None:
+    assert TARGET.emit(SAMPLE, profile) == TARGET.emit(replace(SAMPLE), profile)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_judge_accepts_what_is_emitted(profile: str) -> None:
+    assert TARGET.judge(TARGET.emit(SAMPLE, profile)) == ()
+
+
+def test_routes_have_falling_priorities_in_the_order_of_matching() -> None:
+    document = kong_yml(TARGET.emit(SAMPLE, "plugin"))
+    routes = [r for s in document["services"] for r in s["routes"]] + document["routes"]
+    ordered = [r["name"] for r in sorted(routes, key=lambda r: -r["priority"])]
+    assert ordered == [
+        "assistant.ask~a.test", "assistant.ask~a.test~405", "assistant.any~a.test", "assistant.any~a.test~405",
+        "assistant.ask~b.test", "assistant.ask~b.test~405", "assistant.any~b.test", "assistant.any~b.test~405",
+        "notes.list", "notes.list~405", "gwc.not-found",
+    ]  # fmt: skip
+
+
+def test_nothing_is_reached_when_the_plugin_does_not_run() -> None:
+    hosts = {s["host"] for s in kong_yml(TARGET.emit(SAMPLE, "plugin"))["services"]}
+    assert hosts == {"assistant.gwc.invalid", "notes.gwc.invalid"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_stay_texts(profile: str, text: str) -> None:
+    headers = Headers(
+        request=HeaderChanges(set=(("X-A", text),), remove=()), response=HeaderChanges(set=(("X-B", text),), remove=())
+    )
+    artifact = TARGET.emit(gateway(service("s", route("r", "/r", headers=headers))), profile)
+    assert TARGET.judge(artifact) == ()
+    plugin = kong_yml(artifact)["plugins"][0]["config"]
+    if profile == "plugin":
+        assert plugin["routes"]["s.r"]["request_headers"]["set"] == [{"name": "X-A", "value": text}]
+    else:
+        from lupa import luajit21
+
+        compiled = luajit21.LuaRuntime().eval("function(text) return loadstring(text) ~= nil end")
+        assert all(compiled(f) for functions in plugin.values() for f in functions)
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_no_text_escapes_the_yaml(text: str) -> None:
+    rendered, _ = render({"a": text, "b": [text], "c": {f"key {text}": {"d": text}}})
+    assert yaml.safe_load(rendered) == {"a": text, "b": [text], "c": {f"key {text}": {"d": text}}}
+    assert rendered.isascii()
+
+
+def test_settings_of_the_node() -> None:
+    plain = settings_of(TARGET.emit(SAMPLE, "plugin"))
+    assert plain["KONG_PLUGINS"] == "gwc,prometheus"
+    assert plain["KONG_ADMIN_LISTEN"] == "off"
+    assert plain["KONG_NGINX_PROXY_PROXY_NEXT_UPSTREAM"] == "error timeout"
+    assert "KONG_TRUSTED_IPS" not in plain
+    retries = replace(CONNECT_RETRY, statuses=(503,), unsafe=True)
+    other = gateway(service("s", route("r", "/r", retries=retries, max_body=5)), trusted_proxies=("10.0.0.0/8",))
+    told = settings_of(TARGET.emit(other, "bundled"))
+    assert told["KONG_PLUGINS"] == "pre-function,prometheus"
+    assert told["KONG_NGINX_PROXY_PROXY_NEXT_UPSTREAM"] == "error timeout http_503 non_idempotent"
+    assert told["KONG_NGINX_PROXY_CLIENT_MAX_BODY_SIZE"] == "5"
+    assert told["KONG_TRUSTED_IPS"] == "10.0.0.0/8"
+
+
+def test_the_secret_is_a_reference() -> None:
+    for profile in PROFILES:
+        text = TARGET.emit(SAMPLE, profile).files["kong.yml"].text
+        assert "{vault://env/gateway-secret}" in text
+
+
+def test_every_line_of_a_service_leads_to_a_policy() -> None:
+    """With provenance: see the golden tests. Here: a node without any costs nothing."""
+    assert TARGET.emit(SAMPLE, "plugin").files["kong.yml"].lines == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (("services", 0, "retries"), 40000, "between 0 and 32767"),
+        (("services", 0, "retries"), "1", "type integer"),
+        (("services", 0, "retries"), True, "type integer"),
+        (("services", 0, "protocol"), "gopher", "one of"),
+        (("services", 0, "nonsense"), 1, "unknown field"),
+        (("services", 0, "routes", 0, "priority"), -1, "between"),
+        (("services", 0, "routes", 0, "paths"), ["/x"], "cannot stand beside"),
+        (("services", 0, "routes", 0, "tags"), ["a", "a"], "twice"),
+        (("services", 0, "name"), "", "not be empty"),
+        (("plugins", 0, "config", "accept"), "sometimes", "one of"),
+        (("plugins", 0, "config", "routes", "notes.list", "connect"), 0, "greater than 0"),
+        (("plugins", 0, "config", "unknown"), 1, "unknown field"),
+        (("plugins", 0, "name"), "no-such-plugin", "no facts"),
+        (("_format_version",), "2.0", "3.0"),
+        (("_info",), {}, "unknown"),
+    ],
+)
+def test_the_judge_finds_what_kong_refuses(path: tuple[str | int, ...], value: object, fault: str) -> None:
+    document = kong_yml(TARGET.emit(SAMPLE, "plugin"))
+    node: Any = document
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = value
+    assert any(fault in message for _, message in complaints(document)), list(complaints(document))
+
+
+def test_the_judge_finds_what_is_missing_or_double() -> None:
+    document = kong_yml(TARGET.emit(SAMPLE, "plugin"))
+    del document["services"][0]["host"]
+    document["plugins"].append(document["plugins"][0])
+    faults = {message for _, message in complaints(document)}
+    assert faults == {"required", "two are named 'gwc'"}
+
+
+def test_a_fault_is_shown_at_its_line() -> None:
+    artifact = TARGET.emit(SAMPLE, "plugin")
+    broken = artifact.files["kong.yml"].text.replace('protocol: "http"', 'protocol: "gopher"', 1)
+    (found,) = judge(replace(artifact, files={**artifact.files, "kong.yml": OutputFile(broken, {})}))
+    assert found.code == "GWC603"
+    assert "services.0.protocol" in found.message
+
+
+def test_the_facts_of_our_own_plugin_are_its_schema() -> None:
+    assert plugin_schema(lua("schema")) == own_schema()
+
+
+def _dump() -> Path | None:
+    """A dump of Kong's schemas, kept in a folder beside the checkout."""
+    neighbours = Path(__file__).resolve().parents[3].parent
+    return next(iter(sorted(neighbours.glob("*/engines/kong-3.9.3-schemas.json.gz"))), None)
+
+
+def test_the_facts_are_those_of_kong() -> None:
+    dump = _dump()
+    if dump is None:
+        pytest.skip("no dump of Kong's schemas lies beside this checkout")
+    with gzip.open(dump) as file:
+        kong = json.load(file)
+    own = facts()
+    assert own["version"] == kong["kong_version"]
+    for name, fields in own["entities"].items():
+        # Two fields that only the expressions router has: the dump is of the default one.
+        theirs = {n: spec(f) for entry in kong["entities"][name]["fields"] for n, f in entry.items()}
+        assert {k: v for k, v in fields.items() if k not in ("expression", "priority")} == theirs
+    for name, schema in own["plugins"].items():
+        theirs = {n: spec(f) for entry in kong["plugins"][name]["fields"] for n, f in entry.items()}
+        assert schema == theirs["config"]
+
+
+def test_auth_that_is_not_rendered_lets_nobody_pass() -> None:
+    from gwc.ir import Auth
+
+    closed: Route = route("r", "/r", auth=Auth(providers=("jwt",), scopes=()))
+    config = kong_yml(TARGET.emit(gateway(service("s", closed)), "plugin"))["plugins"][0]["config"]
+    assert config["routes"]["s.r"]["answer"] == "unauthorized"

@@ -1,0 +1,118 @@
+"""The plugin's pure modules under LuaJIT: paths, ids and problem bodies."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lupa import luajit21
+
+from gwc_kong.bundled import quote
+from gwc_kong.emit import LUA_MODULES, lua
+from unit.kong.luajit import loaded, module
+
+PATH = module("path")
+IDS = module("ids")
+
+
+@pytest.mark.parametrize(
+    ("raw", "canonical"),
+    [
+        ("/", "/"),
+        ("//", "/"),
+        ("/a//b", "/a/b"),
+        ("/a/./b", "/a/b"),
+        ("/a/../b", "/b"),
+        ("/a/..", "/"),
+        ("/a/b/..", "/a/"),
+        ("/a/.", "/a/"),
+        ("/../../a", "/a"),
+        ("/a//../b", "/a/b"),
+        ("/%41%2d%5F%7e", "/A-_~"),
+        ("/%2e%2E/a", "/a"),
+        ("/a\\..\\b", "/b"),
+        ("/a|b^{}", "/a%7Cb%5E%7B%7D"),
+        ("/a%20b%c3%a9%3A", "/a%20b%c3%a9%3A"),
+        ("/%2541", "/%2541"),
+        ("/a%zz", "/a%zz"),
+    ],
+)
+def test_canonical_paths(raw: str, canonical: str) -> None:
+    assert PATH.canonical(raw) == canonical
+
+
+@pytest.mark.parametrize("raw", ["/a%2Fb", "/a%2fb", "/%5c", "/%00", "/%%32F", "/a#b", "", "a", "*"])
+def test_ambiguous_paths_have_no_canonical_form(raw: str) -> None:
+    assert PATH.canonical(raw) is None
+
+
+@given(st.text(alphabet="/.\\%2e2EaAb5c~|\x80", min_size=1, max_size=40))
+@settings(max_examples=400, deadline=None)
+def test_canonical_is_a_fixed_point_without_dots(tail: str) -> None:
+    path = PATH.canonical("/" + tail)
+    if path is not None:
+        assert PATH.canonical(path) == path
+        assert "//" not in path
+        assert "\\" not in path
+        assert not {".", ".."} & set(path.split("/"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "alike"),
+    [("/a/b", True), ("/a/../b", True), ("/a//b", True), ("/a\\b", True), ("/a\\..\\b", False), ("/a//../b", False)],
+)
+def test_paths_that_kong_reads_differently_are_found(raw: str, alike: bool) -> None:
+    assert PATH.routed_alike(raw, PATH.canonical(raw)) is alike
+
+
+@pytest.mark.parametrize("value", ["abcdefgh", "A" * 128, "a.b_c:d-e", "0123456789abcdef"])
+def test_request_ids_that_are_kept(value: str) -> None:
+    assert IDS.valid_request_id(value)
+
+
+@pytest.mark.parametrize("value", ["short", "A" * 129, "abcdefgh!", "abcd efgh", "abcdefg\n", "", None, "äbcdefgh"])
+def test_request_ids_that_are_replaced(value: str | None) -> None:
+    assert not IDS.valid_request_id(value)
+
+
+def test_traceparents() -> None:
+    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    assert IDS.valid_traceparent(f"00-{trace}-{span}-01")
+    for wrong in (
+        f"00-{'0' * 32}-{span}-01", f"00-{trace}-{'0' * 16}-01", f"01-{trace}-{span}-01", f"00-{trace}-{span}-01-x",
+        f"00-{trace.upper()}-{span}-01", f"00-{trace}-{span}-1", "", f"00-{trace[1:]}-{span}-01",
+    ):  # fmt: skip
+        assert not IDS.valid_traceparent(wrong), wrong
+    assert IDS.valid_traceparent(IDS.fresh_traceparent(trace))
+    assert IDS.valid_traceparent(IDS.fresh_traceparent("0" * 32))
+
+
+def test_problem_bodies_are_json_whatever_they_say() -> None:
+    runtime, problem = loaded("problem")
+    conf = runtime.eval(
+        '{error_type_base="https://e/", problems={["not-found"]={status=404, title="T\\"", detail="a\\\\b"}}}'
+    )
+    body = problem.body(conf, "not-found", 404, '/x"},\n\x01\x7f\\', "id")
+    assert json.loads(body) == {
+        "type": "https://e/not-found", "title": 'T"', "status": 404, "detail": "a\\b",
+        "instance": '/x"},\n\x01\x7f\\', "request_id": "id",
+    }  # fmt: skip
+
+
+@given(st.text(max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_no_text_escapes_a_lua_literal(text: str) -> None:
+    runtime = luajit21.LuaRuntime(encoding="utf-8")
+    assert runtime.eval(quote(text)) == text
+
+
+@pytest.mark.parametrize("name", [*LUA_MODULES, "tls", "handler", "schema"])
+def test_every_module_compiles_and_sets_no_global(name: str) -> None:
+    compile_ = luajit21.LuaRuntime().eval("function(text) return assert(loadstring(text)) ~= nil end")
+    assert compile_(lua(name))
+    runtime = luajit21.LuaRuntime()
+    runtime.execute("setmetatable(_G, {__newindex = function(_, key) error('global ' .. key) end})")
+    if name in ("path", "ids", "problem"):
+        runtime.execute(lua(name))
