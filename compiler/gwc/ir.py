@@ -255,7 +255,10 @@ class Retries(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderChanges(Node):
-    """Names keep their case; `remove` and `set` never name the same header. Removal comes first."""
+    """Names keep their case; `remove` and `set` never name the same header. Removal comes first.
+
+    `provenance` also has each header by itself: `set.x-team`, `remove.x-debug`.
+    """
 
     set: tuple[tuple[str, str], ...]
     remove: tuple[str, ...]

@@ -128,7 +128,8 @@ def _check_owned_headers(gateway: Gateway, report: Report) -> None:
                 for name in names:
                     if name.lower() in owned:
                         message = f"{subject}: `{name}` belongs to the gateway ({owned[name.lower()]})"
-                        report.error("GWC207", changes.provenance[leaf].span, message, hint="choose another header")
+                        where = changes.provenance[f"{leaf}.{name.lower()}"].span
+                        report.error("GWC207", where, message, hint="choose another header")
         _check_charge(service, owned, report)
 
 

@@ -28,6 +28,9 @@ class Layer:
     def origin(self, *name: str | int) -> Origin:
         return Origin(self.level, self.document.place((*self.path, *name)))
 
+    def key_origin(self, *name: str | int) -> Origin:
+        return Origin(self.level, self.document.key_span((*self.path, *name)))
+
     def below(self, name: str) -> Layer:
         """The layer of a sub-mapping, which must be there."""
         return Layer(self.level, self.document, (*self.path, name), self.get(name))
@@ -43,6 +46,10 @@ class Section:
     @property
     def written(self) -> bool:
         return bool(self.layers)
+
+    def origin(self, home: Origin) -> Origin:
+        """Who decided last: the most specific level that wrote it or switched it off; `home` where none did."""
+        return self.off or (self.layers[-1].origin() if self.layers else home)
 
 
 def section(layers: Sequence[Layer], name: str) -> Section:

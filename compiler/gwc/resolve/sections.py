@@ -20,6 +20,7 @@ from gwc.ir import (
 )
 from gwc.policy.headers import HeaderChangesPolicy
 from gwc.resolve.levels import Layer, Section, Settling, section, sub
+from gwc.units import format_duration
 
 CONNECT_TIMEOUT, REQUEST_TIMEOUT, IDLE_TIMEOUT = 1.0, 15.0, 60.0
 BACKOFF_BASE, BACKOFF_MAX = 0.025, 0.25
@@ -56,18 +57,32 @@ def retries(layers: Sequence[Layer], context: RouteContext) -> Retries:
     settle.provenance["statuses"] = settle.provenance["causes"]
     attempts = settle.take("attempts", 0)
     backoff = Settling(sub(found, "backoff"), settle.home)
-    base, longest = backoff.take("base", BACKOFF_BASE, "backoff_base"), backoff.take("max", BACKOFF_MAX, "backoff_max")
+    base, longest = _backoff(backoff, context)
     return Retries(
         attempts=attempts,
         causes=tuple(RetryCause(cause) for cause in when if isinstance(cause, str)),
         statuses=tuple(sorted(cause for cause in when if isinstance(cause, int))),
         per_try=settle.take("per_try", None),
-        backoff_base=min(base, longest),
-        backoff_max=max(base, longest),
+        backoff_base=base,
+        backoff_max=longest,
         budget=settle.take("budget", None),
         unsafe=settle.take("unsafe", False),
         provenance={**settle.provenance, **backoff.provenance},
     )
+
+
+def _backoff(settle: Settling, context: RouteContext) -> tuple[float, float]:
+    """First and longest pause. A default gives way to what is written; two levels that contradict are an error."""
+    base: float | None = settle.take("base", None, "backoff_base")
+    longest: float | None = settle.take("max", None, "backoff_max")
+    if base is not None and longest is not None and base > longest:
+        first, last = settle.provenance["backoff_base"], settle.provenance["backoff_max"]
+        message = f"{context.subject}: backoff.base is {format_duration(base)}, longer than backoff.max"
+        related = (Related(last.span, f"backoff.max is {format_duration(longest)} here"),)
+        context.report.error("GWC233", first.span, message, hint="write both on one level", related=related)
+    if base is None:
+        base = BACKOFF_BASE if longest is None else min(BACKOFF_BASE, longest)
+    return base, max(BACKOFF_MAX, base) if longest is None else longest
 
 
 def auth(layers: Sequence[Layer], context: RouteContext) -> tuple[Auth | None, Origin]:
@@ -140,7 +155,10 @@ def headers(layers: Sequence[Layer], context: RouteContext) -> Headers:
 
 
 def _changes(found: Section, home: Origin) -> tuple[HeaderChanges, Origin]:
-    """The more specific level wins header by header: its set undoes an inherited removal, and the other way round."""
+    """The more specific level wins header by header: its set undoes an inherited removal, and the other way round.
+
+    The provenance also has `set.NAME` and `remove.NAME`, in lower case, for the level that decided that header.
+    """
     assigned: dict[str, tuple[str, str]] = {}
     removed: tuple[str, ...] = ()
     provenance = {"set": home, "remove": home}
@@ -149,14 +167,21 @@ def _changes(found: Section, home: Origin) -> tuple[HeaderChanges, Origin]:
         assert isinstance(settings, HeaderChangesPolicy)
         if settings.remove is not None:
             removed, provenance["remove"] = settings.remove, layer.origin("remove")
+            provenance |= {f"remove.{n.lower()}": layer.origin("remove", i) for i, n in enumerate(removed)}
             assigned = {key: pair for key, pair in assigned.items() if key not in {n.lower() for n in removed}}
         if settings.set is not None:
             assigned |= {name.lower(): (name, value) for name, value in settings.set.items()}
             removed = tuple(name for name in removed if name.lower() not in assigned)
             provenance["set"] = layer.origin("set")
+            provenance |= {f"set.{name.lower()}": layer.key_origin("set", name) for name in settings.set}
     origin = found.layers[-1].origin() if found.layers else home
     pairs = tuple(pair for _, pair in sorted(assigned.items()))
-    return HeaderChanges(set=pairs, remove=tuple(sorted(removed, key=str.lower)), provenance=provenance), origin
+    kept = {"set", "remove", *(f"set.{name}" for name in assigned), *(f"remove.{name.lower()}" for name in removed)}
+    return HeaderChanges(
+        set=pairs,
+        remove=tuple(sorted(removed, key=str.lower)),
+        provenance={leaf: origin for leaf, origin in provenance.items() if leaf in kept},
+    ), origin
 
 
 def cache(layers: Sequence[Layer], authenticated: Origin | None, context: RouteContext) -> Cache | None:

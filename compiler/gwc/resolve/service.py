@@ -27,7 +27,7 @@ from gwc.policy.service import RoutePolicy, ServicePolicy
 from gwc.policy.types import HostPort, parse_path
 from gwc.policy.upstream import UpstreamPolicy
 from gwc.resolve import sections
-from gwc.resolve.levels import Layer, scalar
+from gwc.resolve.levels import Layer, scalar, section
 from gwc.resolve.platform import Place, address, secret
 
 
@@ -180,14 +180,17 @@ def _route(context: ServiceContext, policy: RoutePolicy, index: int) -> Route:
         websocket=policy.websocket,
         provenance={
             **place.origins(
-                name="name", description="description", path="path", methods="methods", timeouts="timeouts",
-                retries="retries", limits="limits", cost="cost", cors="cors", headers="headers", cache="cache",
+                name="name", description="description", path="path", methods="methods", limits="limits", cost="cost",
                 stream="stream", websocket="websocket",
             ),
+            **{name: section(layers, name).origin(home) for name in _SECTIONS},
             "auth": auth_origin,
             "max_body": body_origin,
         },
     )  # fmt: skip
+
+
+_SECTIONS = ("timeouts", "retries", "cors", "headers", "cache")
 
 
 def _full_path(base: str, path: PathTemplate) -> PathTemplate:

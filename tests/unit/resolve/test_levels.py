@@ -52,6 +52,41 @@ def test_headers_are_settled_one_by_one() -> None:
     assert route.headers.request.remove == ("X-Keep",)
 
 
+def test_each_header_remembers_the_level_that_decided_it() -> None:
+    changes = _route(
+        "headers: {request: {set: {X-Keep: '2'}}}\n"
+        "routes: [{name: r, path: /r, methods: [GET], headers: {request: {set: {x-env: route}, remove: [X-Keep]}}}]\n"
+    ).headers.request
+    places = {leaf: (origin.level, str(origin.span)) for leaf, origin in changes.provenance.items()}
+    assert places == {
+        "set": (Level.ROUTE, "0.yaml:6:66"),
+        "remove": (Level.ROUTE, "0.yaml:6:87"),
+        "set.x-env": (Level.ROUTE, "0.yaml:6:72"),
+        "remove.x-keep": (Level.ROUTE, "0.yaml:6:96"),
+    }
+
+
+@pytest.mark.parametrize(("backoff", "first", "longest"), [
+    ("{}", 0.025, 0.25),
+    ("{base: 1s}", 1, 1),
+    ("{max: 10ms}", 0.01, 0.01),
+    ("{base: 50ms, max: 2s}", 0.05, 2),
+])  # fmt: skip
+def test_a_written_backoff_moves_the_default_of_the_other_end(backoff: str, first: float, longest: float) -> None:
+    retries = _route(f"retries: {{attempts: 1, backoff: {backoff}}}\n" + ROUTES).retries
+    assert (retries.backoff_base, retries.backoff_max) == (first, longest)
+
+
+def test_a_section_remembers_the_level_that_decided_it() -> None:
+    route = _route("timeouts: {request: 9s}\nretries: none\n" + ROUTES)
+    levels = {name: route.provenance[name].level for name in ("timeouts", "retries", "cors", "headers", "cache")}
+    assert levels == {
+        "timeouts": Level.SERVICE, "retries": Level.SERVICE, "cors": Level.PLATFORM, "headers": Level.PLATFORM,
+        "cache": Level.DEFAULT,
+    }  # fmt: skip
+    assert str(route.provenance["retries"].span) == "0.yaml:6:10"
+
+
 def test_cors_methods_default_to_the_routes_own() -> None:
     route = _route("cors: {origins: ['*']}\nroutes: [{name: r, path: /r, methods: [PUT, GET]}]\n",
                    platform=PLATFORM.replace(", methods: [GET]}", "}"))  # fmt: skip
