@@ -17,10 +17,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from accept import NOW
 from gwc.compile import compile_sources, render
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
@@ -88,9 +88,9 @@ def main() -> int:
     environ = {name: secrets.token_hex(16) for name in SECRETS}
     os.environ.update(environ)
     heading("policies/ -> three gateways")
-    gwc("compile", "-o", str(BUILD))
+    gwc("compile", "-o", str(BUILD), "--now", str(NOW))
     heading("the engines judge it")
-    gwc("verify")
+    gwc("verify", "--now", str(NOW))
     heading("a real Envoy with these policies, asked")
     with upstream() as services, envoy(services, environ) as port:
         wrong = [question for question in QUESTIONS if not answered(port, question, environ)]
@@ -142,7 +142,7 @@ def envoy(services: int, environ: Mapping[str, str]) -> Iterator[int]:
 
 def load() -> Gateway:
     report = Report()
-    gateway = compile_sources(read_policies("policies", report), environment=None, now=date.today(), report=report)
+    gateway = compile_sources(read_policies("policies", report), environment=None, now=NOW, report=report)
     assert gateway is not None, "gwc compile has just accepted them"
     return gateway
 
