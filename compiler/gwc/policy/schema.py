@@ -58,10 +58,11 @@ def _overlay(definitions: dict[str, Any], name: str) -> None:
     """An environment holds any part of its policy: the same keys, none required, none of those that name the policy."""
     fixed = {"apiVersion", "kind", "service", "environments"}
     whole = definitions[name]
-    properties = {key: value for key, value in whole["properties"].items() if key not in fixed}
+    properties = {key: _part(value, definitions) for key, value in whole["properties"].items() if key not in fixed}
     if "routes" in properties:
+        _part({"$ref": "#/$defs/RoutePolicy"}, definitions)
+        definitions["RouteOverlay"]["required"] = ["name"]
         properties["routes"] = {"type": "array", "items": {"$ref": "#/$defs/RouteOverlay"}}
-        definitions["RouteOverlay"] = {**definitions["RoutePolicy"], "required": ["name"], "title": "RouteOverlay"}
     overlay = name.replace("Policy", "Overlay")
     definitions[overlay] = {
         "type": "object", "additionalProperties": False, "properties": properties, "title": overlay,
@@ -72,6 +73,28 @@ def _overlay(definitions: dict[str, Any], name: str) -> None:
     }
     environments["additionalProperties"] = False
     environments["maxProperties"] = MAX_ENVIRONMENTS
+
+
+def _part(schema: Any, definitions: dict[str, Any]) -> Any:
+    """`schema` with nothing required: maps merge with what they overlay. Lists replace it, so they stay whole."""
+    if isinstance(schema, list):
+        return [_part(item, definitions) for item in schema]
+    if not isinstance(schema, dict) or schema.get("type") == "array":
+        return schema
+    part = {
+        key: value if key in ("default", "examples") else _part(value, definitions) for key, value in schema.items()
+    }
+    part.pop("required", None)
+    if "$ref" in schema:
+        part["$ref"] = schema["$ref"].replace("Policy", "") + "Overlay"
+        _define_part(schema["$ref"].rpartition("/")[2], part["$ref"].rpartition("/")[2], definitions)
+    return part
+
+
+def _define_part(name: str, overlay: str, definitions: dict[str, Any]) -> None:
+    if overlay not in definitions:
+        definitions[overlay] = {}  # before its content, which may lead back here
+        definitions[overlay] |= {**_part(definitions[name], definitions), "title": overlay}
 
 
 def _tidy(node: Any) -> None:

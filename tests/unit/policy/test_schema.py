@@ -41,6 +41,26 @@ def test_it_accepts_the_least_that_is_valid(text: str) -> None:
     VALIDATOR.validate(_data(text))
 
 
+PARTS = [
+    (SERVICE, "upstream: {concurrency: 4}"),
+    (SERVICE, "upstream: {breaker: {open: 1s}}"),
+    (SERVICE, "routes: [{name: list, cost: 2, cache: {ttl: 1h}}]"),
+    (PLATFORM, "listen: {https: {min_version: TLSv1.3}}"),
+    (PLATFORM, "identity: {jwt: {leeway: 1s}, gateway_secret: {header: X-S}}"),
+    (PLATFORM, "rate_limit_store: {on_failure: allow}"),
+]
+
+
+@pytest.mark.parametrize(("base", "overlay"), PARTS, ids=[overlay for _, overlay in PARTS])
+def test_an_environment_holds_a_part_of_a_section(base: str, overlay: str) -> None:
+    VALIDATOR.validate(_data(base + "environments: {prod: {" + overlay + "}}\n"))
+
+
+def test_an_environment_replaces_lists_whole() -> None:
+    for part in ("upstream: {endpoints: [{weight: 5}]}", "limits: [{per: ip}]"):
+        assert not VALIDATOR.is_valid(_data(SERVICE + "environments: {prod: {" + part + "}}\n"))
+
+
 @pytest.mark.parametrize("case", SHAPES, ids=[case.name for case in SHAPES])
 def test_it_refuses_a_wrong_shape(case: Wrong) -> None:
     marked = case.platform if MARK in case.platform else case.service
