@@ -52,6 +52,8 @@ _SETTINGS = (
         "gwc_upstream",
         "gwc_live",
         "gwc_retrying",
+        "gwc_begun",
+        "gwc_expires",
     )),
 )  # fmt: skip
 
@@ -160,6 +162,7 @@ def _route(service: Service, route: Route) -> dict[str, Any]:
         "strip": len(service.strip),
         "response": headers.response(route),
         "timeout": timeouts.total(route),
+        "firstByte": timeouts.first_byte(route),
         "retries": retries.data(route),
     }
     # Fail closed: credentials that nothing here can verify open no route.

@@ -16,8 +16,9 @@ _AMBIGUOUS = {429: "rate-limited", 503: "unavailable"}
 def error_pages() -> tuple[Directive, ...]:
     """By URI, not by name: a request whose URI NGINX could not read has no named location."""
     return (
-        d("error_page", *(str(status) for status in OWN), "/_gwc/problem"),
+        d("error_page", *(str(status) for status in OWN if status != 502), "/_gwc/problem"),
         d("error_page", "494", "=431", "/_gwc/problem"),
+        d("error_page", "502", "=", "/_gwc/gone"),
     )
 
 

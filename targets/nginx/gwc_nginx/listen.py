@@ -61,6 +61,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
         block("location", "/", of=(d("return", "404"),)),
         block("location", "=", "/_gwc/problem", of=(*answer, d("js_content", "problem.made"))),
         block("location", "=", "/_gwc/refusal", of=(*answer, d("js_content", "problem.refuse"))),
+        block("location", "=", "/_gwc/gone", of=(*answer, d("js_content", "problem.gone"))),
         *routes(gateway, base),
     ))  # fmt: skip
 
@@ -90,14 +91,14 @@ def _route(service: Service, route: Route, base: Expressions) -> Directive:
 def _own_headers(route: Route, base: Expressions) -> tuple[Directive, ...]:
     """Nothing, where the server's set is right as it is."""
     wanted = headers.upgrade(base) if route.websocket else base
-    if route.retries.attempts:
+    if retries.needs_hop(route):
         wanted = {**wanted, "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_hop"))}
     wanted = headers.changed(wanted, route.headers.request)
     return () if wanted == base else headers.directives(wanted)
 
 
 def _forward(service: Service, route: Route, name: str) -> tuple[Directive, ...]:
-    if route.retries.attempts:
+    if retries.needs_hop(route):
         return (*timeouts.to_retries(route), d("proxy_pass", f"http://gwc_hop/_gwc/hop/{name}$gwc_uri"))
     return (
         *timeouts.to_service(route),

@@ -30,10 +30,14 @@ _HANDS_ON: Expressions = {
 }
 
 
+def needs_hop(route: Route) -> bool:
+    return route.retries.attempts > 0 or timeouts.watched(route)
+
+
 def data(route: Route) -> dict[str, object] | None:
     """What retry.js needs to know of a route; times in milliseconds. None: the route does not retry."""
     retries = route.retries
-    if not retries.attempts:
+    if not needs_hop(route):
         return None
     return {
         "attempts": retries.attempts,
@@ -56,21 +60,21 @@ def hop_headers() -> tuple[Directive, ...]:
 def locations(gateway: Gateway) -> Iterator[Directive]:
     for service in gateway.services:
         for route in service.routes:
-            if route.retries.attempts and route.auth is None:
+            if needs_hop(route) and route.auth is None:
                 yield from _lanes(service, route)
 
 
 def _lanes(service: Service, route: Route) -> Iterator[Directive]:
     name, statuses = route_name(service, route), route.retries.statuses
     span = route.provenance["retries"].span if "retries" in route.provenance else None
-    ours = _service(service, route)
+    ours = (*_service(service, route), *_watch(route))
     own = tuple(str(status) for status in _OWN)
 
     def lane(kind: str, *of: Directive) -> Directive:
         return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), span=span)
 
     yield lane("last", *ours, d("error_page", *own, "=", "@gwc_again"))
-    if not statuses:
+    if not statuses or not route.retries.attempts:
         return
     intercepted = tuple(str(status) for status in statuses)
     if set(_OWN) <= set(statuses):
@@ -89,6 +93,12 @@ def _service(service: Service, route: Route) -> tuple[Directive, ...]:
         *upstream.verification(service),
         d("proxy_pass", f"{upstream.scheme(service)}://$gwc_upstream$gwc_uri"),
     )
+
+
+def _watch(route: Route) -> tuple[Directive, ...]:
+    if not timeouts.watched(route):
+        return ()
+    return (d("mirror", "/_gwc/watch"), d("js_header_filter", "retry.begun"))
 
 
 def _through(name: str) -> tuple[Directive, ...]:
@@ -115,6 +125,7 @@ def doors() -> tuple[Directive, ...]:
         block("location", "/_gwc/hop/", of=(d("js_content", "retry.enter"),)),
         block("location", "@gwc_again", of=(d("js_content", "retry.again"),)),
         block("location", "@gwc_fault", of=(d("js_content", "retry.fault"),)),
+        block("location", "=", "/_gwc/watch", of=(d("internal"), d("js_content", "retry.watch"))),
         block("location", "=", "/_gwc/more", of=(
             d("internal"),
             *_to_hop("x-gwc-tries", "X-Gwc-Tries", "$gwc_tries"),

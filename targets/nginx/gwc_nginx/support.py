@@ -98,9 +98,7 @@ _NJS: dict[str, Support | Conditional] = {
     "timeouts.request": approximate(
         "the time until an answer begins is exact, retries included; an answer that has begun is cut when more of it "
         "comes after the timeout, or when it is silent for the timeout"),
-    "timeouts.idle": Conditional(EXACT, (Case("a stream with idle longer than request", _outlives, approximate(
-        "NGINX has one timer for the first byte and the silences after it: the stream is cut after a silence of "
-        "timeouts.request, which is shorter; make both equal")),)),
+    "timeouts.idle": EXACT,
     "retries.attempts": EXACT,
     "retries.when": EXACT,
     "retries.per_try": approximate(
@@ -143,6 +141,9 @@ _PLAIN: dict[str, Support | Conditional] = {
     "timeouts.request": approximate(
         "the time until an answer begins is exact, retries included; an answer that has begun is only cut when it is "
         "silent for the timeout, so one that trickles may take longer"),
+    "timeouts.idle": Conditional(EXACT, (Case("a stream with idle longer than request", _outlives, approximate(
+        "NGINX has one timer for the first byte and the silences after it: the stream is cut after a silence of "
+        "timeouts.request, which is shorter; make both equal")),)),
     "retries.when": approximate(
         "NGINX cannot tell a refused connection from a reset one for GET, HEAD, OPTIONS, PUT and DELETE: either cause "
         "stands for both; POST and PATCH are only tried again when nothing was sent; of statuses 500, 502, 503 and 504 "

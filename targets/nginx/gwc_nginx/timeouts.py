@@ -10,6 +10,17 @@ _PATIENCE = 3600.0
 """Seconds on a hop within the gateway, where another hop keeps the time."""
 
 
+def watched(route: Route) -> bool:
+    """Whether the wait for the first byte is shorter than the silences that a stream may have afterwards: the one
+    timer is then set to the silence, and the inner hop watches the first byte."""
+    return route.stream and route.timeouts.idle > route.timeouts.request
+
+
+def first_byte(route: Route) -> int | None:
+    """Milliseconds until which a watched stream has to begin."""
+    return round(route.timeouts.request * 1000) if watched(route) else None
+
+
 def to_service(route: Route) -> tuple[Directive, ...]:
     """Timeouts where NGINX speaks to the service and no try follows another."""
     silence = route.timeouts.idle if route.websocket else min(route.timeouts.idle, route.timeouts.request)
@@ -25,7 +36,7 @@ def of_a_try(route: Route) -> tuple[Directive, ...]:
 
 def to_retries(route: Route) -> tuple[Directive, ...]:
     """Timeouts of the outer hop: the total until the answer begins, every try included."""
-    silence = route.timeouts.idle if route.websocket else route.timeouts.request
+    silence = route.timeouts.idle if route.websocket or watched(route) else route.timeouts.request
     return _proxy(_PATIENCE, route.timeouts.idle, silence)
 
 

@@ -60,6 +60,14 @@ function change(out, changes) {
     }
 }
 
+// js_content behind error_page for 502: the inner hop breaks off when a stream does not begin in time.
+function gone(r) {
+    const route = gwc.routes[r.variables.gwc_route];
+    const waited = 1000 * Number((r.variables.upstream_response_time || '0').split(/, | : /).pop());
+    const status = route && route.firstByte && waited >= route.firstByte - 10 ? 504 : 502;
+    answer(r, gwc.statuses[':' + status], status);
+}
+
 function upstreamType(status) {
     return gwc.upstreamStatuses[':' + status] || 'internal-error';
 }
@@ -141,4 +149,4 @@ function replace(r, data, flags) {
     }
 }
 
-export default {refuse, made, headers, replace};
+export default {refuse, made, gone, headers, replace};

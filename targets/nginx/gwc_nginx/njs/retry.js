@@ -46,6 +46,7 @@ function enter(r) {
         return;
     }
     const tries = Number(r.headersIn['X-Gwc-Tries'] || 0);
+    r.variables.gwc_expires = String(Date.now() + (gwc.routes[name].firstByte || 0));
     if (!tries && own(r).budget !== null) {
         live(r, 'requests', 1);
         r.variables.gwc_live = '1';
@@ -97,6 +98,24 @@ function affordable(r, retries) {
     }
     r.variables.gwc_retrying = '1';
     return true;
+}
+
+// js_header_filter of a watched stream.
+function begun(r) {
+    r.variables.gwc_begun = '1';
+}
+
+// js_content of a request that NGINX runs beside a watched stream: an error in it ends both.
+function watch(r) {
+    if (r.variables.gwc_begun) {
+        r.return(204);
+    } else if (Date.now() >= Number(r.variables.gwc_expires)) {
+        // NGINX ends a request at the connection's next event, so there has to be one.
+        setTimeout(() => undefined, 1);
+        throw new Error('timeouts.request is over');
+    } else {
+        setTimeout(watch, 20, r);
+    }
 }
 
 // js_set of the hop's log: what a finished request gives back.
@@ -156,4 +175,4 @@ function fault(r) {
     r.return(FAULTS[cause(r)] || FAULTS.reset, '-');
 }
 
-export default {token, enter, again, fault, done};
+export default {token, enter, again, fault, begun, watch, done};
