@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from conformance.client import Response
 from conformance.harness import merged, refused, request_of
 from conformance.judge import Names, Outcome, faults
-from conformance.scenario import DUMMIES, SCENARIOS, Case, Step, load, names
+from conformance.scenario import (
+    DUMMIES,
+    SCENARIOS,
+    Case,
+    Expectation,
+    Match,
+    Scenario,
+    Step,
+    Tally,
+    UpstreamExpectation,
+    load,
+    names,
+)
+from conformance.script import Script
 from conformance.upstream import Seen
 from gwc.features import FEATURES
 from gwc.support import Fidelity
@@ -234,3 +248,10 @@ def test_what_a_step_sends_is_filled_by_repetition() -> None:
     request = request_of(step, "key", 3)
     assert (request.target, request.source) == ("/3", "127.0.1.3")
     assert ("X-A", "a-3") in request.headers
+
+
+@pytest.mark.parametrize("model", [Scenario, Case, Step, Script, Expectation, UpstreamExpectation, Tally, Match])
+def test_the_format_is_documented(model: type[BaseModel]) -> None:
+    page = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`]+)`", page))))
+    assert {field.alias or name for name, field in model.model_fields.items()} <= words
