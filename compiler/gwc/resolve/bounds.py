@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from gwc.diagnostics import Related, Report, Span
 from gwc.ir import Gateway, LimitKey, Node, Origin, Route, Service
@@ -35,6 +36,16 @@ def _cache_leaf(name: str) -> Callable[[Gateway, Service, Route], Reading]:
     return read
 
 
+def _cap(node: Node, name: str) -> Reading:
+    """A cap that nobody set caps nothing: it is above every maximum."""
+    value, origin = _leaf(node, name)
+    return inf if value is None else value, origin
+
+
+def _retry_budget(_: Gateway, __: Service, route: Route) -> Reading:
+    return _cap(route.retries, "budget") if route.retries.attempts else (None, route.provenance["name"])
+
+
 def _number(value: float) -> str:
     return f"{value:g}"
 
@@ -45,14 +56,14 @@ _RANGES: dict[str, Bounded] = {
     "timeouts.idle": Bounded(lambda _, __, r: _leaf(r.timeouts, "idle"), format_duration),
     "retries.attempts": Bounded(lambda _, __, r: _leaf(r.retries, "attempts"), _number),
     "retries.per_try": Bounded(lambda _, __, r: _leaf(r.retries, "per_try"), format_duration),
-    "retries.budget": Bounded(lambda _, __, r: _leaf(r.retries, "budget"), format_share),
+    "retries.budget": Bounded(_retry_budget, format_share),
     "max_body": Bounded(lambda _, __, r: _leaf(r, "max_body"), lambda size: format_size(int(size))),
     "cache.ttl": Bounded(_cache_leaf("ttl"), format_duration),
     "cache.negative_ttl": Bounded(_cache_leaf("negative_ttl"), format_duration),
     "cache.stale.if_error": Bounded(_cache_leaf("stale_if_error"), format_duration),
     "cache.stale.while_revalidate": Bounded(_cache_leaf("stale_while_revalidate"), format_duration),
     "cost": Bounded(lambda _, __, r: _leaf(r, "cost"), _number),
-    "upstream.concurrency": Bounded(lambda _, s, __: _leaf(s.upstream, "concurrency"), _number),
+    "upstream.concurrency": Bounded(lambda _, s, __: _cap(s.upstream, "concurrency"), _number),
 }
 
 
@@ -88,14 +99,29 @@ def check_bounds(
     gateway: Gateway, bounds: BoundsPolicy, waivers: tuple[WaiverPolicy, ...], top: Place, report: Report
 ) -> None:
     """Reports each violation at both lines, and every waiver that is expired or refers to nothing."""
+    services = {service.name: [route.name for route in service.routes] for service in gateway.services}
     for index, waiver in enumerate(waivers):
-        _check_waiver(waiver, top.below("waivers", index), gateway, bounds, report)
+        place = top.below("waivers", index)
+        if gateway.now > waiver.until:
+            message = f"the waiver of {waiver.bound} for {waiver.service} expired on {waiver.until}"
+            report.error("GWC211", place.origin("until").span, message, hint="meet the bound, or renew the waiver")
+        _check_waiver(waiver, place, services, bounds, report)
+    written: dict[tuple[str, Span, str], list[Violation]] = {}
     for violation in _violations(gateway, bounds):
         if not any(_covers(waiver, violation) for waiver in waivers):
-            where = top.origin("bounds", violation.bound).span
-            related = (Related(where, "the platform's bound"),)
-            hint = "tighten it, or ask the platform team for a waiver"
-            report.error("GWC210", violation.span, violation.message, hint=hint, related=related)
+            written.setdefault((violation.bound, violation.span, violation.message), []).append(violation)
+    for violations in written.values():
+        _report_violations(violations, top, report)
+
+
+def _report_violations(violations: Sequence[Violation], top: Place, report: Report) -> None:
+    """One line breaks a bound once, however many routes inherit it."""
+    first = violations[0]
+    related = (Related(top.origin("bounds", first.bound).span, "the platform's bound"),)
+    hint = "tighten it, or ask the platform team for a waiver"
+    more = f" and {len(violations) - 1} more" if len(violations) > 1 else ""
+    message = f"{first.service.name}/{first.route.name}{more}: {first.message}"
+    report.error("GWC210", first.span, message, hint=hint, related=related)
 
 
 def _violations(gateway: Gateway, bounds: BoundsPolicy) -> Iterator[Violation]:
@@ -110,21 +136,22 @@ def _violations(gateway: Gateway, bounds: BoundsPolicy) -> Iterator[Violation]:
 
 
 def _violated(gateway: Gateway, service: Service, route: Route, bound: str, rule: object) -> tuple[Span, str] | None:
-    subject = f"{service.name}/{route.name}"
     if not isinstance(rule, Range):
         read, what = _REQUIRED[bound]
         value, origin = read(gateway, service, route)
-        return None if value is not None else (origin.span, f"{subject}: the platform requires {what}")
+        return None if value is not None else (origin.span, f"the platform requires {what}")
     bounded = _RANGES[bound]
     value, origin = bounded.read(gateway, service, route)
     message = _outside(value, rule, bounded.show)
-    return (origin.span, f"{subject}: {bound} is {message}") if message else None
+    return (origin.span, f"{bound} is {message}") if message else None
 
 
 def _outside(value: object, rule: Range, show: Callable[[float], str]) -> str | None:
     low, high = getattr(rule, "min", None), getattr(rule, "max", None)
     if not isinstance(value, int | float):
         return None
+    if high is not None and value == inf:
+        return f"not set, and the platform's maximum is {show(high)}"
     if high is not None and value > high:
         return f"{show(value)}, above the platform's maximum of {show(high)}"
     if low is not None and value < low:
@@ -141,11 +168,9 @@ def _covers(waiver: WaiverPolicy, violation: Violation) -> bool:
     )
 
 
-def _check_waiver(waiver: WaiverPolicy, place: Place, gateway: Gateway, bounds: BoundsPolicy, report: Report) -> None:
-    if gateway.now > waiver.until:
-        message = f"the waiver of {waiver.bound} for {waiver.service} expired on {waiver.until}"
-        report.error("GWC211", place.origin("until").span, message, hint="meet the bound, or renew the waiver")
-    services = {service.name: [route.name for route in service.routes] for service in gateway.services}
+def _check_waiver(
+    waiver: WaiverPolicy, place: Place, services: dict[str, list[str]], bounds: BoundsPolicy, report: Report
+) -> None:
     if waiver.service not in services:
         hint = did_you_mean(waiver.service, services) or "remove the waiver"
         report.error("GWC212", place.origin("service").span, f"no service is named `{waiver.service}`", hint=hint)

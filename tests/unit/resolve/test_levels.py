@@ -183,6 +183,27 @@ def test_a_bound_points_at_both_lines_and_a_waiver_holds_through_its_last_day() 
     assert [d.code for d in late.diagnostics] == ["GWC211"]
 
 
+@pytest.mark.parametrize(("bound", "service", "says"), [
+    ("upstream.concurrency: {max: 10}", "", "upstream.concurrency is not set, and the platform's maximum is 10"),
+    ("retries.budget: {max: 20%}", "", "retries.budget is not set, and the platform's maximum is 20%"),
+    ("retries.budget: {max: 20%}", "retries: none\n", None),
+    ("retries.budget: {max: 20%}", "retries: {budget: 10%}\n", None),
+    ("upstream.concurrency: {min: 10}", "", None),
+])  # fmt: skip
+def test_leaving_a_cap_out_is_no_way_round_its_bound(bound: str, service: str, says: str | None) -> None:
+    routes = "routes: [{name: r, path: /r, methods: [GET]}, {name: s, path: /s, methods: [GET]}]\n"
+    _, report = resolved(HEAD + service + routes, PLATFORM + f"bounds: {{{bound}}}\n")
+    assert {d.message.partition(": ")[2] for d in report.diagnostics} == ({says} if says else set())
+
+
+def test_a_line_breaks_a_bound_once_however_many_routes_inherit_it() -> None:
+    routes = "routes: [" + ", ".join(f"{{name: r{n}, path: /r{n}, methods: [GET]}}" for n in range(3)) + "]\n"
+    _, report = resolved(HEAD + "timeouts: {request: 11s}\n" + routes, BOUNDED)
+    assert [(d.message, str(d.span)) for d in report.diagnostics] == [
+        ("notes/r0 and 2 more: timeouts.request is 11s, above the platform's maximum of 10s", "0.yaml:5:21")
+    ]
+
+
 @pytest.mark.parametrize("level", ["platform", "service", "route"])
 def test_a_required_ip_limit_is_met_on_any_level(level: str) -> None:
     limit = "limits: [{per: ip, rate: 5/s}]"
