@@ -48,14 +48,15 @@ class HttpsPolicy(Model):
 
 
 def _loopback(address: HostPort) -> HostPort:
+    at = HostPort("127.0.0.1", address.port) if address.host == "localhost" else address
     try:
-        loopback = ipaddress.ip_address(address.host).is_loopback
+        loopback = ipaddress.ip_address(at.host).is_loopback
     except ValueError:
-        loopback = address.host == "localhost"
+        loopback = False
     if not loopback:
         hint = "write 127.0.0.1:9901, and let a collector on the same host read it"
-        raise fault(FORM, f"the admin listener must be on loopback, not {address.host}", hint)
-    return address
+        raise fault(FORM, f"the admin listener must be on loopback, not {at.host}", hint)
+    return at
 
 
 class ListenPolicy(Model):
@@ -87,8 +88,11 @@ class TracingPolicy(Model):
     sample: Annotated[Share, Field(json_schema_extra={"default": "10%"})] = 0.1
 
 
+_UNNORMAL = re.compile(r"//|/\.\.?(/|\Z)")
+
+
 def _admin_path(text: str) -> str:
-    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]", text) or "//" in text or text == "/ready":
+    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]", text) or _UNNORMAL.search(text) or text == "/ready":
         raise fault(FORM, f"{text[:60]!r} is not a path such as /metrics (/ready is taken)")
     return text
 
@@ -106,7 +110,7 @@ class ErrorsPolicy(Model):
 
 
 def _database(url: Url) -> Url:
-    if url.path.strip("/") and not url.path.strip("/").isdecimal():
+    if url.path.strip("/") and not re.fullmatch("[0-9]{1,5}", url.path.strip("/")):
         raise fault(FORM, f"{url.path!r} is not a database number, as in redis://127.0.0.1:6379/0")
     return url
 

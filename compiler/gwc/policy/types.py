@@ -234,12 +234,23 @@ def parse_host_port(text: str) -> HostPort:
     return HostPort(parse_host(match[1] or match[2]), _port(match[3]))
 
 
+def bound_to_ip(address: HostPort) -> HostPort:
+    """A socket binds an IP address, and gateways do not all look names up; raises ValueError for another name."""
+    if address.host == "localhost":
+        return HostPort("127.0.0.1", address.port)
+    try:
+        ipaddress.ip_address(address.host)
+    except ValueError:
+        raise ValueError(f"{address.host!r} is a name; a listener needs an IP address") from None
+    return address
+
+
 def _listen_address(value: object) -> object:
     if isinstance(value, int) and not isinstance(value, bool):
         return HostPort("0.0.0.0", _listen_port(value))  # noqa: S104 - a bare port means every interface
     if isinstance(value, str):
         try:
-            return parse_host_port(value)
+            return bound_to_ip(parse_host_port(value))
         except ValueError as error:
             raise fault(FORM, str(error)) from None
     raise fault(FORM, f"expected a port or host:port, got {describe(value)}", "write 8080 or 127.0.0.1:8080")
@@ -289,6 +300,8 @@ def parse_url(text: str, schemes: tuple[str, ...]) -> Url:
     if match is None or match[1] not in schemes or len(text) > 400:
         raise ValueError(f"{shorten(text)!r} is not {wanted}")
     port = _port(match[4]) if match[4] else _DEFAULT_PORTS[match[1]]
+    if match[2] is not None and ":" not in match[2]:
+        raise ValueError(f"{shorten(text)!r}: brackets hold an IPv6 address")
     return Url(match[1], parse_host(match[2] or match[3]), port, match[5] or "")
 
 
@@ -331,10 +344,15 @@ Network = Annotated[str, _text(_network, FORM, "10.0.0.0/8"), WithJsonSchema(
 def _origin(text: str) -> str:
     if text == "*":
         return text
+    wrong = f"{shorten(text)!r} is not an origin such as https://app.example.com (lower case, no path), or *"
     if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?", text):
-        raise ValueError(
-            f"{shorten(text)!r} is not an origin such as https://app.example.com (lower case, no path), or *"
-        )
+        raise ValueError(wrong)
+    try:
+        url = parse_url(text, ("http", "https"))
+    except ValueError as error:
+        raise ValueError(f"{wrong}: {error}") from None
+    if text.endswith(f":{_DEFAULT_PORTS[url.scheme]}"):
+        raise ValueError(f"{shorten(text)!r} never matches: browsers leave the scheme's own port out")
     return text
 
 

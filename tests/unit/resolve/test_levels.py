@@ -160,6 +160,12 @@ def test_base_path_is_part_of_the_path_and_stripped() -> None:
     assert (kept.services[0].routes[0].path.text, kept.services[0].strip) == ("/notes/", "")
 
 
+def test_localhost_is_the_loopback_address_to_listen_on() -> None:
+    platform = PLATFORM.replace("{http: 8080}", "{http: 'localhost:8080', admin: 'localhost:9902'}")
+    listen = gateway(HEAD + ROUTES, platform=platform).listen
+    assert (str(listen.http), str(listen.admin)) == ("127.0.0.1:8080", "127.0.0.1:9902")
+
+
 def test_a_base_path_and_a_path_may_both_be_long() -> None:
     base, path = "/" + "a" * 900, "/" + "b" * 900
     built = gateway(
