@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gwc_envoy.limits import SHADOW
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension
 
@@ -22,6 +23,7 @@ FIELDS = {
     "upstream": "%UPSTREAM_HOST%",
     "tries": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     "flags": "%RESPONSE_FLAGS%",
+    "shadow": SHADOW,
     "trace": "%REQ(TRACEPARENT)%",
 }
 

@@ -46,7 +46,7 @@ def chain(service: Service, route: Route, methods: tuple[str, ...]) -> Chain:
     own, behind = {**last, **retries.action_fields(route, methods)}, {}
     if retries.needs_hop(route, methods):
         behind[Hop.SINGLE_TRY] = {**last, **retries.single_try(route)}
-        own = {**_to(Hop.SINGLE_TRY, service, route), **timeouts.action_fields(route), **retries.by_cause(route)}
+        own = {**_to(Hop.SINGLE_TRY, service, route), **timeouts.before_tries(route), **retries.by_cause(route)}
     if route.stream:
         behind[Hop.FIRST_BYTE] = own
         own = {**_to(Hop.FIRST_BYTE, service, route), **timeouts.first_byte(route)}

@@ -13,6 +13,8 @@ from gwc_envoy import admin, hops, identity, listen, upstream
 from gwc_envoy.xds import Json
 
 FILE = "envoy.json"
+RUNTIME = {"re2.max_program_size.error_level": 100_000}
+"""Envoy refuses patterns of more than 100 instructions by default: a long path with a parameter has more."""
 _NAME = re.compile(r'^ *"(?:name|cluster)": "([^"]+)",?$')
 
 
@@ -26,6 +28,7 @@ def bootstrap(gateway: Gateway) -> Json:
     return {
         "node": {"id": "gwc", "cluster": "gwc"},
         "admin": admin.admin(gateway),
+        "layered_runtime": {"layers": [{"name": "gwc", "static_layer": RUNTIME}]},
         **({"bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION]} if internal else {}),
         "static_resources": {
             "listeners": [*listen.listeners(gateway), *internal, admin.admin_listener(gateway)],

@@ -6,11 +6,12 @@ Envoy's own answers pass the mappers of `local_reply`, the first that fits. An u
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gwc.ir import Gateway
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
-from gwc_envoy import request_id, retries
+from gwc_envoy import breaker, request_id, retries
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, literal, set_header
 
@@ -41,7 +42,10 @@ def _status(code: int, op: str = "EQ") -> Json:
 
 
 def _details(word: str) -> Json:
-    expression = f"response.code_details.contains('{word}')"
+    return _cel(f"response.code_details.contains('{word}')")
+
+
+def _cel(expression: str) -> Json:
     return {
         "extension_filter": extension(
             "envoy.access_loggers.extension_filters.cel",
@@ -78,8 +82,22 @@ MAPPERS = (
 
 def local_reply(gateway: Gateway) -> Json:
     """Every mapper repeats the request id's own header: an answer in the place of an upstream's passes no filter."""
+    return {"mappers": _mappers(gateway)}
+
+
+def _mappers(gateway: Gateway) -> list[Json]:
     named = request_id.header_to_add(gateway)
-    return {"mappers": [_mapper(gateway.error_type_base, mapper, named) for mapper in MAPPERS]}
+    return [_mapper(gateway.error_type_base, mapper, named) for mapper in (*_out_of_use(gateway), *MAPPERS)]
+
+
+def _out_of_use(gateway: Gateway) -> Iterator[Mapper]:
+    """No endpoint is left. Without a breaker or checks that means that the service's name is not known."""
+    for pause, services in breaker.guarded(gateway).items():
+        names = "|".join(services)  # DNS labels
+        expression = f"xds.cluster_name.matches('^({names})(/.*)?$')"
+        picked = {"and_filter": {"filters": [_flags("UH"), _cel(expression)]}}
+        problem = PROBLEMS["unavailable" if pause is None else "circuit-open"]
+        yield Mapper(picked, problem, headers=() if pause is None else (("retry-after", pause),))
 
 
 def _mapper(base: str, mapper: Mapper, added: list[Json]) -> Json:
@@ -114,8 +132,9 @@ _FAILURES = (
 )
 
 
-def failure_replies() -> Json:
+def failure_replies(gateway: Gateway) -> Json:
     """Behind the hop of a single try: why it failed, for the retry policy on the other side."""
+    guards = [_mapper(gateway.error_type_base, mapper, []) for mapper in (*_out_of_use(gateway), MAPPERS[0])]
     mappers = [
         {
             "filter": picked,
@@ -125,7 +144,7 @@ def failure_replies() -> Json:
         }
         for cause, picked in _FAILURES
     ]
-    return {"mappers": mappers}
+    return {"mappers": [*guards, *mappers, *_mappers(gateway)]}
 
 
 def upstream_filter() -> Json:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from gwc.ir import Gateway
-from gwc_envoy import body, errors, headers, hops, identity, request_id
+from gwc_envoy import auth, body, errors, headers, hops, identity, limits, request_id
 from gwc_envoy.xds import Json
 
 
 def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
+    protected = any(route.auth is not None for service in gateway.services for route in service.routes)
     chain = (
         headers.hygiene_filter(gateway),  # outermost: the last to see a response
         request_id.instance_filter(),  # before anything can answer: errors quote the path
         identity.forwarded_filter(gateway, scheme),  # takes an untrusted peer's ids away...
         request_id.correlation_filter(gateway),  # ...before they are judged
+        limits.answer_filter(gateway),  # outside every limit
+        *limits.filters(gateway, limits.BEFORE_AUTH),  # a flood of bad tokens costs no verification
+        auth.token_filter(gateway),
+        auth.jwt_filter(gateway),
+        auth.script_filter(gateway) if protected else None,  # reads what the token filter found
+        limits.header_filter(gateway),
+        *limits.filters(gateway, limits.AFTER_AUTH),  # counts by the verified user
+        limits.shadow_filter(gateway),
         errors.upstream_filter(),
         errors.retry_after_filter(),  # sees a response before it is replaced
         body.body_filter(),

@@ -36,5 +36,12 @@ def hygiene_filter(gateway: Gateway) -> Json:
     )
 
 
-REQUEST_HEADERS_TO_REMOVE = ["x-envoy-internal", "x-envoy-external-address", "x-envoy-original-path"]
-"""What Envoy itself adds to a request on its way and no service needs."""
+REQUEST_HEADERS_TO_REMOVE = [
+    "x-envoy-internal",
+    "x-envoy-external-address",
+    "x-envoy-original-path",
+    "x-gwc-user",
+    "x-gwc-token",
+    "x-gwc-shadow",
+]
+"""What Envoy itself and its filters add to a request on its way and no service needs."""

@@ -47,7 +47,7 @@ def _cluster(name: str, hop: Hop, budget: float | None) -> Json:
         "name": name,
         "connect_timeout": "1s",
         "type": "STATIC",
-        "circuit_breakers": {"thresholds": [threshold(budget)]},
+        "circuit_breakers": {"thresholds": [threshold(budget, None)]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": where}}]}]},
         "typed_extension_protocol_options": http_options(),
     }
@@ -55,7 +55,7 @@ def _cluster(name: str, hop: Hop, budget: float | None) -> Json:
 
 def _connection_manager(gateway: Gateway, hop: Hop) -> Json:
     """Passes everything on as it came: the outer listener has judged it already."""
-    replies = errors.failure_replies() if hop is Hop.SINGLE_TRY else errors.local_reply(gateway)
+    replies = errors.failure_replies(gateway) if hop is Hop.SINGLE_TRY else errors.local_reply(gateway)
     return extension(
         "envoy.filters.network.http_connection_manager",
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",

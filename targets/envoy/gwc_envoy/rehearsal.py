@@ -7,6 +7,7 @@ else is changed.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Any
 
 from gwc_envoy import placeholder
 from gwc_envoy.xds import Json
+
+_SCRIPT_VARIABLE = re.compile(r'\benv = "(\w+)"')
+_SCRIPT_FILE = re.compile(r'\bfile = "([^"]+)"')
+"""How the script of `auth` names its secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,9 @@ def rehearse(text: str, scratch: Path) -> Stage:
     for role, node in _sources(bootstrap, "filename"):
         if not Path(node["filename"]).is_file():
             node["filename"] = str(_stand_in(scratch, role))
+    for _, node in _sources(bootstrap, "inline_string"):
+        environ.update(dict.fromkeys(_SCRIPT_VARIABLE.findall(node["inline_string"]), placeholder.TEXT))
+        node["inline_string"] = _SCRIPT_FILE.sub(lambda found: _present(found[1], scratch), node["inline_string"])
     file = scratch / "envoy.json"
     file.write_text(json.dumps(bootstrap), encoding="utf-8")
     return Stage(file, environ)
@@ -58,6 +66,10 @@ def _sources(node: Any, key: str, role: str = "") -> Iterator[tuple[str, Json]]:
 def _content(role: str) -> str:
     pems = {"trusted_ca": placeholder.CERTIFICATE, "certificate_chain": placeholder.CERTIFICATE}
     return {**pems, "private_key": placeholder.KEY}.get(role, placeholder.TEXT)
+
+
+def _present(path: str, scratch: Path) -> str:
+    return f'file = "{path if Path(path).is_file() else _stand_in(scratch, "")}"'
 
 
 def _stand_in(scratch: Path, role: str) -> Path:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from gwc.ir import Gateway
-from gwc_envoy.xds import Json, extension, set_header
+from gwc_envoy.xds import Json, extension, lua, set_header
 
 INSTANCE_KEY = "gwc.instance"
 INSTANCE = f"%FILTER_STATE({INSTANCE_KEY}:PLAIN)%"
@@ -41,11 +39,7 @@ def instance_filter() -> Json:
 
 def correlation_filter(gateway: Gateway) -> Json:
     """Judges the ids that were moved aside (see `identity.early_mutations`) and completes the request's."""
-    script = files("gwc_envoy").joinpath("correlation.lua").read_text(encoding="utf-8")
-    source = script.replace("@HEADER@", gateway.request_id.header.lower())
-    return extension(
-        "gwc.correlation", "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": source}
-    )
+    return lua("gwc.correlation", "correlation.lua", {"@HEADER@": gateway.request_id.header.lower()})
 
 
 def header_to_add(gateway: Gateway) -> list[Json]:

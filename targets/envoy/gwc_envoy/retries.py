@@ -43,7 +43,7 @@ def needs_hop(route: Route, methods: tuple[str, ...]) -> bool:
 
 def single_try(route: Route) -> Json:
     """The action behind a hop: no retries, and the bound of one try."""
-    return {"timeout": "0s", **_policy(_bound(route.retries))}
+    return _policy(_try_bound(route, behind_hop=True))
 
 
 def by_cause(route: Route) -> Json:
@@ -59,10 +59,11 @@ def by_cause(route: Route) -> Json:
 def action_fields(route: Route, methods: tuple[str, ...]) -> Json:
     """The retry policy of one group of methods. `reset` also stands for a try that timed out."""
     if route.retries.attempts == 0:
-        return {}
+        return _policy(_try_bound(route, behind_hop=route.stream))
     everything = _everything(route, methods)
-    statuses = _statuses(route.retries) if everything else {}
-    return _policy(_bound(route.retries), _tries(route.retries, _causes(route.retries, everything)), statuses)
+    causes = _causes(route.retries, everything)
+    bound = _try_bound(route, behind_hop=route.stream and "reset" not in causes)
+    return _policy(bound, _tries(route.retries, causes), _statuses(route.retries) if everything else {})
 
 
 def _policy(*parts: Json) -> Json:
@@ -74,8 +75,11 @@ def _statuses(retries: Retries) -> Json:
     return {"retriable_status_codes": list(retries.statuses)} if retries.statuses else {}
 
 
-def _bound(retries: Retries) -> Json:
-    return {} if retries.per_try is None else {"num_retries": 0, "per_try_timeout": duration(retries.per_try)}
+def _try_bound(route: Route, behind_hop: bool) -> Json:
+    """Behind a hop no try outlasts the request: it ends here, where the breaker counts it."""
+    bounds = [route.timeouts.request] if behind_hop else []
+    bounds += [route.retries.per_try] if route.retries.attempts and route.retries.per_try is not None else []
+    return {"num_retries": 0, "per_try_timeout": duration(min(bounds))} if bounds else {}
 
 
 def _tries(retries: Retries, causes: list[str]) -> Json:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
-from gwc.routing import HostTable, PathEntry, host_tables
-from gwc_envoy import actions, body, headers, retries
+from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
+from gwc_envoy import actions, auth, body, headers, limits, retries
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -24,19 +24,19 @@ def route_configuration(gateway: Gateway) -> Json:
         "name": "gwc",
         "ignore_port_in_host_matching": True,
         "request_headers_to_remove": headers.REQUEST_HEADERS_TO_REMOVE,
-        "virtual_hosts": [_virtual_host(table) for table in host_tables(gateway)],
+        "virtual_hosts": [_virtual_host(gateway, table) for table in host_tables(gateway)],
     }
 
 
-def _virtual_host(table: HostTable) -> Json:
+def _virtual_host(gateway: Gateway, table: HostTable) -> Json:
     routes = [_refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
     for entry in table.entries:
-        routes += _entry(entry)
+        routes += _entry(gateway, entry)
     routes.append(_refusal("not-found", {"prefix": "/"}, 404))
     return {
         "name": table.host or "any",
         "domains": _domains(table.host),
-        "typed_per_filter_config": body.UNREAD,
+        "typed_per_filter_config": {**body.UNREAD, **auth.unasked(gateway)},
         "routes": routes,
     }
 
@@ -48,11 +48,11 @@ def _domains(host: str | None) -> list[str]:
     return [f"[{host}]"] if ":" in host else [host, f"{host}."]
 
 
-def _entry(entry: PathEntry) -> Iterator[Json]:
+def _entry(gateway: Gateway, entry: PathEntry) -> Iterator[Json]:
     path = path_match(entry.path)
     for found in entry.routes:
         for methods in retries.method_groups(found.route):
-            yield _forward(found.service, found.route, path, methods)
+            yield _forward(gateway, found, path, methods)
     refusal = _refusal("method-not-allowed", path, 405)
     refusal["response_headers_to_add"] = [set_header("allow", ", ".join(entry.allow))]
     yield refusal
@@ -70,24 +70,25 @@ def path_match(path: PathTemplate) -> Json:
     return {"safe_regex": {"regex": "/" + "/".join(parts)}}
 
 
-def _forward(service: Service, route: Route, path: Json, methods: tuple[str, ...]) -> Json:
-    name = f"{service.name}/{route.name}"
-    head = {"name": name, "match": {**path, "headers": [_methods(methods)]}, "metadata": _metadata(service, route)}
-    if route.auth is not None:  # no credential is verified here, so none can be good enough
-        return {**head, "direct_response": {"status": 401}}
+def _forward(gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...]) -> Json:
+    service, route = found.service, found.route
     chain = actions.chain(service, route, methods)
+    counted = limits.route_rate_limits(gateway, service, route)
     return {
-        **head,
-        "route": chain.own,
+        "name": f"{service.name}/{route.name}",
+        "match": {**path, "headers": [_methods(methods)]},
+        "metadata": _metadata(gateway, service, route),
+        "route": {**chain.own, "rate_limits": counted} if counted else chain.own,
         "request_body_buffer_limit": body.buffer_limit(route),
-        "typed_per_filter_config": body.per_route(route),
+        "typed_per_filter_config": {**body.per_route(route), **auth.per_route(gateway, route)},
         **headers.route_fields(route, actions.key_header(chain)),
     }
 
 
-def _metadata(service: Service, route: Route) -> Json:
+def _metadata(gateway: Gateway, service: Service, route: Route) -> Json:
     """What log lines and filters know about the route."""
-    return {"filter_metadata": {"gwc": {"service": service.name, "route": route.name, "owner": service.owner}}}
+    names = {"service": service.name, "route": route.name, "owner": service.owner}
+    return {"filter_metadata": {"gwc": names, **auth.metadata(route), **limits.metadata(gateway, service, route)}}
 
 
 def _methods(methods: tuple[str, ...]) -> Json:
@@ -96,4 +97,5 @@ def _methods(methods: tuple[str, ...]) -> Json:
 
 
 def _refusal(name: str, path: Json, status: int) -> Json:
-    return {"name": name, "match": path, "direct_response": {"status": status}}
+    open_to_all = {"filter_metadata": {auth.FILTER: {"accepts": "none"}}}
+    return {"name": name, "match": path, "metadata": open_to_all, "direct_response": {"status": status}}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from gwc.ir import Route
 from gwc_envoy.xds import Json, duration
 
+_GRACE = 0.05
+"""Seconds that a hop waits longer than what is behind it, whose breaker counts a timeout only if it ran there."""
+
 
 def action_fields(route: Route) -> Json:
     """`timeout` runs from the request's end to the response's end. It would cut a stream, so a stream has none."""
@@ -15,7 +18,15 @@ def action_fields(route: Route) -> Json:
     }
 
 
+def before_tries(route: Route) -> Json:
+    """The bound over all tries behind a hop."""
+    fields = action_fields(route)
+    return (
+        fields if route.stream or route.websocket else {**fields, "timeout": duration(route.timeouts.request + _GRACE)}
+    )
+
+
 def first_byte(route: Route) -> Json:
     """The timeout of a try ends with the response's headers; as the only try of a hop it covers all that is behind."""
-    only_try = {"num_retries": 0, "per_try_timeout": duration(route.timeouts.request)}
+    only_try = {"num_retries": 0, "per_try_timeout": duration(route.timeouts.request + _GRACE)}
     return {**action_fields(route), "retry_policy": only_try}

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from gwc.ir import Endpoint, Gateway, Route, Service, Upstream, UpstreamTls
+from gwc.ir import Address, Endpoint, Gateway, Route, Service, Upstream, UpstreamTls
 from gwc.units import format_duration, format_share
+from gwc_envoy import auth, breaker, health
 from gwc_envoy.identity import data_source
 from gwc_envoy.xds import UNLIMITED, Json, address, duration, typed
 
@@ -20,6 +21,12 @@ so that no request meets a closing connection."""
 
 HOST_TRUST = "/etc/ssl/certs/ca-certificates.crt"
 """The host's own trust store on Debian, Ubuntu, Alpine and in Envoy's images. Envoy does not start without it."""
+
+_BALANCING: Json = {
+    "healthy_panic_threshold": {"value": 0},  # never send to an endpoint that is known to fail
+    "locality_weighted_lb_config": {},
+    "update_merge_window": "0s",  # an endpoint that fails is out of use at once
+}
 
 _Settings = tuple[float, float | None]
 
@@ -39,6 +46,7 @@ def cluster_name(service: Service, route: Route) -> str:
 
 
 def clusters(gateway: Gateway) -> Iterator[Json]:
+    yield from (_key_set(*where) for where in auth.fetched(gateway))
     for service in gateway.services:
         named = {cluster_name(service, route): _settings(route) for route in service.routes}
         for name, settings in sorted(named.items()):
@@ -53,13 +61,31 @@ def _cluster(name: str, service: Service, settings: _Settings) -> Json:
         "connect_timeout": duration(connect),
         **_discovery(upstream),
         "lb_policy": "ROUND_ROBIN",
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "locality_weighted_lb_config": {}},
-        "circuit_breakers": {"thresholds": [threshold(budget)]},
+        "common_lb_config": _BALANCING,
+        "circuit_breakers": {"thresholds": [threshold(budget, upstream.concurrency)]},
+        **breaker.cluster_fields(upstream),
+        **health.cluster_fields(upstream),
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [_locality(i, e) for i, e in enumerate(upstream.endpoints)],
         },
         "typed_extension_protocol_options": http_options(),
+        **_transport(upstream),
+    }
+
+
+def _key_set(name: str, scheme: str, host: str, port: int) -> Json:
+    """Where an issuer's keys are fetched from; verified by the host's own trust store."""
+    tls = UpstreamTls(ca=None, sni=None, client_certificate=None, client_key=None)
+    where = Endpoint(scheme="https", address=Address(host=host, port=port), weight=1)
+    upstream = Upstream(
+        endpoints=(where,), tls=tls if scheme == "https" else None, concurrency=None, breaker=None, health=None
+    )
+    return {
+        "name": name,
+        "connect_timeout": "2s",
+        **_discovery(upstream),
+        "load_assignment": {"cluster_name": name, "endpoints": [_locality(0, where)]},
         **_transport(upstream),
     }
 
@@ -89,17 +115,17 @@ def _locality(index: int, endpoint: Endpoint) -> Json:
     }
 
 
-def threshold(budget: float | None) -> Json:
+def threshold(budget: float | None, concurrency: int | None) -> Json:
     """No cap but the policy's. One retry may always run: a share of little traffic would be none."""
-    threshold: Json = {
+    caps: Json = {
         "max_connections": UNLIMITED,
         "max_pending_requests": UNLIMITED,
-        "max_requests": UNLIMITED,
+        "max_requests": UNLIMITED if concurrency is None else concurrency,
         "max_retries": UNLIMITED,
     }
     if budget is not None:
-        threshold["retry_budget"] = {"budget_percent": {"value": budget * 100}, "min_retry_concurrency": 1}
-    return threshold
+        caps["retry_budget"] = {"budget_percent": {"value": budget * 100}, "min_retry_concurrency": 1}
+    return caps
 
 
 def http_options() -> Json:

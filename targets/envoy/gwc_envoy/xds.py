@@ -6,7 +6,10 @@ The configuration is plain data in the JSON form of Envoy's v3 API; `emit` print
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
+from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 Json = dict[str, Any]
@@ -26,9 +29,17 @@ def extension(name: str, message: str, **fields: Any) -> Json:
     return {"name": name, "typed_config": typed(message, **fields)}
 
 
+def lua(name: str, script: str, settings: Mapping[str, str] = MappingProxyType({})) -> Json:
+    """A filter that runs one of this package's scripts, with the placeholders of `settings` filled in."""
+    source = files("gwc_envoy").joinpath(script).read_text(encoding="utf-8")
+    for placeholder, text in settings.items():
+        source = source.replace(placeholder, text)
+    return extension(name, "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": source})
+
+
 def duration(seconds: float) -> str:
-    """The JSON form of a protobuf duration, exact to the nanosecond."""
-    return f"{Decimal(str(seconds)).normalize():f}s"
+    """The JSON form of a protobuf duration, exact to the microsecond."""
+    return f"{Decimal(str(round(seconds, 6))).normalize():f}s"
 
 
 def literal(text: str) -> str:

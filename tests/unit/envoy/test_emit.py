@@ -124,7 +124,7 @@ def test_a_stream_is_bounded_to_its_first_byte() -> None:
     given = gateway({"service": "a", "timeouts": {"request": "7s"}, "routes": [route(stream=True)]})
     action = named(given, "a/r")[0]["route"]
     assert action["timeout"] == "0s"
-    assert action["retry_policy"] == {"num_retries": 0, "per_try_timeout": "7s"}
+    assert action["retry_policy"] == {"num_retries": 0, "per_try_timeout": "7.05s"}
     assert action["cluster"] == "gwc.first_byte/a"
 
 

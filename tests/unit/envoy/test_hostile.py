@@ -92,3 +92,10 @@ def test_a_pattern_matches_its_text_alone() -> None:
     for text in ("/a.b", "/a+(b)", "/$x|y", "/[a]"):
         assert re.fullmatch(pattern(text), text)
     assert not re.fullmatch(pattern("/a.b"), "/aXb")
+
+
+@pytest.mark.live
+def test_a_path_as_long_as_the_language_allows(tmp_path: Path) -> None:
+    long = "/" + "/".join(["{a}", *["segment.x" for _ in range(80)], "**"])
+    given = gateway({"service": "a", "routes": [route(path=long)]})
+    assert _accepted(tmp_path, given) == ()

@@ -1,0 +1,81 @@
+-- Who is calling: behind the filter that verifies tokens, and the last to refuse.
+--@SETTINGS@
+
+local function value_of(secret)
+  local value
+  if secret.env then
+    value = os.getenv(secret.env)
+  else
+    local file = io.open(secret.file, "r")
+    value = file and file:read("*a"):gsub("%s+$", "")
+    if file then file:close() end
+  end
+  if value == nil or value == "" then error("no secret in " .. (secret.env or secret.file)) end
+  return value
+end
+
+local consumer_of = {}
+for _, consumer in ipairs(CONSUMERS) do
+  consumer_of[value_of(consumer)] = consumer.name
+end
+
+local function refuse(handle, status, challenge)
+  local headers = {[":status"] = status}
+  if challenge then headers["www-authenticate"] = challenge end
+  handle:respond(headers, "refused")
+end
+
+-- A subject becomes a header: nothing in it may end the line.
+local function subject(claim)
+  if type(claim) ~= "string" or claim == "" or #claim > 1000 or claim:find("%c") then return nil end
+  return claim
+end
+
+local function by_token(handle)
+  local found = handle:streamInfo():dynamicMetadata():get("gwc.jwt")
+  if found == nil then found = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn") end
+  if found == nil then return nil end
+  for _, provider in ipairs(PROVIDERS) do
+    local payload, header = found["payload:" .. provider.name], found["header:" .. provider.name]
+    if payload and header and provider.algorithms[header.alg] then
+      local user = subject(payload[provider.user])
+      if user then
+        return {user = user, key = "jwt:" .. provider.name .. ":" .. user, scopes = payload[provider.scopes]}
+      end
+    end
+  end
+end
+
+local function by_key(handle)
+  local key = KEY_HEADER and handle:headers():get(KEY_HEADER)
+  local name = key and consumer_of[key]
+  return name and {user = name, key = "api_key:" .. name}
+end
+
+local function holds(scopes, wanted)
+  if type(scopes) == "string" then
+    return (" " .. scopes .. " "):find(" " .. wanted .. " ", 1, true) ~= nil
+  end
+  for _, scope in ipairs(type(scopes) == "table" and scopes or {}) do
+    if scope == wanted then return true end
+  end
+  return false
+end
+
+local function challenge(accepts)
+  return accepts:find("jwt", 1, true) and "Bearer" or 'ApiKey header="' .. KEY_HEADER .. '"'
+end
+
+function envoy_on_request(handle)
+  local accepts = handle:metadata():get("accepts")
+  if accepts == "none" then return end
+  if accepts == nil then return refuse(handle, "403") end
+  local caller = accepts:find("jwt", 1, true) and by_token(handle) or nil
+  if caller == nil and accepts:find("api_key", 1, true) then caller = by_key(handle) end
+  if caller == nil then return refuse(handle, "401", challenge(accepts)) end
+  for wanted in (handle:metadata():get("scopes") or ""):gmatch("%S+") do
+    if not holds(caller.scopes, wanted) then return refuse(handle, "403") end
+  end
+  handle:headers():replace(USER_HEADER, caller.user)
+  handle:headers():replace("x-gwc-user", caller.key)
+end

@@ -1,0 +1,43 @@
+"""The breaker: an endpoint that keeps failing gets no traffic for a while, the same while each time."""
+
+from __future__ import annotations
+
+import math
+
+from gwc.ir import Gateway, Upstream
+from gwc_envoy.xds import Json, duration
+
+_SWEEP = 0.1
+"""Seconds between looks at what may return: `open` lasts that much longer at most."""
+
+
+def cluster_fields(upstream: Upstream) -> Json:
+    """Consecutive failures are 5xx, resets, failed connections and timeouts. A single endpoint is ejected too."""
+    if upstream.breaker is None:
+        return {}
+    pause = duration(upstream.breaker.open)
+    detection = {
+        "consecutive_5xx": upstream.breaker.failures,
+        "enforcing_consecutive_5xx": 100,
+        "enforcing_consecutive_gateway_failure": 0,
+        "enforcing_success_rate": 0,
+        "interval": duration(_SWEEP),
+        "base_ejection_time": pause,
+        "max_ejection_time": pause,
+        "max_ejection_percent": 100,
+    }
+    return {"outlier_detection": detection}
+
+
+def retry_after(upstream: Upstream) -> str | None:
+    """Whole seconds after which the breaker has closed, for a service that has one."""
+    return None if upstream.breaker is None else str(math.ceil(upstream.breaker.open))
+
+
+def guarded(gateway: Gateway) -> dict[str | None, list[str]]:
+    """Services whose endpoints may all be out of use, by their breaker's Retry-After; None: health checks alone."""
+    found: dict[str | None, list[str]] = {}
+    for service in gateway.services:
+        if service.upstream.breaker is not None or service.upstream.health is not None:
+            found.setdefault(retry_after(service.upstream), []).append(service.name)
+    return found
