@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, decode
+from conformance.tokens import ISSUERS, key_set
 
 _MAX_HEAD = 256 * 1024
 _MAX_BODY = 64 * 2**20
@@ -179,7 +180,7 @@ class _Connection:
     async def serve(self) -> None:
         while (seen := await _read_request(self._reader, self._writer, self._instance)) is not None:
             key = seen.value(KEY_HEADER) or ""
-            scripts = decode(seen.value(SCRIPT_HEADER) or "[]") if self._scripted(seen) else [self._check()]
+            scripts = decode(seen.value(SCRIPT_HEADER) or "[]") if self._scripted(seen) else [self._check(seen)]
             seen = self._recorder.begin(key, seen)
             try:
                 if not await self._answer(scripts[min(seen.attempt, len(scripts) - 1)], seen):
@@ -191,8 +192,11 @@ class _Connection:
     def _scripted(seen: Seen) -> bool:
         return seen.value(KEY_HEADER) is not None or seen.value(SCRIPT_HEADER) is not None
 
-    def _check(self) -> Script:
-        """The answer to what no test sent."""
+    def _check(self, seen: Seen) -> Script:
+        """The answer to what no test sent: a gateway's health check, or its request for an issuer's keys."""
+        issuer = seen.path.removeprefix("/keys/").removesuffix(".json")
+        if issuer in ISSUERS:
+            return Script(body=json.dumps(key_set(issuer)))
         return Script(status=self._recorder.health.get(self._instance, 200))
 
     async def _answer(self, script: Script, seen: Seen) -> bool:
