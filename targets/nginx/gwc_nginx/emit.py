@@ -31,7 +31,7 @@ _CLIENTS = "What is known of a request before it has a route."
 _UPSTREAMS = "Services and their endpoints."
 _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
-MODULES = ("routing", "problem", "retry", "secrets")
+MODULES = ("routing", "problem", "retry", "secrets", "tokens")
 _SETTINGS = (
     'js_path "njs/";',
     *(f"js_import {name} from njs/{name}.js;" for name in MODULES),
@@ -41,7 +41,7 @@ _SETTINGS = (
     "js_shared_dict_zone zone=gwc_counters:4m timeout=1h evict type=number;",
     "js_set $gwc_location routing.location;",
     "js_set $gwc_secret secrets.gateway;",
-    "js_set $gwc_hop retry.token;",
+    "js_set $gwc_hop tokens.hop;",
     "js_set $gwc_done retry.done;",
     "log_format gwc_done '$gwc_done';",
     # What one phase of a request leaves for the next.
@@ -54,6 +54,7 @@ _SETTINGS = (
         "gwc_retrying",
         "gwc_begun",
         "gwc_expires",
+        "gwc_password",
     )),
 )  # fmt: skip
 
@@ -65,7 +66,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 def _njs(gateway: Gateway) -> Artifact:
     files = {
         "nginx.conf": OutputFile(_skeleton(_environment(gateway), _SETTINGS), {}),
-        "gwc.json": OutputFile(json.dumps(data(gateway), ensure_ascii=True, indent=1) + "\n", {}),
+        "gwc.json": OutputFile(_legible(data(gateway)), {}),
         "clients.conf": printed(_clients(gateway), title=_CLIENTS),
         "upstreams.conf": printed(_upstreams(gateway), title=_UPSTREAMS),
         "public.conf": printed(listen.public(gateway), title=_PUBLIC),
@@ -137,6 +138,8 @@ def data(gateway: Gateway) -> dict[str, Any]:
     """gwc.json: what the njs modules know of the policies."""
     hosts, anywhere = routing.tables(gateway)
     secret = gateway.identity.gateway_secret
+    places, lanes = listen.places(gateway), retries.places(gateway)
+    routes = {routing.route_name(service, route): (service, route) for service, route in _routes(gateway)}
     return {
         **errors.data(gateway),
         "requestIdHeader": gateway.request_id.header,
@@ -145,12 +148,23 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "others": upstream.others(gateway),
         "hosts": hosts,
         "anywhere": anywhere,
-        "routes": {
-            routing.route_name(service, route): _route(service, route)
-            for service in gateway.services
-            for route in service.routes
-        },
+        "routes": {n: {**_route(*of), "place": places.get(n), "lanes": lanes.get(n)} for n, of in routes.items()},
     }
+
+
+def _routes(gateway: Gateway) -> Iterator[tuple[Service, Route]]:
+    yield from ((service, route) for service in gateway.services for route in service.routes)
+
+
+def _legible(data: dict[str, Any]) -> str:
+    """JSON with a line for each of its parts, and for each route."""
+    routes = ",\n".join(f"{json.dumps(name)}: {_compact(route)}" for name, route in data["routes"].items())
+    parts = [f"{json.dumps(key)}: {_compact(value)}" for key, value in data.items() if key != "routes"]
+    return "{\n" + ",\n".join([*parts, '"routes": {\n' + routes + "\n}"]) + "\n}\n"
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _reference(secret: Secret) -> dict[str, str]:

@@ -19,6 +19,8 @@ def base(gateway: Gateway) -> Expressions:
     pairs: Iterable[tuple[str, str]] = (
         ("Host", "$gwc_host"),
         ("Connection", ""),
+        # Empty, and so not sent, unless the next hop is the gateway's own.
+        ("X-Gwc-Hop", "$gwc_password"),
         *identity.forwarded(gateway),
         *request_id.headers(gateway),
     )

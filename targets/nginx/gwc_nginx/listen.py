@@ -9,7 +9,7 @@ from gwc_nginx import body, errors, headers, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import route_name
+from gwc_nginx.routing import route_name, shared
 
 LOOPBACK = "127.0.0.1"
 
@@ -67,41 +67,53 @@ def public(gateway: Gateway) -> Iterator[Directive]:
 
 
 def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
+    locations = places(gateway)
     for service in gateway.services:
         for route in service.routes:
-            if route.auth is None:
-                yield _route(service, route, base)
+            name = route_name(service, route)
+            if locations.get(name) == name:
+                span = route.provenance["path"].span if "path" in route.provenance else None
+                of = (d("internal"), *_settings(service, route, base))
+                yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, span=span)
 
 
-def _route(service: Service, route: Route, base: Expressions) -> Directive:
-    name = route_name(service, route)
-    span = route.provenance["path"].span if "path" in route.provenance else None
-    return block("location", "=", q(f"/_gwc/route/{name}"), span=span, of=(
-        d("internal"),
+def places(gateway: Gateway) -> dict[str, str]:
+    """By route: the one whose location it shares. A route that nobody may use has none."""
+    base = headers.base(gateway)
+    return shared(
+        (route_name(service, route), _settings(service, route, base))
+        for service in gateway.services
+        for route in service.routes
+        if route.auth is None
+    )
+
+
+def _settings(service: Service, route: Route, base: Expressions) -> tuple[Directive, ...]:
+    return (
         *body.limit(route),
         *timeouts.client(route),
         *body.flow(route),
         d("js_header_filter", "problem.headers"),
         d("js_body_filter", "problem.replace", "buffer_type=buffer"),
         *_own_headers(route, base),
-        *_forward(service, route, name),
-    ))  # fmt: skip
+        *_forward(service, route),
+    )
 
 
 def _own_headers(route: Route, base: Expressions) -> tuple[Directive, ...]:
     """Nothing, where the server's set is right as it is."""
-    wanted = headers.upgrade(base) if route.websocket else base
-    if retries.needs_hop(route):
-        wanted = {**wanted, "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_hop"))}
-    wanted = headers.changed(wanted, route.headers.request)
+    wanted = headers.changed(headers.upgrade(base) if route.websocket else base, route.headers.request)
     return () if wanted == base else headers.directives(wanted)
 
 
-def _forward(service: Service, route: Route, name: str) -> tuple[Directive, ...]:
+def _forward(service: Service, route: Route) -> tuple[Directive, ...]:
     if retries.needs_hop(route):
-        return (*timeouts.to_retries(route), d("proxy_pass", f"http://gwc_hop/_gwc/hop/{name}$gwc_uri"))
+        return (
+            *timeouts.to_retries(route, watch=True),
+            d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_route$gwc_uri"),
+        )
     return (
         *timeouts.to_service(route),
         *upstream.verification(service),
-        d("proxy_pass", f"{upstream.scheme(service)}://{service.name}$gwc_uri"),
+        d("proxy_pass", f"{upstream.scheme(service)}://$gwc_upstream$gwc_uri"),
     )

@@ -208,7 +208,7 @@ def _route(service: Service, route: Route, base: Expressions, correlation: Direc
         *_response(route.headers.response),
         correlation,
         d("proxy_hide_header", q(correlation.args[0].strip('"'))),
-        *timeouts.to_retries(route),
+        *timeouts.to_retries(route, watch=False),
         d("proxy_ignore_headers", *_ACCEL),
         *_to_hop(service, name),
     ))  # fmt: skip

@@ -15,10 +15,10 @@ from gwc_nginx import body, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions, directives
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import route_name
+from gwc_nginx.routing import route_name, shared
 
-_OWN = (502, 504)
-_CODED = (597, 598, 599)
+_OWN = ("502", "504")
+_CODED = ("597", "598", "599")
 _HANDS_ON: Expressions = {
     "host": ("Host", q("$http_host")),
     "x-gwc-hop": ("X-Gwc-Hop", q("")),
@@ -58,32 +58,42 @@ def hop_headers() -> tuple[Directive, ...]:
 
 
 def locations(gateway: Gateway) -> Iterator[Directive]:
+    found = places(gateway)
     for service in gateway.services:
         for route in service.routes:
-            if needs_hop(route) and route.auth is None:
-                yield from _lanes(service, route)
+            name = route_name(service, route)
+            if found.get(name) == name:
+                yield from _lanes(name, service, route)
 
 
-def _lanes(service: Service, route: Route) -> Iterator[Directive]:
-    name, statuses = route_name(service, route), route.retries.statuses
+def places(gateway: Gateway) -> dict[str, str]:
+    """By route that comes through the hop: the one whose lanes it shares."""
+    return shared(
+        (route_name(service, route), tuple(_lanes("", service, route)))
+        for service in gateway.services
+        for route in service.routes
+        if needs_hop(route) and route.auth is None
+    )
+
+
+def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
+    statuses = tuple(str(status) for status in route.retries.statuses)
     span = route.provenance["retries"].span if "retries" in route.provenance else None
     ours = (*_service(service, route), *_watch(route))
-    own = tuple(str(status) for status in _OWN)
 
     def lane(kind: str, *of: Directive) -> Directive:
         return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), span=span)
 
-    yield lane("last", *ours, d("error_page", *own, "=", "@gwc_again"))
+    yield lane("last", *ours, d("error_page", *_OWN, "=", "@gwc_again"))
     if not statuses or not route.retries.attempts:
         return
-    intercepted = tuple(str(status) for status in statuses)
+    withheld = d("proxy_intercept_errors", "on")
     if set(_OWN) <= set(statuses):
-        yield lane("try", *ours, d("proxy_intercept_errors", "on"), d("error_page", *intercepted, "=", "@gwc_again"))
+        yield lane("try", *ours, withheld, d("error_page", *statuses, "=", "@gwc_again"))
         return
-    coded = (*intercepted, *(str(status) for status in _CODED))
-    yield lane("try", *_through(name), d("proxy_intercept_errors", "on"), d("error_page", *coded, "=", "@gwc_again"))
+    yield lane("try", *_through(), withheld, d("error_page", *statuses, *_CODED, "=", "@gwc_again"))
     address = d("add_header", "X-Gwc-Address", "$upstream_addr", "always")
-    yield lane("fault", *ours, address, d("error_page", *own, "=", "@gwc_fault"))
+    yield lane("fault", *ours, address, d("error_page", *_OWN, "=", "@gwc_fault"))
 
 
 def _service(service: Service, route: Route) -> tuple[Directive, ...]:
@@ -101,11 +111,11 @@ def _watch(route: Route) -> tuple[Directive, ...]:
     return (d("mirror", "/_gwc/watch"), d("js_header_filter", "retry.begun"))
 
 
-def _through(name: str) -> tuple[Directive, ...]:
+def _through() -> tuple[Directive, ...]:
     return (
         *_to_hop("x-gwc-lane", "X-Gwc-Lane", "fault"),
         d("proxy_hide_header", "X-Gwc-Address"),
-        d("proxy_pass", f"http://gwc_hop/_gwc/hop/{name}$gwc_uri"),
+        d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_route$gwc_uri"),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from gwc.ir import Gateway, Route, Segment, SegmentKind, Service
 from gwc.routing import PathEntry, host_tables
+from gwc_nginx.conf import Directive, written
 
 Node = dict[str, Any]
 
@@ -15,6 +16,13 @@ Node = dict[str, Any]
 def route_name(service: Service, route: Route) -> str:
     """The name of a route in the whole gateway; a service's name is a DNS label, so it cannot hold a slash."""
     return f"{service.name}/{route.name}"
+
+
+def shared(wanted: Iterable[tuple[str, tuple[Directive, ...]]]) -> dict[str, str]:
+    """By route: the first one whose location holds the same directives. What differs between routes with equal
+    settings is in variables, so the size of the configuration follows the settings and not the routes."""
+    first: dict[tuple[str, ...], str] = {}
+    return {name: first.setdefault(written(directives), name) for name, directives in wanted}
 
 
 def tables(gateway: Gateway) -> tuple[dict[str, Node], Node]:

@@ -34,9 +34,11 @@ def of_a_try(route: Route) -> tuple[Directive, ...]:
     return _proxy(route.timeouts.connect, route.timeouts.idle, silence)
 
 
-def to_retries(route: Route) -> tuple[Directive, ...]:
-    """Timeouts of the outer hop: the total until the answer begins, every try included."""
-    silence = route.timeouts.idle if route.websocket or watched(route) else route.timeouts.request
+def to_retries(route: Route, *, watch: bool) -> tuple[Directive, ...]:
+    """Timeouts of the outer hop: the total until the answer begins, every try included. With `watch` the inner hop
+    keeps the first byte of a watched stream."""
+    patient = route.websocket or (watch and watched(route))
+    silence = route.timeouts.idle if patient else route.timeouts.request
     return _proxy(_PATIENCE, route.timeouts.idle, silence)
 
 

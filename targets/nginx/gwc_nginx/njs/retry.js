@@ -1,20 +1,14 @@
 // The inner hop: one try after another until one succeeds, the causes of the policy are used up, or the outer hop's
 // timeout ends it. NGINX's own retries cannot tell a refused connection from a reset one.
 
+import tokens from 'tokens.js';
+
 const SAFE = {GET: true, HEAD: true, OPTIONS: true, PUT: true, DELETE: true};
 const HOP = '/_gwc/hop/';
 const FAULTS = {connect: 597, reset: 598, timeout: 599};
 // Tries after the first in one request. Each costs two of the ten redirects that NGINX permits; the way in and the
 // way on cost the rest.
 const CHAIN = 3;
-
-// js_set: the password of the inner hop, made once for all workers and never written down.
-function token() {
-    const shared = ngx.shared.gwc_hop;
-    const fresh = crypto.getRandomValues(new Uint32Array(8));
-    shared.add('hop', Array.from(fresh).map((n) => n.toString(16)).join('-'));
-    return shared.get('hop');
-}
 
 function own(r) {
     return gwc.routes[r.variables.gwc_route].retries;
@@ -28,13 +22,18 @@ function lane(r, retries, tries) {
     return retries.statuses.length && safe(r, retries) && tries < retries.attempts ? 'try' : 'last';
 }
 
+// The location of the next try.
+function place(r, retries, tries) {
+    return '/_gwc/' + lane(r, retries, tries) + '/' + gwc.routes[r.variables.gwc_route].lanes;
+}
+
 // js_content of the inner hop's only door.
 function enter(r) {
     const rest = r.variables.request_uri.slice(HOP.length);
     const first = rest.indexOf('/');
     const second = rest.indexOf('/', first + 1);
     const name = rest.slice(0, second);
-    if (r.headersIn['X-Gwc-Hop'] !== token() || !gwc.routes[name] || !gwc.routes[name].retries) {
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !gwc.routes[name] || !gwc.routes[name].retries) {
         r.return(404);
         return;
     }
@@ -42,7 +41,7 @@ function enter(r) {
     r.variables.gwc_uri = rest.slice(second);
     r.variables.gwc_upstream = r.headersIn['X-Gwc-Upstream'] || name.slice(0, first);
     if (r.headersIn['X-Gwc-Lane'] === 'fault') {
-        r.internalRedirect('/_gwc/fault/' + name);
+        r.internalRedirect('/_gwc/fault/' + gwc.routes[name].lanes);
         return;
     }
     const tries = Number(r.headersIn['X-Gwc-Tries'] || 0);
@@ -52,7 +51,7 @@ function enter(r) {
         r.variables.gwc_live = '1';
     }
     r.variables.gwc_tries = String(tries);
-    r.internalRedirect('/_gwc/' + lane(r, own(r), tries) + '/' + name);
+    r.internalRedirect(place(r, own(r), tries));
 }
 
 function last(list) {
@@ -152,7 +151,7 @@ function next(r, retries, tries) {
     const chain = Number(r.variables.gwc_chain || 0) + 1;
     r.variables.gwc_chain = String(chain);
     r.variables.gwc_upstream = elsewhere(r);
-    return chain > CHAIN ? '/_gwc/more' : '/_gwc/' + lane(r, retries, tries) + '/' + r.variables.gwc_route;
+    return chain > CHAIN ? '/_gwc/more' : place(r, retries, tries);
 }
 
 // js_content behind error_page: a try failed.
@@ -175,4 +174,4 @@ function fault(r) {
     r.return(FAULTS[cause(r)] || FAULTS.reset, '-');
 }
 
-export default {token, enter, again, fault, begun, watch, done};
+export default {enter, again, fault, begun, watch, done};

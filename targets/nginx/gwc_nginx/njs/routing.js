@@ -4,6 +4,7 @@
 // character of their own ("/", ":") so that no client's text can name a property of Object.
 
 import secrets from 'secrets.js';
+import tokens from 'tokens.js';
 
 const UNRESERVED = /%(2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/ig;
 const ENCODED_SEPARATOR = /%(2f|5c|00)/i;
@@ -110,7 +111,9 @@ function location(r) {
     r.variables.gwc_route = name;
     r.variables.gwc_host = forwardedHost(r);
     r.variables.gwc_uri = (path.slice(route.strip) || '/') + (query < 0 ? '' : raw.slice(query));
-    return '/_gwc/route/' + name;
+    r.variables.gwc_upstream = name.split('/')[0];
+    r.variables.gwc_password = route.retries ? tokens.hop() : '';
+    return '/_gwc/route/' + route.place;
 }
 
 export default {location, canonical, found};
