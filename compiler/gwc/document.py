@@ -316,6 +316,10 @@ def _scalar(event: _Event) -> object:
     return text
 
 
+_ALTERNATIVES = {"secret": {"env", "file"}, "jwks": {"file", "url"}}
+"""Mappings that hold one of these keys: an overlay that names the other takes the first one's place."""
+
+
 def merge(base: MappingNode, overlay: MappingNode) -> MappingNode:
     """`overlay` over `base`: maps merge, lists replace, `routes` merge by name. Spans follow the values."""
     items, keys = dict(base.items), dict(base.keys)
@@ -327,7 +331,7 @@ def merge(base: MappingNode, overlay: MappingNode) -> MappingNode:
 
 def _merged(key: str, base: Node, overlay: Node) -> Node:
     if isinstance(base, MappingNode) and isinstance(overlay, MappingNode):
-        return merge(base, overlay)
+        return overlay if _ALTERNATIVES.get(key, set()) & overlay.items.keys() else merge(base, overlay)
     if key == "routes" and isinstance(base, SequenceNode) and isinstance(overlay, SequenceNode):
         return _merged_routes(base, overlay)
     return overlay

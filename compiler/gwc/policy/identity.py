@@ -67,6 +67,8 @@ class ApiKeyPolicy(Model):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
+        if len({(c.secret.env, c.secret.file) for c in self.consumers}) < len(self.consumers):
+            raise fault(COMBINATION, "two consumers share a secret", "a key must tell its consumer")
         names = [consumer.name for consumer in self.consumers]
         if len(set(names)) < len(names):
             raise fault(

@@ -84,6 +84,17 @@ def test_many_routes_and_names_take_no_quadratic_time() -> None:
     assert time.perf_counter() - started < 0.5
 
 
+def test_where_a_secret_is_kept_is_one_value_that_an_overlay_replaces() -> None:
+    def merged(base: str, over: str) -> object:
+        return to_data(merge(read(base).root, read(over).root))
+
+    assert merged("secret: {env: A}", "secret: {file: /b}") == {"secret": {"file": "/b"}}
+    assert merged("jwks: {file: k.json}", "jwks: {url: u}") == {"jwks": {"url": "u"}}
+    assert merged("secret: {env: A}", "secret: {}") == {"secret": {"env": "A"}}
+    assert merged("ca: {file: a}", "ca: {file: b}") == {"ca": {"file": "b"}}
+    assert merged("set: {file: a}", "set: {url: b}") == {"set": {"file": "a", "url": "b"}}
+
+
 def test_a_path_that_leads_nowhere_gives_the_closest_span() -> None:
     document = read("a: {b: 1}")
     assert document.span(("a", "x", "y")) == document.span(("a",))
