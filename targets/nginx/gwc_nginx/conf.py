@@ -27,11 +27,6 @@ def block(name: str, *args: str, of: Iterable[Directive], span: Span | None = No
     return Directive(name, args, tuple(of), span)
 
 
-def written(directives: Iterable[Directive]) -> tuple[str, ...]:
-    """The lines, without where they came from: equal for directives that mean the same to NGINX."""
-    return tuple(line for line, _ in _lines(directives, "", None))
-
-
 def printed(directives: Iterable[Directive], *, title: str) -> OutputFile:
     """The file, and the span of every line; a line without one of its own has that of the block around it."""
     text = [f"# {title}"]

@@ -55,6 +55,7 @@ _SETTINGS = (
         "gwc_begun",
         "gwc_expires",
         "gwc_password",
+        "gwc_settings",
     )),
 )  # fmt: skip
 
@@ -138,8 +139,6 @@ def data(gateway: Gateway) -> dict[str, Any]:
     """gwc.json: what the njs modules know of the policies."""
     hosts, anywhere = routing.tables(gateway)
     secret = gateway.identity.gateway_secret
-    places, lanes = listen.places(gateway), retries.places(gateway)
-    routes = {routing.route_name(service, route): (service, route) for service, route in _routes(gateway)}
     return {
         **errors.data(gateway),
         "requestIdHeader": gateway.request_id.header,
@@ -148,19 +147,15 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "others": upstream.others(gateway),
         "hosts": hosts,
         "anywhere": anywhere,
-        "routes": {n: {**_route(*of), "place": places.get(n), "lanes": lanes.get(n)} for n, of in routes.items()},
+        "settings": {name: _settings(service, route) for name, service, route in routing.distinct(gateway)},
     }
 
 
-def _routes(gateway: Gateway) -> Iterator[tuple[Service, Route]]:
-    yield from ((service, route) for service in gateway.services for route in service.routes)
-
-
 def _legible(data: dict[str, Any]) -> str:
-    """JSON with a line for each of its parts, and for each route."""
-    routes = ",\n".join(f"{json.dumps(name)}: {_compact(route)}" for name, route in data["routes"].items())
-    parts = [f"{json.dumps(key)}: {_compact(value)}" for key, value in data.items() if key != "routes"]
-    return "{\n" + ",\n".join([*parts, '"routes": {\n' + routes + "\n}"]) + "\n}\n"
+    """JSON with a line for each of its parts, and for each of the settings."""
+    settings = ",\n".join(f"{json.dumps(name)}: {_compact(value)}" for name, value in data["settings"].items())
+    parts = [f"{json.dumps(key)}: {_compact(value)}" for key, value in data.items() if key != "settings"]
+    return "{\n" + ",\n".join([*parts, '"settings": {\n' + settings + "\n}"]) + "\n}\n"
 
 
 def _compact(value: object) -> str:
@@ -171,7 +166,7 @@ def _reference(secret: Secret) -> dict[str, str]:
     return {secret.source: secret.name}
 
 
-def _route(service: Service, route: Route) -> dict[str, Any]:
+def _settings(service: Service, route: Route) -> dict[str, Any]:
     found: dict[str, Any] = {
         "strip": len(service.strip),
         "response": headers.response(route),

@@ -9,7 +9,7 @@ from gwc_nginx import body, errors, headers, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import route_name, shared
+from gwc_nginx.routing import distinct
 
 LOOPBACK = "127.0.0.1"
 
@@ -67,25 +67,12 @@ def public(gateway: Gateway) -> Iterator[Directive]:
 
 
 def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
-    locations = places(gateway)
-    for service in gateway.services:
-        for route in service.routes:
-            name = route_name(service, route)
-            if locations.get(name) == name:
-                span = route.provenance["path"].span if "path" in route.provenance else None
-                of = (d("internal"), *_settings(service, route, base))
-                yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, span=span)
-
-
-def places(gateway: Gateway) -> dict[str, str]:
-    """By route: the one whose location it shares. A route that nobody may use has none."""
-    base = headers.base(gateway)
-    return shared(
-        (route_name(service, route), _settings(service, route, base))
-        for service in gateway.services
-        for route in service.routes
-        if route.auth is None
-    )
+    """A location for each of the distinct settings. A route that nobody may use has none."""
+    for name, service, route in distinct(gateway):
+        if route.auth is None:
+            span = route.provenance["path"].span if "path" in route.provenance else None
+            of = (d("internal"), *_settings(service, route, base))
+            yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, span=span)
 
 
 def _settings(service: Service, route: Route, base: Expressions) -> tuple[Directive, ...]:
@@ -110,7 +97,7 @@ def _forward(service: Service, route: Route) -> tuple[Directive, ...]:
     if retries.needs_hop(route):
         return (
             *timeouts.to_retries(route, watch=True),
-            d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_route$gwc_uri"),
+            d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),
         )
     return (
         *timeouts.to_service(route),

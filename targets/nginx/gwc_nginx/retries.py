@@ -15,7 +15,7 @@ from gwc_nginx import body, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions, directives
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import route_name, shared
+from gwc_nginx.routing import distinct
 
 _OWN = ("502", "504")
 _CODED = ("597", "598", "599")
@@ -58,22 +58,9 @@ def hop_headers() -> tuple[Directive, ...]:
 
 
 def locations(gateway: Gateway) -> Iterator[Directive]:
-    found = places(gateway)
-    for service in gateway.services:
-        for route in service.routes:
-            name = route_name(service, route)
-            if found.get(name) == name:
-                yield from _lanes(name, service, route)
-
-
-def places(gateway: Gateway) -> dict[str, str]:
-    """By route that comes through the hop: the one whose lanes it shares."""
-    return shared(
-        (route_name(service, route), tuple(_lanes("", service, route)))
-        for service in gateway.services
-        for route in service.routes
-        if needs_hop(route) and route.auth is None
-    )
+    for name, service, route in distinct(gateway):
+        if needs_hop(route) and route.auth is None:
+            yield from _lanes(name, service, route)
 
 
 def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
@@ -115,7 +102,7 @@ def _through() -> tuple[Directive, ...]:
     return (
         *_to_hop("x-gwc-lane", "X-Gwc-Lane", "fault"),
         d("proxy_hide_header", "X-Gwc-Address"),
-        d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_route$gwc_uri"),
+        d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),
     )
 
 

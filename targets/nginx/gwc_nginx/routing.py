@@ -3,14 +3,16 @@ node a literal comes before a parameter, which comes before a rest."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
 from gwc.ir import Gateway, Route, Segment, SegmentKind, Service
 from gwc.routing import PathEntry, host_tables
-from gwc_nginx.conf import Directive, written
 
 Node = dict[str, Any]
+"""Keys: "/text" a literal, "{}" a parameter, "**" a rest, "." the end. The last two hold a leaf: for each method the
+method, the route and the route whose settings it shares, parted by spaces. NGINX is slow to load values, so a leaf is
+one."""
 
 
 def route_name(service: Service, route: Route) -> str:
@@ -18,42 +20,59 @@ def route_name(service: Service, route: Route) -> str:
     return f"{service.name}/{route.name}"
 
 
-def shared(wanted: Iterable[tuple[str, tuple[Directive, ...]]]) -> dict[str, str]:
-    """By route: the first one whose location holds the same directives. What differs between routes with equal
-    settings is in variables, so the size of the configuration follows the settings and not the routes."""
-    first: dict[tuple[str, ...], str] = {}
-    return {name: first.setdefault(written(directives), name) for name, directives in wanted}
+def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
+    for service in gateway.services:
+        for route in service.routes:
+            yield route_name(service, route), service, route
+
+
+def shared(gateway: Gateway) -> dict[str, str]:
+    """By route: the first one with the same settings. What differs between them is in variables, so the size of the
+    configuration follows the settings and not the routes."""
+    first: dict[Hashable, str] = {}
+    return {name: first.setdefault(_settings(service, route), name) for name, service, route in routes(gateway)}
+
+
+def distinct(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
+    """The routes whose settings stand for others."""
+    same = shared(gateway)
+    yield from (found for found in routes(gateway) if same[found[0]] == found[0])
+
+
+def _settings(service: Service, route: Route) -> Hashable:
+    """Everything about a route but where it is matched and which service it is for."""
+    upstream = service.upstream
+    names = tuple(e.address.host for e in upstream.endpoints) if upstream.tls is not None else ()
+    forwarding = (upstream.endpoints[0].scheme, upstream.tls, names, len(service.strip))
+    own = (route.auth, route.max_body, route.timeouts, route.retries, route.headers, route.stream, route.websocket)
+    return (*forwarding, *own)
 
 
 def tables(gateway: Gateway) -> tuple[dict[str, Node], Node]:
     """The tree of each named host, and the tree of all others, which also stands behind every named one."""
+    same = shared(gateway)
+
+    def leaf(entry: PathEntry) -> str:
+        named = ((method, route_name(m.service, m.route)) for m in entry.routes for method in m.route.methods)
+        return " ".join(f"{method} {name} {same[name]}" for method, name in sorted(named))
+
     *named, last = host_tables(gateway)
     behind = len(last.entries)
-    return {f":{t.host}": tree(t.entries[: len(t.entries) - behind]) for t in named}, tree(last.entries)
+    return {f":{t.host}": tree(t.entries[: len(t.entries) - behind], leaf) for t in named}, tree(last.entries, leaf)
 
 
-def tree(entries: Iterable[PathEntry]) -> Node:
+def tree(entries: Iterable[PathEntry], leaf: Callable[[PathEntry], str]) -> Node:
     root: Node = {}
     for entry in entries:
         node = root
         *inner, final = entry.path.segments
         for segment in inner:
-            node = _step(node, segment)
-        if final.kind is SegmentKind.REST:
-            node["rest"] = _leaf(entry)
-        else:
-            _step(node, final)["end"] = _leaf(entry)
+            node = node.setdefault(_key(segment), {})
+        if final.kind is not SegmentKind.REST:
+            node = node.setdefault(_key(final), {})
+        node["**" if final.kind is SegmentKind.REST else "."] = leaf(entry)
     return root
 
 
-def _step(node: Node, segment: Segment) -> Node:
-    if segment.kind is SegmentKind.PARAM:
-        child: Node = node.setdefault("param", {})
-    else:
-        child = node.setdefault("literals", {}).setdefault(f"/{segment.text}", {})
-    return child
-
-
-def _leaf(entry: PathEntry) -> Node:
-    methods = {f":{method}": route_name(m.service, m.route) for m in entry.routes for method in m.route.methods}
-    return {"methods": methods, "allow": ", ".join(entry.allow)}
+def _key(segment: Segment) -> str:
+    return "{}" if segment.kind is SegmentKind.PARAM else f"/{segment.text}"

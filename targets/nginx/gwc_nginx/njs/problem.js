@@ -23,8 +23,8 @@ function hygiene(r, removed) {
             delete r.headersOut[name];
         }
     }
-    if (r.variables.gwc_route) {
-        change(r.headersOut, gwc.routes[r.variables.gwc_route].response);
+    if (r.variables.gwc_settings) {
+        change(r.headersOut, gwc.settings[r.variables.gwc_settings].response);
     }
     r.headersOut[gwc.requestIdHeader] = r.variables.gwc_request_id;
 }
@@ -62,9 +62,9 @@ function change(out, changes) {
 
 // js_content behind error_page for 502: the inner hop breaks off when a stream does not begin in time.
 function gone(r) {
-    const route = gwc.routes[r.variables.gwc_route];
+    const settings = gwc.settings[r.variables.gwc_settings];
     const waited = 1000 * Number((r.variables.upstream_response_time || '0').split(/, | : /).pop());
-    const status = route && route.firstByte && waited >= route.firstByte - 10 ? 504 : 502;
+    const status = settings && settings.firstByte && waited >= settings.firstByte - 10 ? 504 : 502;
     answer(r, gwc.statuses[':' + status], status);
 }
 
@@ -102,7 +102,7 @@ function deadline(r, timeout) {
 
 // js_header_filter on every answer of a service: the policy's changes, and the shape of its errors.
 function headers(r) {
-    const route = gwc.routes[r.variables.gwc_route];
+    const settings = gwc.settings[r.variables.gwc_settings];
     const error = r.status === 429 || r.status >= 500;
     if (r.httpVersion === '0.9') {
         unreadable(r);
@@ -111,8 +111,8 @@ function headers(r) {
     } else {
         hygiene(r, (name) => BANNER.test(name));
     }
-    if (route.timeout) {
-        r.variables.gwc_deadline = deadline(r, route.timeout);
+    if (settings.timeout) {
+        r.variables.gwc_deadline = deadline(r, settings.timeout);
     }
 }
 

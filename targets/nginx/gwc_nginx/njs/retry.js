@@ -11,7 +11,7 @@ const FAULTS = {connect: 597, reset: 598, timeout: 599};
 const CHAIN = 3;
 
 function own(r) {
-    return gwc.routes[r.variables.gwc_route].retries;
+    return gwc.settings[r.variables.gwc_settings].retries;
 }
 
 function safe(r, retries) {
@@ -24,28 +24,27 @@ function lane(r, retries, tries) {
 
 // The location of the next try.
 function place(r, retries, tries) {
-    return '/_gwc/' + lane(r, retries, tries) + '/' + gwc.routes[r.variables.gwc_route].lanes;
+    return '/_gwc/' + lane(r, retries, tries) + '/' + r.variables.gwc_settings;
 }
 
-// js_content of the inner hop's only door.
+// js_content of the inner hop's only door. Its URI: the route with the same settings, the route, the service's URI.
 function enter(r) {
-    const rest = r.variables.request_uri.slice(HOP.length);
-    const first = rest.indexOf('/');
-    const second = rest.indexOf('/', first + 1);
-    const name = rest.slice(0, second);
-    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !gwc.routes[name] || !gwc.routes[name].retries) {
+    const parts = r.variables.request_uri.slice(HOP.length).split('/');
+    const settings = gwc.settings[parts[0] + '/' + parts[1]];
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !settings || !settings.retries) {
         r.return(404);
         return;
     }
-    r.variables.gwc_route = name;
-    r.variables.gwc_uri = rest.slice(second);
-    r.variables.gwc_upstream = r.headersIn['X-Gwc-Upstream'] || name.slice(0, first);
+    r.variables.gwc_settings = parts[0] + '/' + parts[1];
+    r.variables.gwc_route = parts[2] + '/' + parts[3];
+    r.variables.gwc_uri = '/' + parts.slice(4).join('/');
+    r.variables.gwc_upstream = r.headersIn['X-Gwc-Upstream'] || parts[2];
     if (r.headersIn['X-Gwc-Lane'] === 'fault') {
-        r.internalRedirect('/_gwc/fault/' + gwc.routes[name].lanes);
+        r.internalRedirect('/_gwc/fault/' + r.variables.gwc_settings);
         return;
     }
     const tries = Number(r.headersIn['X-Gwc-Tries'] || 0);
-    r.variables.gwc_expires = String(Date.now() + (gwc.routes[name].firstByte || 0));
+    r.variables.gwc_expires = String(Date.now() + (settings.firstByte || 0));
     if (!tries && own(r).budget !== null) {
         live(r, 'requests', 1);
         r.variables.gwc_live = '1';

@@ -50,13 +50,13 @@ function resolved(path) {
 // The leaf that decides for the segments from `at` on: a literal before a parameter before a rest, from the left.
 function leaf(node, segments, at) {
     if (at === segments.length) {
-        return node.end;
+        return node['.'];
     }
     const segment = segments[at];
-    const literal = node.literals && node.literals['/' + segment];
+    const literal = node['/' + segment];
     return (literal && leaf(literal, segments, at + 1))
-        || (segment && node.param && leaf(node.param, segments, at + 1))
-        || node.rest;
+        || (segment && node['{}'] && leaf(node['{}'], segments, at + 1))
+        || node['**'];
 }
 
 function found(host, path) {
@@ -99,21 +99,25 @@ function location(r) {
     if (!entry) {
         return refusal(r, 404);
     }
-    const name = entry.methods[':' + r.method];
-    if (!name) {
-        r.variables.gwc_allow = entry.allow;
+    // Method, route, and the route with the same settings: one triple after another.
+    const triples = entry.split(' ');
+    const at = triples.findIndex((text, index) => index % 3 === 0 && text === r.method);
+    if (at < 0) {
+        r.variables.gwc_allow = triples.filter((_, index) => index % 3 === 0).join(', ');
         return refusal(r, 405);
     }
-    const route = gwc.routes[name];
-    if (route.refusal || !secrets.present()) {
-        return refusal(r, route.refusal || 500);
+    const name = triples[at + 1];
+    const settings = gwc.settings[triples[at + 2]];
+    if (settings.refusal || !secrets.present()) {
+        return refusal(r, settings.refusal || 500);
     }
     r.variables.gwc_route = name;
+    r.variables.gwc_settings = triples[at + 2];
     r.variables.gwc_host = forwardedHost(r);
-    r.variables.gwc_uri = (path.slice(route.strip) || '/') + (query < 0 ? '' : raw.slice(query));
+    r.variables.gwc_uri = (path.slice(settings.strip) || '/') + (query < 0 ? '' : raw.slice(query));
     r.variables.gwc_upstream = name.split('/')[0];
-    r.variables.gwc_password = route.retries ? tokens.hop() : '';
-    return '/_gwc/route/' + route.place;
+    r.variables.gwc_password = settings.retries ? tokens.hop() : '';
+    return '/_gwc/route/' + triples[at + 2];
 }
 
 export default {location, canonical, found};
