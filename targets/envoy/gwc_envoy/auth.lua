@@ -78,4 +78,6 @@ function envoy_on_request(handle)
   end
   handle:headers():replace(USER_HEADER, caller.user)
   handle:headers():replace("x-gwc-user", caller.key)
+  local period = handle:metadata():get("period")
+  if period then handle:headers():replace("x-gwc-period", string.format("%d", math.floor(os.time() / period))) end
 end

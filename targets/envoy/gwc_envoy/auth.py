@@ -42,11 +42,12 @@ def unasked(gateway: Gateway) -> Json:
     return UNASKED if used(gateway, "jwt") else {}
 
 
-def metadata(route: Route) -> Json:
-    """What the script reads. A public route says so: silence is refused."""
+def metadata(route: Route, period: int | None) -> Json:
+    """What the script reads. A public route says so: silence is refused. `period` is that of the route's budget."""
     if route.auth is None:
         return {FILTER: {"accepts": "none"}}
-    return {FILTER: {"accepts": " ".join(route.auth.providers), "scopes": " ".join(route.auth.scopes)}}
+    clock = {} if period is None else {"period": period}
+    return {FILTER: {"accepts": " ".join(route.auth.providers), "scopes": " ".join(route.auth.scopes), **clock}}
 
 
 def token_filter(gateway: Gateway) -> Json | None:

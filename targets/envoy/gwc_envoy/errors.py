@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gwc.ir import Gateway
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
-from gwc_envoy import breaker, request_id, retries
+from gwc_envoy import breaker, budget, request_id, retries
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, literal, set_header
 
@@ -74,6 +74,7 @@ MAPPERS = (
     # An upgrade that the route does not allow is refused before any filter has noted the path.
     Mapper(_details("upgrade_failed"), PROBLEMS["bad-request"], instance="%PATH(NQ:PATH)%"),
     Mapper(_flags("UF", "UC", "UR", "LR", "UPE", "UH", "NC", "DF"), PROBLEMS["bad-gateway"]),
+    Mapper(_status(budget.STATUS), PROBLEMS["budget-exhausted"]),
     *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in _BY_STATUS.items()),
     Mapper(_status(500, "GE"), PROBLEMS["internal-error"], keep=True),
     Mapper(_status(0, "GE"), PROBLEMS["bad-request"], keep=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwc.ir import Gateway
-from gwc_envoy import auth, body, errors, headers, hops, identity, limits, request_id
+from gwc_envoy import auth, body, budget, errors, headers, hops, identity, limits, request_id
 from gwc_envoy.xds import Json
 
 
@@ -21,6 +21,7 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         auth.script_filter(gateway) if protected else None,  # reads what the token filter found
         limits.header_filter(gateway),
         *limits.filters(gateway, limits.AFTER_AUTH),  # counts by the verified user
+        budget.budget_filter(gateway),  # last: no other refusal may cost units
         limits.shadow_filter(gateway),
         errors.upstream_filter(),
         errors.retry_after_filter(),  # sees a response before it is replaced

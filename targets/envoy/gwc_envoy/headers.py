@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from gwc.ir import Gateway, HeaderChanges, Route
+from gwc.ir import Gateway, HeaderChanges, Route, Service
 from gwc_envoy.request_id import header_to_add
 from gwc_envoy.xds import Json, extension, literal, set_header
 
 _ENGINES = ("x-envoy-", "x-kong-", "x-accel-", "x-gwc-")
 
 
-def route_fields(route: Route, added: list[Json]) -> Json:
+def route_fields(service: Service, route: Route, added: list[Json]) -> Json:
     """The policy's changes: removal first. Values are literals. `added` are the gateway's own."""
+    charge = [service.budget.charge] if service.budget is not None and service.budget.charge is not None else []
     fields = {
         "request_headers_to_add": [*_set(route.headers.request), *added],
         "request_headers_to_remove": [name.lower() for name in route.headers.request.remove],
         "response_headers_to_add": _set(route.headers.response),
-        "response_headers_to_remove": [name.lower() for name in route.headers.response.remove],
+        "response_headers_to_remove": [name.lower() for name in (*route.headers.response.remove, *charge)],
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -42,6 +43,7 @@ REQUEST_HEADERS_TO_REMOVE = [
     "x-envoy-original-path",
     "x-gwc-user",
     "x-gwc-token",
+    "x-gwc-period",
     "x-gwc-shadow",
 ]
 """What Envoy itself and its filters add to a request on its way and no service needs."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.target import Artifact, OutputFile
-from gwc_envoy import body
+from gwc_envoy import auth, body
 from gwc_envoy.emit import FILE
 from gwc_envoy.xds import Json
 
@@ -60,5 +60,7 @@ def _unbounded(route: Json) -> Iterator[tuple[str, str]]:
     for field in ("timeout", "idle_timeout"):
         if field not in action:
             yield route["name"], f"{route['name']} has no {field}"
+    if auth.FILTER not in route.get("metadata", {}).get("filter_metadata", {}):
+        yield route["name"], f"{route['name']} does not say whose requests it accepts"
     if body.FILTER not in route.get("typed_per_filter_config", {}):
         yield route["name"], f"{route['name']} has no bound for its body"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gwc.features import limits as all_limits
-from gwc.ir import Gateway, Limit, LimitKey, Route, Service
+from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.xds import Json, extension, lua, set_header
 
@@ -181,17 +181,18 @@ _ANSWER = "gwc.limits.answer"
 
 
 def answer_filter(gateway: Gateway) -> Json | None:
-    """Adds the standard's headers to a refusal."""
-    if all(limit.shadow for limit in rendered(gateway)):
-        return None
-    return lua(_ANSWER, "ratelimit.lua")
+    """Adds the standard's headers to a refusal, and the time of renewal to a budget's."""
+    budgets = any(service.budget is not None for service in gateway.services)
+    enforced = any(not limit.shadow for limit in rendered(gateway))
+    return lua(_ANSWER, "ratelimit.lua") if enforced or budgets else None
 
 
-def metadata(gateway: Gateway, service: Service, route: Route) -> Json:
+def metadata(gateway: Gateway, service: Service, route: Route, budget: Budget | None) -> Json:
     """What the filter knows of a route's limits: `q` tokens in `w` seconds, and whose burst a number is."""
     enforced = [limit for limit in _applying(gateway, service, route) if not limit.shadow]
-    if not enforced:
+    rates = {limit.id: limit.rate for limit in enforced} | ({"budget": budget.units} if budget else {})
+    if not rates:
         return {}
-    policies = ", ".join(f'"{limit.id}";q={limit.rate.tokens};w={limit.rate.period}' for limit in enforced)
+    policies = ", ".join(f'"{name}";q={rate.tokens};w={rate.period}' for name, rate in rates.items())
     bursts = {f"burst:{limit.burst}": limit.id for limit in reversed(enforced)}
-    return {_ANSWER: {"policies": policies, **bursts}}
+    return {_ANSWER: {"policies": policies, **bursts, **({"period": budget.units.period} if budget else {})}}

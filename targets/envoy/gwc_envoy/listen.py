@@ -12,6 +12,8 @@ HEADERS_TIMEOUT = 60.0
 """Seconds for a request's headers to arrive: a client that trickles them holds nothing for longer."""
 DELAYED_CLOSE = 0.5
 """Seconds that a connection which must end stays open, for a client that is still sending to read the answer."""
+_HTTP2 = {"max_concurrent_streams": 100, "initial_stream_window_size": 65536, "initial_connection_window_size": 2**20}
+"""What one connection may hold of this process's memory."""
 
 
 def listeners(gateway: Gateway) -> list[Json]:
@@ -77,4 +79,5 @@ def _protocol() -> Json:
         "request_headers_timeout": duration(HEADERS_TIMEOUT),
         "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
         "http_protocol_options": {"allow_custom_methods": True},
+        "http2_protocol_options": _HTTP2,
     }

@@ -7,16 +7,25 @@ local function take(headers, name)
   return values and values:match("^[^,]+")
 end
 
-function envoy_on_response(handle)
-  local policies = handle:metadata():get("policies")
-  if policies == nil then return end
+local function answer(handle, policies, name, remaining, wait)
   local headers = handle:headers()
+  headers:replace("retry-after", wait)
+  headers:replace("ratelimit-policy", policies)
+  headers:replace("ratelimit", string.format('"%s";r=%s;t=%s', name, remaining, wait))
+end
+
+function envoy_on_response(handle)
+  local known, headers = handle:metadata(), handle:headers()
+  local policies = known:get("policies")
+  if policies == nil then return end
   local limit, remaining = take(headers, "x-ratelimit-limit"), take(headers, "x-ratelimit-remaining")
   local reset = take(headers, "x-ratelimit-reset")
-  if limit == nil then return end
-  if headers:get(":status") == "429" then
-    local name = handle:metadata():get("burst:" .. limit) or policies:match('^"([^"]+)"')
-    headers:replace("ratelimit-policy", policies)
-    headers:replace("ratelimit", string.format('"%s";r=%s;t=%s', name, remaining, headers:get("retry-after") or reset))
+  local period = known:get("period")
+  if take(headers, "x-gwc-refused") and period then
+    -- the whole of what is left is not enough, or nothing is left: units come back when the period ends
+    answer(handle, policies, "budget", "0", string.format("%d", period - os.time() % period))
+  elseif limit and headers:get(":status") == "429" then
+    local name = known:get("burst:" .. limit) or policies:match('^"([^"]+)"')
+    answer(handle, policies, name, remaining, headers:get("retry-after") or reset)
   end
 end

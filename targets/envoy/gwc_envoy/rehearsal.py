@@ -7,6 +7,7 @@ else is changed.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,9 +30,11 @@ class Stage:
 
 def rehearse(text: str, scratch: Path) -> Stage:
     bootstrap: Json = json.loads(text)
-    environ = {
-        node["environment_variable"]: _content(role) for role, node in _sources(bootstrap, "environment_variable")
-    }
+    named = {node["environment_variable"]: role for role, node in _sources(bootstrap, "environment_variable")}
+    environ = {name: _content(role) for name, role in named.items() if name not in os.environ}
+    for pair in _pairs(bootstrap):
+        if not all(_at_hand(source) for source in pair.values()):  # half of a pair fits no other half
+            pair.update({role: {"inline_string": _content(role)} for role in pair})
     for role, node in _sources(bootstrap, "filename"):
         if not Path(node["filename"]).is_file():
             node["filename"] = str(_stand_in(scratch, role))
@@ -49,6 +52,24 @@ def admin_address(bootstrap: Mapping[str, Any]) -> tuple[str, int]:
             where = listener["address"]["socket_address"]
             return where["address"], where["port_value"]
     raise ValueError("the bootstrap has no admin listener")
+
+
+def _pairs(node: Any) -> Iterator[Json]:
+    """Certificates with their keys."""
+    if isinstance(node, dict):
+        if {"certificate_chain", "private_key"} == node.keys():
+            yield node
+        for value in node.values():
+            yield from _pairs(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _pairs(value)
+
+
+def _at_hand(source: Json) -> bool:
+    if "environment_variable" in source:
+        return source["environment_variable"] in os.environ
+    return Path(source["filename"]).is_file()
 
 
 def _sources(node: Any, key: str, role: str = "") -> Iterator[tuple[str, Json]]:

@@ -68,10 +68,11 @@ _ENTRIES: dict[str, Support | Conditional] = {
     "upstream.breaker": Conditional(
         EXACT, (Case("routes differ", _splits, approximate(_SPLIT + "failures are counted for each group by itself")),)
     ),
-    "budget": _GUARD,
-    "budget.charge": _GUARD,
-    "budget.cluster": _GUARD,
-    "cost": _GUARD,
+    "budget.charge": unsupported(
+        "Envoy's own buckets cannot take a cost that is known only with the response; accepted, each request takes its "
+        "route's `cost` and the header is removed"
+    ),
+    "budget.cluster": unsupported(f"{_LATER}; accepted, such a budget takes nothing"),
     "limits.cluster": _LIMITS,
     "max_body": Conditional(
         EXACT,
@@ -98,8 +99,8 @@ _EXACT = (
     "upstream.weight", "upstream.dns", "upstream.tls", "upstream.tls.client_certificate", "upstream.health", "path",
     "methods", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes", "timeouts.connect",
     "timeouts.request", "timeouts.idle", "retries.attempts", "retries.when", "retries.per_try", "retries.backoff",
-    "retries.budget", "retries.unsafe", "limits.shadow", "headers.request", "headers.response", "stream",
-    "websocket",
+    "retries.budget", "retries.unsafe", "limits.shadow", "budget", "cost", "headers.request", "headers.response",
+    "stream", "websocket",
 )  # fmt: skip
 
 TABLE = SupportTable("envoy", "default", {**dict.fromkeys(_EXACT, EXACT), **_ENTRIES})

@@ -18,6 +18,9 @@ Json = dict[str, Any]
 UNLIMITED = 1_000_000_000
 """Stands for "no cap" where Envoy would otherwise apply a cap of its own (1024 requests, 3 retries)."""
 
+SHORTEST = 0.001
+"""Seconds; anything less would be cut off to zero, which switches a timeout off."""
+
 
 def typed(message: str, **fields: Any) -> Json:
     """A `google.protobuf.Any` of the message `envoy.<message>`."""
@@ -38,8 +41,8 @@ def lua(name: str, script: str, settings: Mapping[str, str] = MappingProxyType({
 
 
 def duration(seconds: float) -> str:
-    """The JSON form of a protobuf duration, exact to the microsecond."""
-    return f"{Decimal(str(round(seconds, 6))).normalize():f}s"
+    """The JSON form of a protobuf duration. Envoy's timers count milliseconds, and none of them means no bound."""
+    return f"{Decimal(str(max(round(seconds, 6), SHORTEST))).normalize():f}s"
 
 
 def literal(text: str) -> str:
