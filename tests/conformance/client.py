@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -53,7 +54,8 @@ class Request:
 class Response:
     """What came back. `status` 0: the connection ended without an answer. Times are seconds since the request.
 
-    `arrivals` holds, for every piece of the body, when it came and how long the body was with it.
+    `arrivals` holds, for every piece of the body, when it came and how long the body was with it. `surplus` is what
+    came after the answer's end on a connection that was kept: an answer to nothing that was asked.
     """
 
     status: int = 0
@@ -64,6 +66,7 @@ class Response:
     elapsed: float = 0
     arrivals: list[tuple[float, int]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    surplus: bytes = b""
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key.lower() == name.lower()]
@@ -86,6 +89,37 @@ def exchange(address: tuple[str, int], request: Request, limit: float = 20.0) ->
         _exchange(address, request, response, started, limit)
     response.elapsed = time.monotonic() - started
     return response
+
+
+def exchange_kept(address: tuple[str, int], requests: Sequence[Request], limit: float = 20.0) -> list[Response]:
+    """One request after the other on the same connection, or on a new one where the gateway closed it."""
+    responses: list[Response] = []
+    sock: socket.socket | None = None
+    for request in requests:
+        sock = sock or request.connect(address, limit)
+        response, started = Response(), time.monotonic()
+        responses.append(response)
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(request.head() + request.payload())
+            _receive(sock, request.method, response, started, limit)
+        response.elapsed = time.monotonic() - started
+        sock = _kept(sock, response)
+    if sock is not None:
+        sock.close()
+    return responses
+
+
+def _kept(sock: socket.socket, response: Response) -> socket.socket | None:
+    """The connection, if another request may follow; a moment is left for what nobody asked for."""
+    sock.settimeout(0.05)
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        response.surplus += sock.recv(_PIECE)
+        sock.close()
+        return None
+    if response.complete and "close" not in (response.value("connection") or "").lower():
+        return sock
+    sock.close()
+    return None
 
 
 def abandoned(address: tuple[str, int], request: Request, after: float) -> Response:
@@ -139,7 +173,7 @@ def _receive(sock: socket.socket, method: str, response: Response, started: floa
             response.body += bytes(event.data)
             response.arrivals.append((time.monotonic() - started, len(response.body)))
         elif isinstance(event, h11.EndOfMessage):
-            response.complete = True
+            response.complete, response.surplus = True, parser.trailing_data[0]
             return
         elif isinstance(event, h11.ConnectionClosed):
             return

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance import scenario as scenarios
-from conformance.client import Conversation, Request, Response, abandoned, converse, exchange
+from conformance.client import Conversation, Request, Response, abandoned, converse, exchange, exchange_kept
 from conformance.judge import Names, Outcome, faults
 from conformance.scenario import Case, Scenario, Step
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, encode
@@ -162,11 +162,10 @@ class Launched:
         pause(step)
         self.upstream.recorder.health.update(step.health)
         names = self._names()
-        with ThreadPoolExecutor(step.parallel) as pool:
-            try:
-                responses = list(pool.map(lambda number: self._send(step, key, number), range(step.repeat)))
-            except TimeoutError as late:
-                return [f"no end of the answer: {late}"]
+        try:
+            responses = self._responses(step, key)
+        except TimeoutError as late:
+            return [f"no end of the answer: {late}"]
         recorder = self.upstream.recorder
         return shortened(list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names)))
 
@@ -175,11 +174,20 @@ class Launched:
         gateway, shown = self.gateway, frozenset({"server"} if "listen.http" in self.declared else ())
         return Names(gateway.request_id.header, gateway.identity.user_header, gateway.error_type_base, shown)
 
-    def _send(self, step: Step, key: str, number: int) -> Response:
-        request = request_of(step, key, number)
+    def _responses(self, step: Step, key: str) -> list[Response]:
+        if step.kept:
+            requests = [request_of(step, key, number) for number in range(step.repeat)]
+            return exchange_kept(self._address(step), requests)
+        with ThreadPoolExecutor(step.parallel) as pool:
+            return list(pool.map(lambda number: self._send(step, key, number), range(step.repeat)))
+
+    def _address(self, step: Step) -> tuple[str, int]:
         listener = self.gateway.listen.admin if step.admin else self.gateway.listen.http
         assert listener is not None
-        address = (listener.host, listener.port)
+        return listener.host, listener.port
+
+    def _send(self, step: Step, key: str, number: int) -> Response:
+        request, address = request_of(step, key, number), self._address(step)
         if step.abandon is not None:
             return abandoned(address, request, step.abandon)
         if step.websocket is None:

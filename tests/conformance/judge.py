@@ -62,6 +62,8 @@ def _response(step: Step, expect: Expectation, response: Response, names: Names)
             yield f"status {response.status}, expected {expect.status}; body {response.body[:300]!r}"
     if expect.cut is not None and response.complete is expect.cut:
         yield f"the answer was {'complete' if response.complete else 'cut'}: {response.status} {response.body[-80:]!r}"
+    if response.surplus:
+        yield f"after the answer came what nobody asked for: {response.surplus[:200]!r}"
     for name, wanted_value in expect.headers.items():
         yield from _text(f"response header {name}", response.values(name), wanted_value)
     yield from _body(expect, response)

@@ -133,6 +133,7 @@ class Step(_Strict):
     health: dict[str, int] = {}
     repeat: int = Field(1, ge=1, le=2000)
     parallel: int = Field(1, ge=1, le=64)
+    kept: bool = False
     padding: int = Field(0, ge=0, le=10**6)
     stretch: int = Field(0, ge=0, le=10**6)
     parser: bool = False

@@ -94,6 +94,7 @@ def problem(**changed: object) -> Response:
         ({"messages": ["a"]}, answer()),
         ({"cut": True}, answer()),
         ({}, replace(answer(), complete=False)),
+        ({}, replace(answer(), surplus=b"HTTP/1.1 200 OK")),
         ({}, replace(answer(), headers=[])),
         ({}, answer(X_Request_ID="short")),
         ({}, answer(Server="engine/1.0")),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.client import Conversation, Request, Response, converse, exchange
+from conformance.client import Conversation, Request, Response, converse, exchange, exchange_kept
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
 from conformance.upstream import Upstream
 
@@ -83,6 +83,13 @@ def test_events_are_server_sent(upstream: Upstream) -> None:
 def test_head_has_no_body(upstream: Upstream) -> None:
     response = ask(upstream, Script(status=503, body="<h1>no</h1>"), method="HEAD")
     assert (response.status, response.body, response.complete) == (503, b"", True)
+
+
+def test_a_connection_is_kept_until_the_service_closes_it(upstream: Upstream) -> None:
+    sequence = (Script(size=9), Script(chunks=2), Script(fail="close_after"), Script())
+    headers = (("Host", "h"), (KEY_HEADER, "kept"), (SCRIPT_HEADER, encode(sequence)))
+    responses = exchange_kept(("127.0.0.1", upstream.ports["A"]), [Request("POST", "/", headers, b"abc")] * 5)
+    assert [(response.status, response.complete, response.surplus) for response in responses] == [(200, True, b"")] * 5
 
 
 def test_websocket_echoes(upstream: Upstream) -> None:
