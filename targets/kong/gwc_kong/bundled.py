@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from gwc_kong.yaml_text import At
 
+REQUIRES = ("cjson.safe", "ngx.base64", "resty.openssl.pkey")
+"""Kong's own modules that the functions need: the sandbox has to name them."""
+
 
 def functions(config: Mapping[str, object], modules: Mapping[str, str]) -> dict[str, object]:
     """The `config` of the pre-function."""
@@ -21,8 +24,11 @@ def functions(config: Mapping[str, object], modules: Mapping[str, str]) -> dict[
 def _function(config: Mapping[str, object], modules: Mapping[str, str], phase: str) -> str:
     chunks = [f'preload["kong.plugins.gwc.{name}"] = function()\n{text}end\n' for name, text in modules.items()]
     return (
-        "local preload, loaded = {}, {}\n"
+        "local kongs_require, preload, loaded = require, {}, {}\n"
         "local function require(name)\n"
+        "  if not preload[name] then\n"
+        "    return kongs_require(name)\n"
+        "  end\n"
         "  loaded[name] = loaded[name] or preload[name]()\n"
         "  return loaded[name]\n"
         "end\n"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.resources import files
 
 from gwc.diagnostics import Span
-from gwc.ir import Gateway
+from gwc.ir import Gateway, Secret
 from gwc.target import Artifact, OutputFile
 from gwc_kong.admin import PROMETHEUS, status_api
+from gwc_kong.auth import secrets as api_keys
 from gwc_kong.bundled import functions
 from gwc_kong.env import env_file
 from gwc_kong.plugin import SECRET_VARIABLE, plugin_config
@@ -17,7 +19,10 @@ from gwc_kong.services import free_routes, kong_services
 from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.yaml_text import render
 
-LUA_MODULES = ("path", "router", "ids", "problem", "access_log", "headers", "upstream", "core")
+LUA_MODULES = (
+    *("path", "router", "ids", "problem", "access_log", "headers", "counters", "limits", "budget", "concurrency"),
+    *("breaker", "auth", "cors", "upstream", "core"),
+)
 """In the order of their dependencies."""
 _PLUGIN_FILES = (*LUA_MODULES, "tls", "handler", "schema")
 _FOLDER = "plugins/kong/plugins/gwc"
@@ -30,7 +35,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
         output |= {f"{_FOLDER}/{name}.lua": OutputFile(lua(name), _NO_LINES) for name in _PLUGIN_FILES}
         output[f"{_FOLDER}/status_api.lua"] = status_api(gateway)
         output[f"{_FOLDER}/tls_sources.lua"] = tls_sources(gateway)
-    return Artifact("kong", profile, output, secret_outputs(gateway, SECRET_VARIABLE))
+    return Artifact("kong", profile, output, secret_outputs(_secrets(gateway)))
 
 
 _NO_LINES: dict[int, Span] = {}
@@ -49,6 +54,12 @@ def _document(gateway: Gateway, profile: str) -> dict[str, object]:
         "routes": free_routes(rows),
         "plugins": [{**plugin, "protocols": ["http", "https"], "tags": ["gwc"]}, PROMETHEUS],
     }
+
+
+def _secrets(gateway: Gateway) -> Iterator[tuple[str, Secret]]:
+    if gateway.identity.gateway_secret is not None:
+        yield SECRET_VARIABLE, gateway.identity.gateway_secret.secret
+    yield from api_keys(gateway)
 
 
 def lua(name: str) -> str:

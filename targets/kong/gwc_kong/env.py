@@ -8,6 +8,7 @@ from gwc.diagnostics import Span
 from gwc.ir import Gateway, Https, Route, Secret
 from gwc.target import OutputFile
 from gwc_kong.access_log import FORMAT, VARIABLE
+from gwc_kong.bundled import REQUIRES
 from gwc_kong.secrets import vault_reference
 
 _Setting = tuple[str, str, Span | None]
@@ -45,8 +46,10 @@ def _fixed(profile: str) -> Iterator[_Setting]:
     if own:
         yield "KONG_LUA_PACKAGE_PATH", "./plugins/?.lua;;", None
     yield "KONG_UNTRUSTED_LUA", "off" if own else "sandbox", None
+    if not own:
+        yield "KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES", ",".join(REQUIRES), None
     yield "KONG_ROUTER_FLAVOR", "expressions", None
-    yield "KONG_NGINX_HTTP_LUA_SHARED_DICT", "gwc 16m", None
+    yield "KONG_NGINX_HTTP_LUA_SHARED_DICT", "gwc 64m", None
     yield "KONG_NGINX_HTTP_CHARSET", "off", None  # UTF-8 by default: appended to the service's own content types
     yield "KONG_NGINX_PROXY_PROXY_IGNORE_HEADERS", _IGNORED, None
     yield "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT", "4", None  # below the 5 s after which common servers hang up

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 from gwc.ir import Gateway, HeaderChanges, RetryCause, Route, Service
 from gwc.problems import PROBLEMS
+from gwc_kong.auth import auth_config, providers_config
+from gwc_kong.cors import cors_config
+from gwc_kong.limits import guards
 from gwc_kong.routing import KongRoute
 from gwc_kong.secrets import vault_reference
 from gwc_kong.upstream_tls import tls_config
@@ -30,22 +33,24 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...]) -> dict[str, 
         config["gateway_secret_header"] = at(proof, "header", proof.header)
         config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
     config["problems"] = {p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()}
-    config["routes"] = {route.name: _route_config(route) for route in routes}
+    config |= dict(providers_config(gateway))
+    config["routes"] = {route.name: _route_config(gateway, route) for route in routes}
     return config
 
 
-def _route_config(row: KongRoute) -> object:
+def _route_config(gateway: Gateway, row: KongRoute) -> object:
     match: dict[str, object] = {"pattern": row.pattern, "priority": row.priority}
     if row.host is not None:
         match["host"] = row.host
+    cors = cors_config(row.entry) if row.entry is not None else []
+    if cors:
+        match["cors"] = cors
     if row.source is None:
         return match | _answer(row)
     service, route = row.source
     match["methods"] = list(route.methods)
     span = route.provenance["path"].span if "path" in route.provenance else None
-    if route.auth is not None:  # not rendered: nobody passes, rather than everybody
-        return At({**match, "answer": "unauthorized"}, span)
-    return At({**match, **dict(_proxy(service, route))}, span)
+    return At({**match, **dict(_proxy(service, route)), **dict(guards(gateway, service, route))}, span)
 
 
 def _answer(row: KongRoute) -> dict[str, object]:
@@ -58,6 +63,8 @@ def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
     yield "service", service.name
     yield "name", route.name
     yield "strip", service.strip
+    if route.auth is not None:
+        yield "auth", auth_config(route.auth)
     yield (
         "endpoints",
         [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gwc.ir import Gateway, Secret
+from collections.abc import Iterable
+
+from gwc.ir import Secret
 from gwc.target import SecretOutput
 
 SECRETS_FILE = "secrets/kong.secrets.env"
@@ -14,12 +16,19 @@ def vault_reference(secret: Secret, variable: str) -> str:
     return "{vault://env/" + name.lower().replace("_", "-") + "}"
 
 
-def secret_outputs(gateway: Gateway, variable: str) -> tuple[SecretOutput, ...]:
-    """The environment file with the secrets that the policy keeps in files."""
-    proof = gateway.identity.gateway_secret
-    if proof is None or proof.secret.source == "env":
+def secret_outputs(named: Iterable[tuple[str, Secret]]) -> tuple[SecretOutput, ...]:
+    """The environment file with the secrets that the policy keeps in files, each under its variable."""
+    kept = [(variable, secret) for variable, secret in named if secret.source == "file"]
+    if not kept:
         return ()
-    return (SecretOutput(SECRETS_FILE, (proof.secret,), lambda values: _assignment(variable, values[0])),)
+    names = [variable for variable, _ in kept]
+    return (
+        SecretOutput(SECRETS_FILE, tuple(secret for _, secret in kept), lambda values: _assignments(names, values)),
+    )
+
+
+def _assignments(names: list[str], values: tuple[str, ...]) -> str:
+    return "".join(_assignment(name, value) for name, value in zip(names, values, strict=True))
 
 
 def _assignment(variable: str, value: str) -> str:

@@ -9,7 +9,7 @@ from gwc_kong.env import NEXT_UPSTREAM_STATUSES, node_statuses
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _LATER = unsupported("gwc does not render this for Kong yet; leave it to the service, or use the envoy target")
-_AUTH = unsupported("gwc does not verify credentials on Kong yet; accepted, such a route answers 401 to everybody")
+_CLUSTER = unsupported("gwc counts within one Kong only so far; leave out scope: cluster, or use the envoy target")
 
 
 def _routes(gateway: Gateway) -> list[Route]:
@@ -43,6 +43,11 @@ def _has_unsafe_method(gateway: Gateway, retries: Retries) -> bool:
 
 def _unreadable_variable(_: Gateway, use: Use) -> bool:
     return isinstance(use.node, GatewaySecret) and not _readable(use.node.secret.source, use.node.secret.name)
+
+
+def _unreadable_key(gateway: Gateway, _: Use) -> bool:
+    keys = gateway.identity.api_key
+    return keys is not None and not all(_readable(c.secret.source, c.secret.name) for c in keys.consumers)
 
 
 def _readable(source: str, name: str) -> bool:
@@ -127,26 +132,30 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "headers.response": EXACT,
     "stream": EXACT,
     "websocket": EXACT,
-    "concurrency": _LATER,
-    "upstream.concurrency": _LATER,
-    "upstream.breaker": _LATER,
+    "concurrency": EXACT,
+    "upstream.concurrency": EXACT,
+    "upstream.breaker": EXACT,
     "upstream.health": _LATER,
-    "budget": _LATER,
-    "budget.charge": _LATER,
-    "budget.cluster": _LATER,
-    "cost": _LATER,
-    "auth.jwt": _AUTH,
-    "auth.jwt.jwks_url": _AUTH,
-    "auth.api_key": _AUTH,
-    "auth.any_of": _AUTH,
-    "auth.scopes": _AUTH,
-    "limits.ip": _LATER,
-    "limits.user": _LATER,
-    "limits.service": _LATER,
-    "limits.header": _LATER,
-    "limits.shadow": _LATER,
-    "limits.cluster": _LATER,
-    "cors": _LATER,
+    "budget": EXACT,
+    "budget.charge": EXACT,
+    "budget.cluster": _CLUSTER,
+    "cost": EXACT,
+    "auth.jwt": EXACT,
+    "auth.jwt.jwks_url": unsupported(
+        "Kong does not fetch key sets; name a file (jwks: {file: ...}); accepted, tokens of that issuer are refused"
+    ),
+    "auth.api_key": Conditional(
+        EXACT, (Case("a key in a lower-case variable", _unreadable_key, unsupported(_VARIABLE)),)
+    ),
+    "auth.any_of": EXACT,
+    "auth.scopes": EXACT,
+    "limits.ip": EXACT,
+    "limits.user": EXACT,
+    "limits.service": EXACT,
+    "limits.header": EXACT,
+    "limits.shadow": EXACT,
+    "limits.cluster": _CLUSTER,
+    "cors": EXACT,
     "cache": _LATER,
     "cache.vary.query": _LATER,
     "cache.vary.headers": _LATER,

@@ -32,6 +32,7 @@ function M.line(state, path)
     ',"upstream_status":', text(last(var.upstream_status)),
     ',"tries":', number((state.tries or -1) + 1),
     ',"problem":', text(state.problem or ""),
+    ',"shadow_limits":', text(state.shadowed or ""),
     "}",
   })
 end

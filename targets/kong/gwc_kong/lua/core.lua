@@ -1,8 +1,14 @@
 -- One request through the phases. `state` is what is known of it, from its first phase to its last.
 
 local access_log = require("kong.plugins.gwc.access_log")
+local auth = require("kong.plugins.gwc.auth")
+local breaker = require("kong.plugins.gwc.breaker")
+local budgets = require("kong.plugins.gwc.budget")
+local concurrency = require("kong.plugins.gwc.concurrency")
+local cors = require("kong.plugins.gwc.cors")
 local headers = require("kong.plugins.gwc.headers")
 local ids = require("kong.plugins.gwc.ids")
+local limits = require("kong.plugins.gwc.limits")
 local paths = require("kong.plugins.gwc.path")
 local problems = require("kong.plugins.gwc.problem")
 local router = require("kong.plugins.gwc.router")
@@ -76,6 +82,9 @@ local function vouch(conf, route, state)
   if conf.gateway_secret_header then
     ngx.req.set_header(conf.gateway_secret_header, conf.gateway_secret)
   end
+  if state.user then
+    ngx.req.set_header(conf.user_header, state.user.name)
+  end
   if not route.websocket then
     ngx.var.upstream_upgrade = ""
     ngx.var.upstream_connection = "keep-alive"
@@ -110,7 +119,105 @@ local function route_of(conf, state, path)
   return route
 end
 
+-- The stages of admission, in their order: a refusal reaches nothing behind it. Each returns the type of its refusal
+-- and what the answer carries with it, or nil.
+
+local function check_request(conf, route)
+  if headers.hides_own(conf, route.request_headers) then
+    return "bad-request"
+  end
+  if conf.gateway_secret_header and (conf.gateway_secret or "") == "" then
+    kong.log.crit("gwc: the gateway secret is not set, so no request is forwarded")
+    return "internal-error"
+  end
+end
+
+local function check_address(_, route, state)
+  local refusal = limits.take(route.limits_before, { ip = limits.client(ngx.var.remote_addr) }, state)
+  if refusal then
+    return "rate-limited", refusal
+  end
+end
+
+local function check_identity(conf, route, state)
+  if not route.auth then
+    return
+  end
+  local user, refusal = auth.user(conf, route)
+  if not user then
+    return refusal, refusal == "unauthorized" and { ["WWW-Authenticate"] = auth.challenge(route) } or nil
+  end
+  state.user = user
+end
+
+local function check_limits(_, route, state)
+  local refusal = limits.take(route.limits_after, { user = state.user and state.user.bucket }, state)
+  if refusal then
+    return "rate-limited", refusal
+  end
+end
+
+local function check_body(_, route)
+  if not route.websocket and not body_fits(route) then
+    return "payload-too-large"
+  end
+end
+
+local function check_breaker(_, route)
+  local seconds = breaker.closed_for(route)
+  if seconds then
+    return "circuit-open", { ["Retry-After"] = tostring(math.max(1, math.ceil(seconds))) }
+  end
+end
+
+local function check_concurrency(_, route, state)
+  if not concurrency.enter(route.caps, state) then
+    return "overloaded", { ["Retry-After"] = "1" }
+  end
+end
+
+local function check_budget(_, route, state)
+  local seconds = route.budget and state.user and budgets.take(route, state.user.bucket, state)
+  if seconds then
+    return "budget-exhausted", { ["Retry-After"] = tostring(seconds) }
+  end
+end
+
+local STAGES = {
+  check_request,
+  check_address, -- before authentication: a flood of bad tokens is limited
+  check_identity,
+  check_limits,
+  check_body,
+  check_breaker,
+  check_concurrency, -- before the budget: what is refused costs nothing
+  check_budget,
+}
+
+local function admitted(conf, route, state)
+  for _, stage in ipairs(STAGES) do
+    local kind, extra = stage(conf, route, state)
+    if kind then
+      concurrency.leave(state)
+      return kind, extra
+    end
+  end
+end
+
 -- `tls` applies the settings of https services; the bundled profile has neither.
+local function forward(conf, route, state, path, tls)
+  start_clock(route, state)
+  vouch(conf, route, state)
+  if route.tls and not tls.apply(route.tls) then
+    return refuse(conf, state, "bad-gateway")
+  end
+  local kind = upstream.admit(route, state, forwarded_path(route, path))
+  if kind then
+    return refuse(conf, state, kind, kind == "circuit-open" and { ["Retry-After"] = "1" })
+  end
+  state.admitted = true
+end
+
 function M.access(conf, tls)
   local state = current(conf)
   local path = paths.canonical(state.path)
@@ -118,29 +225,20 @@ function M.access(conf, tls)
   if not route then
     return refuse(conf, state, "bad-request")
   end
+  local preflight = cors.preflight(route)
+  if preflight then
+    state.problem = "" -- an answer of the gateway's own, and no error
+    return kong.response.exit(204, nil, preflight)
+  end
   if route.answer then
     return refuse(conf, state, route.answer, route.allow and { Allow = route.allow })
   end
-  if headers.hides_own(conf, route.request_headers) then
-    return refuse(conf, state, "bad-request")
-  end
   state.route = route
-  if conf.gateway_secret_header and (conf.gateway_secret or "") == "" then
-    kong.log.crit("gwc: the gateway secret is not set, so no request is forwarded")
-    return refuse(conf, state, "internal-error")
+  local kind, extra = admitted(conf, route, state)
+  if kind then
+    return refuse(conf, state, kind, extra)
   end
-  if not route.websocket and not body_fits(route) then
-    return refuse(conf, state, "payload-too-large")
-  end
-  start_clock(route, state)
-  vouch(conf, route, state)
-  if route.tls and not tls.apply(route.tls) then
-    return refuse(conf, state, "bad-gateway")
-  end
-  if not upstream.admit(route, state, forwarded_path(route, path)) then
-    return refuse(conf, state, "timeout")
-  end
-  state.admitted = true
+  return forward(conf, route, state, path, tls)
 end
 
 local function shape(conf, state, kind, status)
@@ -183,16 +281,30 @@ local function shape_error(conf, state)
   end
 end
 
+local function settle(state)
+  local charge = state.route and state.route.charge
+  if charge then
+    budgets.settle(state, ngx.header[charge])
+    ngx.header[charge] = nil
+  end
+end
+
 function M.header_filter(conf)
   local state = current(conf)
+  if state.admitted then
+    local failed = kong.response.get_source() ~= "service" or ngx.status >= 500 or ngx.req.http_version() ~= state.version
+    upstream.finished(state.route, state, failed)
+  end
   if ngx.req.http_version() ~= state.version then
     -- nginx has taken bytes that are no HTTP for an HTTP/0.9 answer, and would pass them on bare.
     error("gwc: the service did not answer in HTTP", 0)
   end
+  settle(state)
   shape_error(conf, state)
   headers.strip_response()
   if state.route then
     headers.change_response(state.route.response_headers)
+    cors.respond(state.route)
   end
   ngx.header[conf.request_id_header] = state.id
 end
@@ -214,6 +326,7 @@ function M.log(conf)
   local state = current(conf)
   if state.route then
     upstream.done(state.route, state)
+    concurrency.leave(state)
   end
   ngx.var.gwc_access_log = access_log.line(state, paths.shown(state.path))
 end

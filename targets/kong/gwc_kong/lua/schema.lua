@@ -16,6 +16,20 @@ local function headers()
     },
   }
 end
+local function limits()
+  return {
+    type = "array",
+    elements = { type = "record", fields = {
+      { id = { type = "string", required = true } },
+      { key = { type = "string", required = true, one_of = { "ip", "user", "service", "header" } } },
+      { header = text() },
+      { tokens = { type = "integer", required = true, gt = 0 } },
+      { period = { type = "integer", required = true, gt = 0 } },
+      { burst = { type = "integer", required = true, gt = 0 } },
+      { shadow = { type = "boolean", required = true } },
+    } },
+  }
+end
 local retries = {
   type = "record",
   fields = {
@@ -57,6 +71,36 @@ local route = {
     { stream = { type = "boolean" } },
     { websocket = { type = "boolean" } },
     { max_body = { type = "integer" } },
+    { auth = { type = "record", fields = {
+      { providers = { type = "array", required = true, elements = { type = "string", one_of = { "jwt", "api_key" } } } },
+      { scopes = { type = "array", elements = text() } },
+    } } },
+    { limits_before = limits() },
+    { limits_after = limits() },
+    { caps = { type = "array", elements = { type = "record", fields = {
+      { name = { type = "string", required = true } },
+      { most = { type = "integer", required = true, gt = 0 } },
+    } } } },
+    { budget = { type = "record", fields = {
+      { units = { type = "integer", required = true, gt = 0 } },
+      { period = { type = "integer", required = true, gt = 0 } },
+    } } },
+    { charge = text() },
+    { cost = { type = "integer" } },
+    { breaker = { type = "record", fields = {
+      { failures = { type = "integer", required = true, gt = 0 } },
+      { open = { type = "number", required = true, gt = 0 } },
+    } } },
+    { cors = { type = "array", elements = { type = "record", fields = {
+      { serves = { type = "array", required = true, elements = text() } },
+      { cors = { type = "record", required = true, fields = {
+        { origins = { type = "array", required = true, elements = text() } },
+        { methods = { type = "array", required = true, elements = text() } },
+        { headers = { type = "array", elements = text() } },
+        { credentials = { type = "boolean", required = true } },
+        { max_age = { type = "number", required = true } },
+      } } },
+    } } } },
     { retries = retries },
     { request_headers = headers() },
     { response_headers = headers() },
@@ -83,6 +127,27 @@ return {
         { user_header = { type = "string", required = true } },
         { gateway_secret_header = text() },
         { gateway_secret = { type = "string", referenceable = true, encrypted = true } },
+        { jwt = { type = "array", elements = { type = "record", fields = {
+          { name = { type = "string", required = true } },
+          { issuer = { type = "string", required = true } },
+          { audiences = { type = "array", elements = text() } },
+          { algorithms = { type = "array", required = true, elements = text() } },
+          { user = { type = "string", required = true } },
+          { scopes = { type = "string", required = true } },
+          { leeway = { type = "number", required = true } },
+          { keys = { type = "array", elements = { type = "record", fields = {
+            { jwk = { type = "string", required = true } },
+            { kty = { type = "string", required = true } },
+            { kid = text() },
+            { alg = text() },
+            { crv = text() },
+          } } } },
+        } } } },
+        { api_key_header = text() },
+        { consumers = { type = "array", elements = { type = "record", fields = {
+          { name = { type = "string", required = true } },
+          { key = { type = "string", required = true } },
+        } } } },
         { routes = { type = "map", required = true, keys = text(), values = route } },
       },
     } },

@@ -1,5 +1,8 @@
 -- Where a request goes, how long each try may take, and whether there is another one.
 
+local breaker = require("kong.plugins.gwc.breaker")
+local counters = require("kong.plugins.gwc.counters")
+
 local M = {}
 
 local SAFE = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = true }
@@ -12,31 +15,43 @@ local function milliseconds(seconds)
   return math.max(1, math.floor(seconds * 1000))
 end
 
--- By weight among the endpoints that this request has not tried; among all of them when it has tried each.
-local function pick(endpoints, tried)
-  local total = 0
-  for index, endpoint in ipairs(endpoints) do
-    total = total + (tried[index] and 0 or endpoint.weight)
-  end
-  if total == 0 then
-    return pick(endpoints, {})
-  end
-  local point = math.random() * total
-  local chosen
-  for index, endpoint in ipairs(endpoints) do
-    if not tried[index] then
-      chosen, point = index, point - endpoint.weight
-      if point < 0 then
-        break
+-- Endpoints that do not pause, and preferably those that this request has not tried.
+local function candidates(route, state)
+  local fresh, open = {}, {}
+  for index in ipairs(route.endpoints) do
+    if not breaker.pause(route, index) then
+      open[#open + 1] = index
+      if not state.tried[index] then
+        fresh[#fresh + 1] = index
       end
     end
   end
-  return chosen
+  return #fresh > 0 and fresh or open
 end
 
+-- By weight.
+local function pick(endpoints, indexes)
+  local total = 0
+  for _, index in ipairs(indexes) do
+    total = total + endpoints[index].weight
+  end
+  local point = math.random() * total
+  for _, index in ipairs(indexes) do
+    point = point - endpoints[index].weight
+    if point < 0 then
+      return index
+    end
+  end
+  return indexes[#indexes]
+end
+
+-- nil when every endpoint pauses.
 local function choose(route, state)
-  local index = pick(route.endpoints, state.tried)
-  state.tried[index] = true
+  local index = pick(route.endpoints, candidates(route, state))
+  if not index then
+    return nil
+  end
+  state.tried[index], state.current = true, index
   local endpoint = route.endpoints[index]
   kong.service.set_target(endpoint.host, endpoint.port)
   return endpoint
@@ -114,7 +129,7 @@ local function within_budget(route, state)
   if not share then
     return true
   end
-  local shared = ngx.shared.gwc
+  local shared = counters.dict()
   local live = shared:get(LIVE .. route.service) or 0
   local retrying = shared:get(RETRYING .. route.service) or 0
   if retrying >= math.max(FREE_RETRIES, share * live) then
@@ -133,6 +148,7 @@ local function again(route, state)
   state.tries = state.tries + 1
   local cause, status = failure(state.tries)
   state.failed = status
+  breaker.report(route, state.current, true)
   if state.tries > route.retries.attempts or not wanted(route.retries, cause, status) or not within_budget(route, state) then
     return false
   end
@@ -141,38 +157,51 @@ local function again(route, state)
     state.failed = 504
     return false
   end
-  choose(route, state)
+  if not choose(route, state) then
+    return false
+  end
   local data = ngx.ctx.balancer_data
   data.connect_timeout, data.read_timeout = connect, read
   state.failed = nil
   return true
 end
 
--- Sends the request to `path` of the route's service. False when the time is up already.
+-- Sends the request to `path` of the route's service. The type of the refusal when that cannot be.
 function M.admit(route, state, path)
   state.tried, state.tries = {}, 0
   local connect, read = bounds(route, state)
   if not connect then
-    return false
+    return "timeout"
   end
   local endpoint = choose(route, state)
+  if not endpoint then
+    return "circuit-open"
+  end
   kong.service.request.set_header("Host", host_header(route, endpoint))
   kong.service.request.set_path(path)
   kong.service.set_timeouts(connect, milliseconds(route.idle), read)
   kong.service.set_target_retry_callback(function()
     return again(route, state)
   end)
-  ngx.shared.gwc:incr(LIVE .. route.service, 1, 0, COUNTER_TTL)
+  counters.dict():incr(LIVE .. route.service, 1, 0, COUNTER_TTL)
   state.live = true
-  return true
+  return nil
+end
+
+-- What the last try came to, told once; a try that another one followed has been told before it.
+function M.finished(route, state, failed)
+  if not state.told and not state.failed then
+    state.told = true
+    breaker.report(route, state.current, failed)
+  end
 end
 
 function M.done(route, state)
   if state.live then
-    ngx.shared.gwc:incr(LIVE .. route.service, -1, 0, COUNTER_TTL)
+    counters.dict():incr(LIVE .. route.service, -1, 0, COUNTER_TTL)
   end
   if state.retrying then
-    ngx.shared.gwc:incr(RETRYING .. route.service, -1, 0, COUNTER_TTL)
+    counters.dict():incr(RETRYING .. route.service, -1, 0, COUNTER_TTL)
   end
 end
 

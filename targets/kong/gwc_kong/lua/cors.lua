@@ -1,0 +1,81 @@
+-- Cross-origin requests, answered by the Fetch standard's rules.
+
+local M = {}
+
+local RESPONSE = {
+  "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods",
+  "Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age",
+}
+
+local function contains(list, value)
+  for _, item in ipairs(list or {}) do
+    if item == value then
+      return true
+    end
+  end
+  return false
+end
+
+-- What Access-Control-Allow-Origin says to this origin, nil for nothing.
+local function allowed(cors, origin)
+  if type(origin) ~= "string" or origin == "" then
+    return nil
+  end
+  if contains(cors.origins, "*") then
+    return cors.credentials and origin or "*"
+  end
+  return contains(cors.origins, origin) and origin or nil
+end
+
+-- The headers that answer a preflight for the row's path, or nil when this is none or nobody permits it.
+function M.preflight(row)
+  if ngx.req.get_method() ~= "OPTIONS" or not row.cors then
+    return nil
+  end
+  local given = ngx.req.get_headers(0)
+  local wanted = given["access-control-request-method"]
+  for _, entry in ipairs(row.cors) do
+    local origin = contains(entry.serves, wanted) and allowed(entry.cors, given["origin"])
+    if origin then
+      return {
+        ["Access-Control-Allow-Origin"] = origin,
+        ["Access-Control-Allow-Credentials"] = entry.cors.credentials and "true" or nil,
+        ["Access-Control-Allow-Methods"] = table.concat(entry.cors.methods, ", "),
+        ["Access-Control-Allow-Headers"] = #(entry.cors.headers or {}) > 0 and table.concat(entry.cors.headers, ", ") or nil,
+        ["Access-Control-Max-Age"] = string.format("%d", entry.cors.max_age),
+        ["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+      }
+    end
+  end
+  return nil
+end
+
+local function vary()
+  local given = ngx.header["Vary"]
+  local text = type(given) == "table" and table.concat(given, ", ") or given
+  if not text then
+    return "Origin"
+  end
+  return string.find(string.lower(text), "origin", 1, true) and text or text .. ", Origin"
+end
+
+-- The gateway's word replaces the service's.
+function M.respond(row)
+  local method = ngx.req.get_method()
+  for _, entry in ipairs(row.cors or {}) do
+    if contains(entry.serves, method) then
+      for _, name in ipairs(RESPONSE) do
+        ngx.header[name] = nil
+      end
+      local origin = allowed(entry.cors, ngx.req.get_headers(0)["origin"])
+      if origin then
+        ngx.header["Access-Control-Allow-Origin"] = origin
+        ngx.header["Access-Control-Allow-Credentials"] = entry.cors.credentials and "true" or nil
+      end
+      ngx.header["Vary"] = vary()
+      return
+    end
+  end
+end
+
+return M
