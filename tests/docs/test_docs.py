@@ -18,12 +18,12 @@ import pytest
 
 import accept
 import maximal
+from compiling import compiled, sources_of
 from docs.blocks import REPOSITORY, Block, blocks, pages
 from gwc.diagnostics import Report
 from gwc.document import parse
 from gwc.policy import load
 from gwc.source import Source
-from property.compiling import compiled, sources_of
 
 NOT_RUN = {
     "sh": "sets up a virtual environment: CI runs scripts/test itself, and test_demo.py runs what scripts/demo runs",

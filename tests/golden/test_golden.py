@@ -6,7 +6,6 @@ After a wanted change: pytest tests/golden --snapshot-update, and read the diffe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,14 +14,14 @@ from syrupy.assertion import SnapshotAssertion
 
 import accept
 import certificates
+from compiling import emitted, on_a_host, write
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
-from gwc.features import FEATURES
-from gwc.ir import Gateway, TargetOptions
+from gwc.ir import Gateway
 from gwc.ir_json import gateway_to_json
-from gwc.source import Source, read_policies
-from gwc.target import Artifact, EngineMissingError, Target
+from gwc.source import read_policies
+from gwc.target import EngineMissingError, Target
 
 REPOSITORY = Path(__file__).parents[2]
 VARIANTS = [
@@ -59,7 +58,7 @@ def test_gateway_to_files(environment: str | None, target: Target, profile: str,
 
 @variants
 def test_accepted_by_engine(environment: str | None, target: Target, profile: str, tmp_path: Path) -> None:
-    artifact = emitted(on_a_host(environment, tmp_path / "host"), target, profile)
+    artifact = emitted(installed(environment, tmp_path / "host"), target, profile)
     assert target.judge(artifact) == ()
     write(artifact, tmp_path / "build")
     try:
@@ -67,12 +66,6 @@ def test_accepted_by_engine(environment: str | None, target: Target, profile: st
     except EngineMissingError as missing:
         pytest.skip(f"judged by gwc's own facts alone: {missing}")
     assert target.engine.verify(binary, tmp_path / "build", artifact) == ()
-
-
-def emitted(gateway: Gateway, target: Target, profile: str) -> Artifact:
-    """What `target` emits in `profile`, everything inexact being taken knowingly."""
-    options = TargetOptions(profile=profile, accept=tuple(FEATURES))
-    return target.emit(replace(gateway, targets={target.name: options}), profile)
 
 
 @cache
@@ -83,24 +76,13 @@ def shipped(target: Target) -> frozenset[str]:
     return frozenset(path.read_text(encoding="utf-8") for path in files)
 
 
-def on_a_host(environment: str | None, host: Path) -> Gateway:
+def installed(environment: str | None, host: Path) -> Gateway:
     """The examples on a gateway's host that has the certificates and keys which they name."""
     certificates.make(host, "tls/gateway", "tls/gateway-client", "upstream-ca")
     (host / "keys").mkdir()
     (host / "keys/billing").write_text("a-key-of-sixteen-bytes-or-more\n", encoding="utf-8")
     report = Report()
-    sources = [
-        Source(source.name, certificates.moved(source.text, host))
-        for source in read_policies(str(accept.POLICIES), report)
-    ]
+    sources = on_a_host(list(read_policies(str(accept.POLICIES), report)), host)
     gateway = compile_sources(sources, environment=environment, now=accept.NOW, report=report)
     assert gateway is not None, report.diagnostics
     return gateway
-
-
-def write(artifact: Artifact, directory: Path) -> None:
-    texts = {path: output.text for path, output in artifact.files.items()}
-    texts |= {one.path: one.render(("some-secret-value",) * len(one.secrets)) for one in artifact.secrets}
-    for path, text in texts.items():
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (directory / path).write_text(text, encoding="utf-8")

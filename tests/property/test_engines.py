@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
-import certificates
+from compiling import compiled, emitted, gateway_of, on_a_host, sources_of, texts, write
 from gwc.discovery import load_targets
-from gwc.target import Artifact, EngineMissingError, Target
-from property.compiling import compiled, emitted, gateway_of, sources_of, texts
+from gwc.target import EngineMissingError, Target
 from property.strategies import policies
 
 VARIANTS = [(one.target, profile) for one in load_targets(()) for profile in one.target.profiles]
@@ -49,7 +48,7 @@ def test_the_engine_accepts_200_generated_policies(target: Target, profile: str,
     @settings(max_examples=200, phases=phases)
     @given(policies())
     def accepted(written: dict[str, Any]) -> None:
-        gateway, report = compiled(_on(host, written))
+        gateway, report = compiled(on_a_host(sources_of(written), host))
         assert gateway is not None, report.diagnostics
         artifact = emitted(gateway, target, profile)
         with tempfile.TemporaryDirectory() as directory:
@@ -57,15 +56,3 @@ def test_the_engine_accepts_200_generated_policies(target: Target, profile: str,
             assert target.engine.verify(binary, Path(directory), artifact) == ()
 
     accepted()
-
-
-def _on(host: Path, written: dict[str, Any]) -> list[Any]:
-    return [type(source)(source.name, certificates.moved(source.text, host)) for source in sources_of(written)]
-
-
-def write(artifact: Artifact, directory: Path) -> None:
-    files = texts(artifact)
-    files |= {one.path: one.render(("some-secret-value",) * len(one.secrets)) for one in artifact.secrets}
-    for path, text in files.items():
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
-        (directory / path).write_text(text, encoding="utf-8")

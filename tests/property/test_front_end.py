@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compiling import gateway_of
 from gwc.ir_json import gateway_to_json
-from property.compiling import gateway_of
 from property.strategies import policies
 
 

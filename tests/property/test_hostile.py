@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import maximal
+from compiling import compiled, sources_of
 from gwc.diagnostics import Severity
 from gwc.ir_json import to_jsonable
-from property.compiling import compiled, sources_of
 from property.strategies import HOSTILE
 
 Policies = dict[str, dict[str, Any]]

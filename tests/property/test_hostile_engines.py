@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
-import certificates
 import maximal
+from compiling import compiled, emitted, on_a_host, sources_of, write
 from gwc.ir import Gateway
 from gwc.target import EngineMissingError, Target
-from property.compiling import compiled, emitted, sources_of
 from property.strategies import HOSTILE
-from property.test_engines import variants, write
+from property.test_engines import variants
 
 WIDE: tuple[tuple[str | int, ...], ...] = (
     ("everything", "owner"),
@@ -58,11 +57,7 @@ def _put(policies: dict[str, Any], path: tuple[str | int, ...], text: str) -> di
 
 
 def _gateway(policies: dict[str, Any], directory: Path) -> Gateway | None:
-    sources = [
-        type(source)(source.name, certificates.moved(source.text, directory))
-        for source in sources_of(policies, maximal.DIRECTORY)
-    ]
-    return compiled(sources)[0]
+    return compiled(on_a_host(sources_of(policies, maximal.DIRECTORY), directory))[0]
 
 
 @cache

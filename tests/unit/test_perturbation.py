@@ -12,12 +12,12 @@ from functools import cache
 import pytest
 
 import maximal
+from compiling import compiled, sources_of
 from gwc.discovery import load_targets
 from gwc.features import FEATURES
 from gwc.ir import Gateway, LimitKey, TargetOptions
 from gwc.support import Fidelity, SupportTable
 from gwc.target import Target
-from property.compiling import compiled, sources_of
 from unit.leaves import OWNERS, Leaf, changed, leaves
 
 VARIANTS = [(one.target, profile) for one in load_targets(()) for profile in one.target.profiles]

@@ -1,4 +1,4 @@
-"""Generated policies through the real front end and the installed targets."""
+"""Policies in tests through the real front end and the installed targets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import certificates
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.features import FEATURES
@@ -17,7 +18,7 @@ from gwc.source import Source
 from gwc.target import Artifact, Target
 
 NOW = date(2026, 11, 23)
-POLICIES = Path(__file__).parents[2] / "policies"
+POLICIES = Path(__file__).parents[1] / "policies"
 """Where the key set that the policies name lies."""
 
 
@@ -47,3 +48,17 @@ def emitted(gateway: Gateway, target: Target, profile: str) -> Artifact:
 
 def texts(artifact: Artifact) -> dict[str, str]:
     return {path: output.text for path, output in artifact.files.items()}
+
+
+def write(artifact: Artifact, directory: Path, secret: str = "some-secret-value") -> None:
+    """What `gwc compile --with-secrets` leaves behind where every secret has the value `secret`."""
+    files = texts(artifact)
+    files |= {one.path: one.render((secret,) * len(one.secrets)) for one in artifact.secrets}
+    for path, text in files.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text, encoding="utf-8")
+
+
+def on_a_host(sources: list[Source], host: Path) -> list[Source]:
+    """The policies on a gateway's host that has its files below `host`."""
+    return [Source(source.name, certificates.moved(source.text, host)) for source in sources]
