@@ -1,8 +1,9 @@
 """What a route does with a request: one action, or a chain of them.
 
-Envoy has no timer for "first byte, connecting and all tries included", and its retry policy does not know a reset from
-a failed connection or a try that timed out. Routes that need either take a further hop inside the process: their
-action forwards to an internal listener, whose route of the same name holds the next action.
+Envoy has no timer for "first byte, connecting and all tries included", its retry policy does not know a reset from a
+failed connection or a try that timed out, and it caps requests for each cluster alone. Routes that need more take a
+further hop inside the process: their action forwards to an internal listener, whose route of the same name holds the
+next action.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ KEY_HEADER = "x-gwc-hop"
 class Hop(StrEnum):
     """The internal listeners, in the order in which a request passes them."""
 
+    ALL = "gwc.all"
     FIRST_BYTE = "gwc.first_byte"
     SINGLE_TRY = "gwc.single_try"
 
@@ -35,29 +37,38 @@ class Chain:
     own: Json
     behind: dict[Hop, Json]
 
+    @property
+    def last(self) -> Hop:
+        """The hop behind which the service is."""
+        return [hop for hop in Hop if hop in self.behind][-1]
 
-def chain(service: Service, route: Route, methods: tuple[str, ...]) -> Chain:
-    last = {
-        "cluster": cluster_name(service, route),
-        **timeouts.action_fields(route),
-        **_rewrite(service),
-        **_upgrade(route),
-    }
-    own, behind = {**last, **retries.action_fields(route, methods)}, {}
+
+def chain(gateway: Gateway, service: Service, route: Route, methods: tuple[str, ...]) -> Chain:
+    own = {**_reach(service, route), **retries.action_fields(route, methods)}
+    behind: dict[Hop, Json] = {}
     if retries.needs_hop(route, methods):
-        behind[Hop.SINGLE_TRY] = {**last, **retries.single_try(route)}
-        own = {**_to(Hop.SINGLE_TRY, service, route), **timeouts.before_tries(route), **retries.by_cause(route)}
+        behind[Hop.SINGLE_TRY] = {**_reach(service, route), **retries.single_try(route)}
+        own = {**_to(Hop.SINGLE_TRY, service, route), **timeouts.before_hop(route), **retries.by_cause(route)}
     if route.stream:
         behind[Hop.FIRST_BYTE] = own
         own = {**_to(Hop.FIRST_BYTE, service, route), **timeouts.first_byte(route)}
+    if gateway.concurrency is not None:
+        behind[Hop.ALL] = own
+        own = {**_to(Hop.ALL, service, route), **timeouts.before_hop(route, len(behind)), **_upgrade(route)}
     return Chain(f"{service.name}/{route.name}/{'+'.join(methods)}", own, behind)
+
+
+def _reach(service: Service, route: Route) -> Json:
+    """The last action of a chain, without its retries."""
+    cluster = {"cluster": cluster_name(service, route)}
+    return {**cluster, **timeouts.action_fields(route), **_rewrite(service), **_upgrade(route)}
 
 
 def chains(gateway: Gateway) -> Iterator[tuple[Service, Route, Chain]]:
     for service in gateway.services:
         for route in service.routes:
             for methods in retries.method_groups(route):
-                yield service, route, chain(service, route, methods)
+                yield service, route, chain(gateway, service, route, methods)
 
 
 def key_header(chain: Chain) -> list[Json]:
@@ -65,8 +76,11 @@ def key_header(chain: Chain) -> list[Json]:
 
 
 def hop_cluster(hop: Hop, name: str) -> str:
-    """One for each cluster behind it, so that a retry budget counts the requests of its own routes alone."""
-    return f"{hop.value}/{name}"
+    """One for each cluster behind it, so that a retry budget counts the requests of its own routes alone.
+
+    The cap of all services has one cluster, because it counts them all.
+    """
+    return hop.value if hop is Hop.ALL else f"{hop.value}/{name}"
 
 
 def _to(hop: Hop, service: Service, route: Route) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gwc.ir import Gateway
+from gwc.ir import Gateway, Route
 from gwc_envoy import actions, body, errors, request_id
 from gwc_envoy.actions import Chain, Hop
 from gwc_envoy.upstream import cluster_name, http_options, threshold
@@ -32,22 +32,28 @@ def listeners(gateway: Gateway) -> Iterator[Json]:
 
 
 def clusters(gateway: Gateway) -> Iterator[Json]:
-    found: dict[str, tuple[Hop, float | None]] = {}
+    found: dict[str, tuple[Hop, Json]] = {}
     for service, route, chain in actions.chains(gateway):
         for hop in chain.behind:
             name = actions.hop_cluster(hop, cluster_name(service, route))
-            found[name] = (hop, route.retries.budget if route.retries.attempts else None)
-    for name, (hop, budget) in sorted(found.items()):
-        yield _cluster(name, hop, budget)
+            found[name] = (hop, _threshold(gateway, hop, route))
+    for name, (hop, caps) in sorted(found.items()):
+        yield _cluster(name, hop, caps)
 
 
-def _cluster(name: str, hop: Hop, budget: float | None) -> Json:
+def _threshold(gateway: Gateway, hop: Hop, route: Route) -> Json:
+    if hop is Hop.ALL:
+        return threshold(None, gateway.concurrency)
+    return threshold(route.retries.budget if route.retries.attempts else None, None)
+
+
+def _cluster(name: str, hop: Hop, caps: Json) -> Json:
     where = {"envoy_internal_address": {"server_listener_name": hop.value, "endpoint_id": name}}
     return {
         "name": name,
         "connect_timeout": "1s",
         "type": "STATIC",
-        "circuit_breakers": {"thresholds": [threshold(budget, None)]},
+        "circuit_breakers": {"thresholds": [caps]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": where}}]}]},
         "typed_extension_protocol_options": http_options(),
     }
@@ -89,12 +95,11 @@ def _virtual_host(gateway: Gateway, hop: Hop) -> Json:
 
 
 def _route(name: str, chain: Chain, hop: Hop, buffer_limit: int) -> Json:
-    last = hop is Hop.SINGLE_TRY or Hop.SINGLE_TRY not in chain.behind
     key = {"name": actions.KEY_HEADER, "string_match": {"exact": chain.key}}
     return {
         "name": name,
         "match": {"prefix": "/", "headers": [key]},
         "route": chain.behind[hop],
         "request_body_buffer_limit": buffer_limit,
-        "request_headers_to_remove": [actions.KEY_HEADER] if last else [],
+        "request_headers_to_remove": [actions.KEY_HEADER] if hop is chain.last else [],
     }

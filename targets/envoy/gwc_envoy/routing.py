@@ -72,7 +72,7 @@ def path_match(path: PathTemplate) -> Json:
 
 def _forward(gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...]) -> Json:
     service, route = found.service, found.route
-    chain = actions.chain(service, route, methods)
+    chain = actions.chain(gateway, service, route, methods)
     counted = limits.route_rate_limits(gateway, service, route)
     return {
         "name": f"{service.name}/{route.name}",

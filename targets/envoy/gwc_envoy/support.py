@@ -33,7 +33,6 @@ def _splits(gateway: Gateway, use: Use) -> bool:
     return service is not None and len({cluster_name(service, route) for route in service.routes}) > 1
 
 
-_GUARD = unsupported(f"{_LATER}; accepted, requests pass without this guard")
 _CACHE = unsupported(f"{_LATER}; accepted, every request goes to the service and pays for it")
 
 
@@ -45,7 +44,6 @@ _ENTRIES: dict[str, Support | Conditional] = {
         "Prometheus metrics are served under the policy's path on the admin listener, with Envoy's own names"
     ),
     "access_log": approximate("one JSON line a request on standard output, with field names of Envoy's target alone"),
-    "concurrency": _GUARD,
     "auth.jwt": Conditional(
         EXACT,
         (
@@ -94,13 +92,46 @@ _ENTRIES: dict[str, Support | Conditional] = {
 }
 
 _EXACT = (
-    "listen.http", "listen.admin", "trusted_proxies", "identity.user_header", "identity.gateway_secret",
-    "request_id", "traceparent", "errors", "errors.upstream", "hosts", "base_path", "upstream.endpoints",
-    "upstream.weight", "upstream.dns", "upstream.tls", "upstream.tls.client_certificate", "upstream.health", "path",
-    "methods", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes", "timeouts.connect",
-    "timeouts.request", "timeouts.idle", "retries.attempts", "retries.when", "retries.per_try", "retries.backoff",
-    "retries.budget", "retries.unsafe", "limits.shadow", "budget", "cost", "headers.request", "headers.response",
-    "stream", "websocket",
-)  # fmt: skip
+    "listen.http",
+    "listen.admin",
+    "trusted_proxies",
+    "identity.user_header",
+    "identity.gateway_secret",
+    "request_id",
+    "traceparent",
+    "errors",
+    "errors.upstream",
+    "hosts",
+    "base_path",
+    "upstream.endpoints",
+    "upstream.weight",
+    "upstream.dns",
+    "upstream.tls",
+    "upstream.tls.client_certificate",
+    "upstream.health",
+    "path",
+    "methods",
+    "auth.jwt.jwks_url",
+    "auth.api_key",
+    "auth.any_of",
+    "auth.scopes",
+    "timeouts.connect",
+    "timeouts.request",
+    "timeouts.idle",
+    "retries.attempts",
+    "retries.when",
+    "retries.per_try",
+    "retries.backoff",
+    "retries.budget",
+    "retries.unsafe",
+    "limits.shadow",
+    "budget",
+    "cost",
+    "concurrency",
+    "headers.request",
+    "headers.response",
+    "stream",
+    "websocket",
+)
 
 TABLE = SupportTable("envoy", "default", {**dict.fromkeys(_EXACT, EXACT), **_ENTRIES})

@@ -18,12 +18,11 @@ def action_fields(route: Route) -> Json:
     }
 
 
-def before_tries(route: Route) -> Json:
-    """The bound over all tries behind a hop."""
+def before_hop(route: Route, hops: int = 1) -> Json:
+    """The bound over all that is behind so many hops."""
     fields = action_fields(route)
-    return (
-        fields if route.stream or route.websocket else {**fields, "timeout": duration(route.timeouts.request + _GRACE)}
-    )
+    bounded = duration(route.timeouts.request + hops * _GRACE)
+    return fields if route.stream or route.websocket else {**fields, "timeout": bounded}
 
 
 def first_byte(route: Route) -> Json:

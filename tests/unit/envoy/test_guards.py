@@ -115,7 +115,6 @@ def test_the_table_covers_the_language() -> None:
 @pytest.mark.parametrize(
     ("platform", "service", "feature", "fidelity"),
     [
-        ({"concurrency": 5}, {}, "concurrency", Fidelity.UNSUPPORTED),
         (
             {},
             {"limits": [{"per": "ip", "rate": "5/s"}, {"per": "ip", "rate": "9/s"}]},
