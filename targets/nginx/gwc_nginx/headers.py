@@ -19,12 +19,15 @@ def base(gateway: Gateway) -> Expressions:
     pairs: Iterable[tuple[str, str]] = (
         ("Host", "$gwc_host"),
         ("Connection", ""),
-        # Empty, and so not sent, unless the next hop is the gateway's own.
-        ("X-Gwc-Hop", "$gwc_password"),
         *identity.forwarded(gateway),
         *request_id.headers(gateway),
     )
     return {name.lower(): (name, q(value)) for name, value in pairs}
+
+
+def to_hop(base: Expressions) -> Expressions:
+    """With the password of the inner hop: empty, and so not sent, unless the next hop is the gateway's own."""
+    return {**base, "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_password"))}
 
 
 def changed(base: Expressions, changes: HeaderChanges) -> Expressions:

@@ -49,7 +49,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
     if where is None:
         return
     span = gateway.listen.provenance["http"].span if "http" in gateway.listen.provenance else None
-    base = headers.base(gateway)
+    base = headers.to_hop(headers.base(gateway))
     # A body that was refused is not measured a second time on its way to the answer.
     answer = (d("internal"), d("client_max_body_size", "0"))
     yield block("server", span=span, of=(

@@ -1,0 +1,147 @@
+"""What is rendered, seen from the files."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from gwc_nginx import TARGET
+from unit.nginx.gateways import gateway, route
+
+PROFILES = ("njs", "plain")
+
+
+def text(profile: str, *services: Any, **platform: Any) -> str:
+    artifact = TARGET.emit(gateway(*services, **platform), profile)
+    return "\n".join(output.text for output in artifact.files.values())
+
+
+def data(*services: Any, **platform: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(TARGET.emit(gateway(*services, **platform), "njs").files["gwc.json"].text)
+    return found
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_same_gateway_gives_the_same_bytes(profile: str) -> None:
+    first, second = (TARGET.emit(gateway(), profile) for _ in range(2))
+    assert {n: f.text for n, f in first.files.items()} == {n: f.text for n, f in second.files.items()}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_our_own_judge_has_nothing_to_say(profile: str) -> None:
+    assert TARGET.judge(TARGET.emit(gateway(), profile)) == ()
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_location_of_a_route_knows_its_policy_line(profile: str) -> None:
+    public = TARGET.emit(gateway(), profile).files["public.conf"]
+    lines = public.text.splitlines()
+    number = next(i for i, line in enumerate(lines, 1) if "/_gwc/route/main/r" in line and "location" in line)
+    assert public.lines[number].file == "main.yaml"
+    assert public.lines[number + 1] == public.lines[number]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_secret_is_in_the_files(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_SECRET", "hush-hush")
+    identity = {"gateway_secret": {"header": "X-Gateway-Secret", "secret": {"env": "GATEWAY_SECRET"}}}
+    rendered = text(profile, identity=identity)
+    assert "hush-hush" not in rendered
+    assert "X-Gateway-Secret" in rendered
+
+
+def test_the_secret_is_read_by_name() -> None:
+    identity = {"gateway_secret": {"header": "X-Gateway-Secret", "secret": {"env": "GATEWAY_SECRET"}}}
+    artifact = TARGET.emit(gateway(identity=identity), "njs")
+    assert 'env "GATEWAY_SECRET";' in artifact.files["nginx.conf"].text
+    assert artifact.secrets == ()
+    assert data(identity=identity)["gatewaySecret"] == {"env": "GATEWAY_SECRET"}
+
+
+def test_plain_needs_a_file_for_the_secret() -> None:
+    identity = {"gateway_secret": {"header": "X-Gateway-Secret", "secret": {"env": "GATEWAY_SECRET"}}}
+    (secret,) = TARGET.emit(gateway(identity=identity), "plain").secrets
+    assert secret.path == "secrets/gateway_secret.conf"
+    assert secret.render(('a"b\\c$d',)) == 'geo $gwc_secret {\n    default "a\\"b\\\\c$d";\n}\n'
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", "a\rb", "\0", "é"])
+def test_a_secret_that_no_header_may_hold_is_refused(value: str) -> None:
+    identity = {"gateway_secret": {"header": "X-Gateway-Secret", "secret": {"env": "GATEWAY_SECRET"}}}
+    (secret,) = TARGET.emit(gateway(identity=identity), "plain").secrets
+    with pytest.raises(ValueError, match="gateway secret"):
+        secret.render((value,))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_header_value_is_a_literal(profile: str) -> None:
+    headers = {"request": {"set": {"X-Hostile": '$host "${uri}" \\ ; }'}}}
+    rendered = text(profile, {"headers": headers})
+    assert 'proxy_set_header "X-Hostile" "${gwc_dollar}host \\"${gwc_dollar}{uri}\\" \\\\ ; }";' in rendered
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_changed_header_repeats_the_whole_set(profile: str) -> None:
+    """NGINX inherits all of them or none: a level that sets one must still strip the user header."""
+    rendered = text(profile, {"headers": {"request": {"set": {"X-Team": "a"}}}})
+    location = rendered[rendered.index('location = "/_gwc/route/main/r"') :]
+    block = location[: re.search(r"\n    }", location).start()]  # type: ignore[union-attr]
+    assert 'proxy_set_header "X-Team" "a";' in block
+    assert 'proxy_set_header "X-User-Id" "";' in block
+    assert 'proxy_set_header "x-envoy-internal" "";' in block
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_an_unverified_route_is_closed(profile: str) -> None:
+    identity = {"api_key": {"header": "X-API-Key", "consumers": [{"name": "m", "secret": {"env": "KEY"}}]}}
+    service = {"routes": [route(auth={"any_of": ["api_key"]})]}
+    targets = {"nginx": {"profile": profile, "accept": ["auth.api_key"]}}
+    found = gateway(service, identity=identity, targets=targets)
+    artifact = TARGET.emit(found, profile)
+    assert "proxy_pass" not in artifact.files["public.conf"].text
+    refused = "return 401" if profile == "plain" else '"refusal":401'
+    assert refused in artifact.files["public.conf" if profile == "plain" else "gwc.json"].text
+
+
+def test_equal_settings_share_a_location() -> None:
+    routes = [route(name=f"r{i}", path=f"/r{i}/{{id}}") for i in range(50)]
+    services = [{"service": f"s{i}", "base_path": f"/s{i}", "routes": routes} for i in range(3)]
+    public = TARGET.emit(gateway(*services), "njs").files["public.conf"].text
+    assert public.count('location = "/_gwc/route/') == 1
+
+
+def test_the_tree_holds_the_order() -> None:
+    paths = ["/a/b", "/a/{x}", "/a/**", "/**", "/"]
+    tree = data({"routes": [route(name=f"r{i}", path=path) for i, path in enumerate(paths)]})["anywhere"]
+    assert tree == {
+        "/a": {"/b": {".": "GET main/r0 main/r0"}, "{}": {".": "GET main/r1 main/r0"}, "**": "GET main/r2 main/r0"},
+        "**": "GET main/r3 main/r0",
+        "/": {".": "GET main/r4 main/r0"},
+    }
+
+
+def test_retries_are_nginx_s_own_nowhere() -> None:
+    rendered = text("njs", {"retries": {"attempts": 2, "when": ["connect", 503]}})
+    assert rendered.count("proxy_next_upstream ") == 1
+    assert "proxy_next_upstream off;" in rendered
+
+
+def test_a_status_that_is_not_a_cause_keeps_its_own_502() -> None:
+    """Where 502 is no cause, a further hop tells the service's own from NGINX's."""
+    rendered = text("njs", {"retries": {"attempts": 1, "when": ["connect", 503]}})
+    assert "error_page 503 597 598 599 = @gwc_again;" in rendered
+    assert 'location = "/_gwc/fault/main/r"' in rendered
+    simple = text("njs", {"retries": {"attempts": 1, "when": ["connect", 502, 503, 504]}})
+    assert "error_page 502 503 504 = @gwc_again;" in simple
+    assert "/_gwc/fault/main/r" not in simple
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_named_endpoint_needs_no_dns_to_start(profile: str) -> None:
+    rendered = text(profile, {"upstream": "http://service.invalid:8000"})
+    assert "resolver 127.0.0.53 127.0.0.11;" in rendered
+    if profile == "njs":
+        assert 'server "service.invalid:8000" weight=100 max_fails=0 resolve;' in rendered
