@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -31,7 +32,16 @@ from gwc.target import Artifact
 BUILD = Path(".demo")
 LOOPBACK = "127.0.0.1"
 SECRETS = ("GATEWAY_SECRET", "KEY_MOBILE", "KEY_BILLING", "REDIS_PASSWORD")
-SHOWN = ("content-type", "allow", "retry-after", "ratelimit", "www-authenticate", "x-cache", "x-request-id")
+SHOWN = (
+    "content-type",
+    "allow",
+    "retry-after",
+    "ratelimit-policy",
+    "ratelimit",
+    "www-authenticate",
+    "x-cache",
+    "x-request-id",
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,7 @@ class Question:
     host: str = "api.example.com"
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
+    times: int = 1  # asked so often; the last answer is shown
 
 
 QUESTIONS = (
@@ -56,6 +67,10 @@ QUESTIONS = (
     Question("An encoded slash cannot smuggle a path past the rules.",
              "GET", "/media/v1/covers/..%2f..%2fv1%2freadings", status=400),
     Question("A private route without credentials.", "GET", "/notes/v1/notes", status=401),
+    Question("An API key: the service learns from the gateway who asks.",
+             "GET", "/media/v1/readings/7", headers={"X-API-Key": "<KEY_MOBILE>"}),
+    Question("Somebody tries to sign in again and again: ten a minute, five at once.",
+             "POST", "/accounts/v1/sessions", host="accounts.example.com", status=429, times=6),
     Question("The service fails with an HTML page full of internals: the client gets none of it.",
              "GET", "/media/v1/covers/broken.jpg", status=503),
 )  # fmt: skip
@@ -72,6 +87,10 @@ class Upstream(BaseHTTPRequestHandler):
         else:
             received = {name: value for name, value in self.headers.items() if name.lower().startswith("x-")}
             self._answer(200, "application/json", json.dumps({"path": self.path, "received": received}).encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.do_GET()
 
     def _answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
@@ -180,20 +199,31 @@ def answered(port: int, question: Question, environ: Mapping[str, str]) -> bool:
     """Ask, show what came back, and say whether the status is the expected one."""
     print(f"\n# {question.about}")
     given = "".join(f" -H '{name}: {value}'" for name, value in question.headers.items())
-    print(f"> {question.method} http://{question.host}{question.target}{given}")
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=20)
-    try:
-        connection.request(question.method, question.target, headers={"Host": question.host, **question.headers})
-        response = connection.getresponse()
-        body = response.read().decode()
-    finally:
-        connection.close()
-    print(f"< {response.status} {response.reason}")
-    for name, value in response.getheaders():
+    often = f"   ({question.times} times; the last answer)" if question.times > 1 else ""
+    print(f"> {question.method} http://{question.host}{question.target}{given}{often}")
+    status, headers, body = [ask(port, question, environ) for _ in range(question.times)][-1]
+    print(f"< {status} {HTTPStatus(status).phrase}")
+    for name, value in headers:
         if name.lower() in SHOWN:
             print(f"< {name}: {value}")
     print(f"< {redacted(body, environ)}".rstrip(), flush=True)
-    return response.status == question.status
+    return status == question.status
+
+
+def ask(port: int, question: Question, environ: Mapping[str, str]) -> tuple[int, list[tuple[str, str]], str]:
+    """Status, headers and body of the answer."""
+    filled = {name: secret_in(value, environ) for name, value in question.headers.items()}
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=20)
+    try:
+        connection.request(question.method, question.target, headers={"Host": question.host, **filled})
+        response = connection.getresponse()
+        return response.status, response.getheaders(), response.read().decode()
+    finally:
+        connection.close()
+
+
+def secret_in(text: str, environ: Mapping[str, str]) -> str:
+    return environ.get(text.strip("<>"), text)
 
 
 def redacted(body: str, environ: Mapping[str, str]) -> str:
