@@ -9,13 +9,15 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gwc.ir import Gateway, Route, Secret, Service
+from gwc.ir import Gateway, Route, Service
 from gwc.target import Artifact, OutputFile, SecretOutput
 from gwc_nginx import (
     access_log,
+    auth,
     errors,
     headers,
     identity,
+    limits,
     listen,
     plain,
     request_id,
@@ -31,7 +33,7 @@ _CLIENTS = "What is known of a request before it has a route."
 _UPSTREAMS = "Services and their endpoints."
 _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
-MODULES = ("routing", "problem", "retry", "secrets", "tokens")
+MODULES = ("routing", "problem", "retry", "secrets", "tokens", "admission", "auth", "limits")
 _SETTINGS = (
     'js_path "njs/";',
     *(f"js_import {name} from njs/{name}.js;" for name in MODULES),
@@ -39,6 +41,8 @@ _SETTINGS = (
     # The password of the inner hop must outlive everything else, so it shares its zone with nothing.
     "js_shared_dict_zone zone=gwc_hop:32k;",
     "js_shared_dict_zone zone=gwc_counters:4m timeout=1h evict type=number;",
+    *(f"js_shared_dict_zone zone=gwc_{kind}:{limits.ZONE}" for kind in limits.ZONES),
+    "js_shared_dict_zone zone=gwc_lock:32k timeout=1s type=number;",
     "js_set $gwc_location routing.location;",
     "js_set $gwc_secret secrets.gateway;",
     "js_set $gwc_hop tokens.hop;",
@@ -56,6 +60,12 @@ _SETTINGS = (
         "gwc_expires",
         "gwc_password",
         "gwc_settings",
+        "gwc_user",
+        "gwc_challenge",
+        "gwc_retry_after",
+        "gwc_rate_policy",
+        "gwc_rate_left",
+        "gwc_shadowed",
     )),
 )  # fmt: skip
 
@@ -66,7 +76,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 def _njs(gateway: Gateway) -> Artifact:
     files = {
-        "nginx.conf": OutputFile(_skeleton(_environment(gateway), _SETTINGS), {}),
+        "nginx.conf": OutputFile(_skeleton(auth.environment(gateway), _SETTINGS), {}),
         "gwc.json": OutputFile(_legible(data(gateway)), {}),
         "clients.conf": printed(_clients(gateway), title=_CLIENTS),
         "upstreams.conf": printed(_upstreams(gateway), title=_UPSTREAMS),
@@ -107,12 +117,6 @@ def _template(name: str, **values: object) -> str:
     return environment.get_template(name).render(**values) + "\n"
 
 
-def _environment(gateway: Gateway) -> list[str]:
-    """Variables that NGINX keeps for its workers; it drops all others."""
-    secret = gateway.identity.gateway_secret
-    return [q(secret.secret.name)] if secret is not None and secret.secret.source == "env" else []
-
-
 def _module(name: str) -> str:
     return resources.files("gwc_nginx").joinpath("njs", f"{name}.js").read_text(encoding="utf-8")
 
@@ -139,15 +143,20 @@ def data(gateway: Gateway) -> dict[str, Any]:
     """gwc.json: what the njs modules know of the policies."""
     hosts, anywhere = routing.tables(gateway)
     secret = gateway.identity.gateway_secret
+    places = routing.places(gateway)
     return {
         **errors.data(gateway),
         "requestIdHeader": gateway.request_id.header,
-        "gatewaySecret": _reference(secret.secret) if secret is not None else None,
+        "gatewaySecret": auth.reference(secret.secret) if secret is not None else None,
         "stripped": {f":{name}": True for name in identity.STRIPPED},
         "others": upstream.others(gateway),
         "hosts": hosts,
         "anywhere": anywhere,
-        "settings": {name: _settings(service, route) for name, service, route in routing.distinct(gateway)},
+        **auth.data(gateway),
+        "settings": {
+            name: {**_settings(gateway, service, route), "place": places[name]}
+            for name, service, route in routing.distinct(gateway, routing.shared(gateway))
+        },
     }
 
 
@@ -162,17 +171,13 @@ def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _reference(secret: Secret) -> dict[str, str]:
-    return {secret.source: secret.name}
-
-
-def _settings(service: Service, route: Route) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _settings(gateway: Gateway, service: Service, route: Route) -> dict[str, Any]:
+    return {
         "strip": len(service.strip),
         "response": headers.response(route),
         "timeout": timeouts.total(route),
         "firstByte": timeouts.first_byte(route),
         "retries": retries.data(route),
+        "auth": auth.of_route(route),
+        **limits.stages(gateway, service, route),
     }
-    # Fail closed: credentials that nothing here can verify open no route.
-    return {**found, "refusal": 401} if route.auth is not None else found

@@ -25,9 +25,14 @@ def base(gateway: Gateway) -> Expressions:
     return {name.lower(): (name, q(value)) for name, value in pairs}
 
 
-def to_hop(base: Expressions) -> Expressions:
-    """With the password of the inner hop: empty, and so not sent, unless the next hop is the gateway's own."""
-    return {**base, "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_password"))}
+def of_njs(gateway: Gateway) -> Expressions:
+    """With the verified user, and the password of the inner hop: empty, and so not sent, unless there is one."""
+    user = gateway.identity.user_header
+    said: Expressions = {
+        user.lower(): (user, q("$gwc_user")),
+        "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_password")),
+    }
+    return {**base(gateway), **said}
 
 
 def changed(base: Expressions, changes: HeaderChanges) -> Expressions:

@@ -9,7 +9,7 @@ from gwc_nginx import body, errors, headers, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import distinct
+from gwc_nginx.routing import distinct, places
 
 LOOPBACK = "127.0.0.1"
 
@@ -49,7 +49,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
     if where is None:
         return
     span = gateway.listen.provenance["http"].span if "http" in gateway.listen.provenance else None
-    base = headers.to_hop(headers.base(gateway))
+    base = headers.of_njs(gateway)
     # A body that was refused is not measured a second time on its way to the answer.
     answer = (d("internal"), d("client_max_body_size", "0"))
     yield block("server", span=span, of=(
@@ -67,12 +67,11 @@ def public(gateway: Gateway) -> Iterator[Directive]:
 
 
 def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
-    """A location for each of the distinct settings. A route that nobody may use has none."""
-    for name, service, route in distinct(gateway):
-        if route.auth is None:
-            span = route.provenance["path"].span if "path" in route.provenance else None
-            of = (d("internal"), *_settings(service, route, base))
-            yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, span=span)
+    """A location for each of the distinct sets of directives."""
+    for name, service, route in distinct(gateway, places(gateway)):
+        span = route.provenance["path"].span if "path" in route.provenance else None
+        of = (d("internal"), *_settings(service, route, base))
+        yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, span=span)
 
 
 def _settings(service: Service, route: Route, base: Expressions) -> tuple[Directive, ...]:

@@ -15,7 +15,7 @@ from gwc_nginx import body, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions, directives
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import distinct
+from gwc_nginx.routing import distinct, places
 
 _OWN = ("502", "504")
 _CODED = ("597", "598", "599")
@@ -58,8 +58,8 @@ def hop_headers() -> tuple[Directive, ...]:
 
 
 def locations(gateway: Gateway) -> Iterator[Directive]:
-    for name, service, route in distinct(gateway):
-        if needs_hop(route) and route.auth is None:
+    for name, service, route in distinct(gateway, places(gateway)):
+        if needs_hop(route):
             yield from _lanes(name, service, route)
 
 

@@ -28,23 +28,30 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
 
 def shared(gateway: Gateway) -> dict[str, str]:
     """By route: the first one with the same settings. What differs between them is in variables, so the size of the
-    configuration follows the settings and not the routes."""
+    output follows the settings and not the routes."""
+    return _first(gateway, lambda service, route: (_place(service, route), service.limits, route.limits, route.auth))
+
+
+def places(gateway: Gateway) -> dict[str, str]:
+    """By route: the first one with the same directives, and so the one whose location it shares."""
+    return _first(gateway, _place)
+
+
+def _first(gateway: Gateway, key: Callable[[Service, Route], Hashable]) -> dict[str, str]:
     first: dict[Hashable, str] = {}
-    return {name: first.setdefault(_settings(service, route), name) for name, service, route in routes(gateway)}
+    return {name: first.setdefault(key(service, route), name) for name, service, route in routes(gateway)}
 
 
-def distinct(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
-    """The routes whose settings stand for others."""
-    same = shared(gateway)
+def distinct(gateway: Gateway, same: dict[str, str]) -> Iterator[tuple[str, Service, Route]]:
+    """The routes that stand for others."""
     yield from (found for found in routes(gateway) if same[found[0]] == found[0])
 
 
-def _settings(service: Service, route: Route) -> Hashable:
-    """Everything about a route but where it is matched and which service it is for."""
+def _place(service: Service, route: Route) -> Hashable:
     upstream = service.upstream
     names = tuple(e.address.host for e in upstream.endpoints) if upstream.tls is not None else ()
     forwarding = (upstream.endpoints[0].scheme, upstream.tls, names, len(service.strip))
-    own = (route.auth, route.max_body, route.timeouts, route.retries, route.headers, route.stream, route.websocket)
+    own = (route.max_body, route.timeouts, route.retries, route.headers, route.stream, route.websocket)
     return (*forwarding, *own)
 
 

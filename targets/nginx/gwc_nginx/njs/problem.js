@@ -29,12 +29,23 @@ function hygiene(r, removed) {
     r.headersOut[gwc.requestIdHeader] = r.variables.gwc_request_id;
 }
 
+// What a status calls for beside its body.
+function explain(r, status) {
+    const v = r.variables;
+    const fields = {405: {Allow: v.gwc_allow}, 401: {'WWW-Authenticate': v.gwc_challenge}, 429: {
+        'Retry-After': v.gwc_retry_after, 'RateLimit-Policy': v.gwc_rate_policy, RateLimit: v.gwc_rate_left,
+    }}[status] || {};
+    Object.keys(fields).forEach((name) => {
+        if (fields[name]) {
+            r.headersOut[name] = fields[name];
+        }
+    });
+}
+
 function answer(r, type, status) {
     hygiene(r, (name) => !KEPT.test(name));
     r.headersOut['Content-Type'] = PROBLEM;
-    if (status === 405) {
-        r.headersOut.Allow = r.variables.gwc_allow || '';
-    }
+    explain(r, status);
     r.return(status, body(r, type, status));
 }
 

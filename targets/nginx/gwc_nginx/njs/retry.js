@@ -24,7 +24,7 @@ function lane(r, retries, tries) {
 
 // The location of the next try.
 function place(r, retries, tries) {
-    return '/_gwc/' + lane(r, retries, tries) + '/' + r.variables.gwc_settings;
+    return '/_gwc/' + lane(r, retries, tries) + '/' + gwc.settings[r.variables.gwc_settings].place;
 }
 
 // js_content of the inner hop's only door. Its URI: the route with the same settings, the route, the service's URI.
@@ -40,7 +40,7 @@ function enter(r) {
     r.variables.gwc_uri = '/' + parts.slice(4).join('/');
     r.variables.gwc_upstream = r.headersIn['X-Gwc-Upstream'] || parts[2];
     if (r.headersIn['X-Gwc-Lane'] === 'fault') {
-        r.internalRedirect('/_gwc/fault/' + r.variables.gwc_settings);
+        r.internalRedirect('/_gwc/fault/' + settings.place);
         return;
     }
     const tries = Number(r.headersIn['X-Gwc-Tries'] || 0);

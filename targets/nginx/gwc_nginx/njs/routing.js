@@ -3,7 +3,7 @@
 // Preloaded data, `gwc` (gwc.json): hosts -> a tree of path segments. Keys of segments, methods and hosts start with a
 // character of their own ("/", ":") so that no client's text can name a property of Object.
 
-import secrets from 'secrets.js';
+import admission from 'admission.js';
 import tokens from 'tokens.js';
 
 const UNRESERVED = /%(2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/ig;
@@ -87,8 +87,8 @@ function refusal(r, status) {
     return '/_gwc/refusal';
 }
 
-// js_set: the internal location that serves the request.
-function location(r) {
+// The location of a request, once everything about it is decided.
+async function decided(r) {
     const raw = r.variables.request_uri;
     const query = raw.indexOf('?');
     const path = canonical(query < 0 ? raw : raw.slice(0, query));
@@ -106,18 +106,29 @@ function location(r) {
         r.variables.gwc_allow = triples.filter((_, index) => index % 3 === 0).join(', ');
         return refusal(r, 405);
     }
-    const name = triples[at + 1];
     const settings = gwc.settings[triples[at + 2]];
-    if (settings.refusal || !secrets.present()) {
-        return refusal(r, settings.refusal || 500);
-    }
-    r.variables.gwc_route = name;
+    r.variables.gwc_route = triples[at + 1];
     r.variables.gwc_settings = triples[at + 2];
+    const status = await admission.admit(r, settings);
+    if (status) {
+        return refusal(r, status);
+    }
     r.variables.gwc_host = forwardedHost(r);
     r.variables.gwc_uri = (path.slice(settings.strip) || '/') + (query < 0 ? '' : raw.slice(query));
-    r.variables.gwc_upstream = name.split('/')[0];
+    r.variables.gwc_upstream = triples[at + 1].split('/')[0];
     r.variables.gwc_password = settings.retries ? tokens.hop() : '';
-    return '/_gwc/route/' + triples[at + 2];
+    return '/_gwc/route/' + settings.place;
+}
+
+// js_set. Whatever goes wrong on the way, the answer is a refusal.
+async function location(r) {
+    r.setReturnValue(refusal(r, 500));
+    try {
+        r.setReturnValue(await decided(r));
+    } catch (e) {
+        r.error('admission: ' + e.message);
+        r.setReturnValue(refusal(r, 500));
+    }
 }
 
 export default {location, canonical, found};

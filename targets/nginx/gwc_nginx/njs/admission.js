@@ -1,0 +1,38 @@
+// Whether a request that has a route may go on: addresses, credentials, everything else, in this order.
+
+import auth from 'auth.js';
+import limits from 'limits.js';
+import secrets from 'secrets.js';
+
+function limited(r, refused) {
+    r.variables.gwc_retry_after = String(refused.retryAfter);
+    r.variables.gwc_rate_policy = refused.policy;
+    r.variables.gwc_rate_left = refused.left;
+    return 429;
+}
+
+// 0, or the status of the refusal; the verified user is left in $gwc_user.
+async function admit(r, settings) {
+    if (settings.refusal || !secrets.present()) {
+        return settings.refusal || 500;
+    }
+    r.variables.gwc_shadowed = '';
+    const early = limits.stage(r, settings.early, '');
+    if (early) {
+        return limited(r, early);
+    }
+    let user = '';
+    if (settings.auth) {
+        const who = await auth.verify(r, settings.auth);
+        if (!who.user) {
+            r.variables.gwc_challenge = who.status === 401 ? auth.challenge(settings.auth) : '';
+            return who.status;
+        }
+        r.variables.gwc_user = who.user;
+        user = who.key;
+    }
+    const late = limits.stage(r, settings.late, user);
+    return late ? limited(r, late) : 0;
+}
+
+export default {admit};
