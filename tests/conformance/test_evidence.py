@@ -40,5 +40,7 @@ def test_exact_is_proven(variant: Variant) -> None:
 
 def test_a_stand_in_has_the_real_engine_s_evidence_beside_it() -> None:
     """Continuous integration lacks Kong: its target says what a real one, and which, has shown."""
+    if not any(variant.target.name == "kong" for variant in variants()):
+        pytest.skip("GWC_CONFORMANCE leaves Kong out")
     assert any(variant.name.startswith("kong-standin/") for variant in variants())
     assert re.search(r"Kong .*\d+\.\d+", gwc_kong.LIVE_EVIDENCE)
