@@ -15,6 +15,7 @@ from typing import BinaryIO
 import h11
 
 _PIECE = 64 * 1024
+_IP_BIND_ADDRESS_NO_PORT = 24  # ip(7); Python 3.11 has no name for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,17 @@ class Request:
 
     def connect(self, address: tuple[str, int], limit: float) -> socket.socket:
         """From the address that the gateway shall see; all of 127.0.0.0/8 is this machine."""
-        return socket.create_connection(address, timeout=limit, source_address=(self.source, 0))
+        sock = socket.socket()
+        try:
+            sock.settimeout(limit)
+            # The port is chosen when connecting: bound ones run out, for each rests a minute after its use.
+            sock.setsockopt(socket.SOL_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((self.source, 0))
+            sock.connect(address)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def head(self) -> bytes:
         framing: list[tuple[str, str]] = []
