@@ -21,6 +21,8 @@ from gwc.target import Artifact, Binary, EngineMissingError
 from kong_standin.configuration import write
 
 _MODULE = Path("/usr/lib/nginx/modules/ngx_http_lua_module.so")
+_CJSON = ("usr/lib/*/lua/5.1/cjson.so", "usr/lib/lua/5.1/cjson.so")  # Debian's lua-cjson; Kong ships its own
+_HOW = "the stand-in for Kong needs nginx, libnginx-mod-http-lua and lua-cjson (apt)"
 _READY_WITHIN = 15.0  # seconds
 
 
@@ -49,19 +51,17 @@ class StandIn:
         rmtree(self.prefix, ignore_errors=True)
 
 
-def available() -> bool:
-    return _nginx() is not None and _MODULE.exists()
-
-
-def _nginx() -> str | None:
-    return which("nginx") or which("nginx", path="/usr/sbin:/usr/local/sbin")
+def _nginx() -> str:
+    """The binary, when all that it needs is there. Raises EngineMissingError."""
+    binary = which("nginx") or which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if binary is None or not _MODULE.exists() or not any(any(Path("/").glob(name)) for name in _CJSON):
+        raise EngineMissingError(_HOW)
+    return binary
 
 
 def launch(directory: Path, environ: Mapping[str, str]) -> StandIn:
     """Serves the files that gwc emitted into `directory`; returns when it answers."""
     binary = _nginx()
-    if binary is None or not _MODULE.exists():
-        raise EngineMissingError("the stand-in for Kong needs nginx and libnginx-mod-http-lua (apt)")
     prefix = Path(tempfile.mkdtemp(prefix="kong-standin-"))
     status = write(directory, prefix, environ)
     with (prefix / "stderr.log").open("wb") as errors:
@@ -99,10 +99,7 @@ class _Engine:
     """A gwc.target.Engine for the conformance scenarios; it verifies nothing."""
 
     def find(self, profile: str) -> Binary:
-        binary = _nginx()
-        if binary is None or not _MODULE.exists():
-            raise EngineMissingError("the stand-in for Kong needs nginx and libnginx-mod-http-lua (apt)")
-        return Binary(Path(binary), "stand-in")
+        return Binary(Path(_nginx()), "stand-in")
 
     def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
         raise EngineMissingError("the stand-in cannot judge a kong.yml")

@@ -5,15 +5,20 @@ Unknown settings are errors: the stand-in must not pretend to honour what it doe
 
 from __future__ import annotations
 
+import base64
 import ipaddress
+import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kong_standin.expressions import lua_string, to_lua
+from kong_standin.expressions import lua_bytes, lua_string, to_lua
 
 _LUA = Path(__file__).parent / "lua"
 _IGNORED = {
@@ -25,7 +30,8 @@ _IGNORED = {
 }  # fmt: skip
 """Settings whose one accepted value is what the stand-in does anyway."""
 _READ = {
-    "KONG_PLUGINS", "KONG_LUA_PACKAGE_PATH", "KONG_UNTRUSTED_LUA", "KONG_PROXY_LISTEN", "KONG_STATUS_LISTEN",
+    "KONG_PLUGINS", "KONG_LUA_PACKAGE_PATH", "KONG_UNTRUSTED_LUA", "KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES",
+    "KONG_PROXY_LISTEN", "KONG_STATUS_LISTEN",
     "KONG_TRUSTED_IPS", "KONG_SSL_CERT", "KONG_SSL_CERT_KEY", "KONG_SSL_PROTOCOLS", "KONG_PROXY_ACCESS_LOG",
 }  # fmt: skip
 
@@ -75,7 +81,9 @@ local environ = {lua(_referenced(document, environ))}
 return {{
   plugins = {lua(document["plugins"])},
   routes = {{ {",".join(_route(route, service, _tls_of(document)) for route, service in routes)} }},
+  public_keys = {{ {",".join(_public_keys(document))} }},
   settings = {{
+    requires = {lua(dict.fromkeys(settings.get("KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES", "").split(","), True))},
     hosts = {{ localhost = "127.0.0.1" }},
     trusted = {{ {",".join(_network(n) for n in settings.get("KONG_TRUSTED_IPS", "").split(",") if n)} }},
     vault = function(reference)
@@ -85,6 +93,35 @@ return {{
   }},
 }}
 """
+
+
+def _public_keys(document: dict[str, Any]) -> list[str]:
+    """Every JSON Web Key in the document's own text, and its DER: nginx's libcrypto reads no JSON."""
+    texts = [t for p in document["plugins"] for t in _texts(p) if '"kty"' in t or "\\034kty\\034" in t]
+    jwks = {jwk for text in texts for jwk in re.findall(r'\{"[^{}]*"kty"[^{}]*\}', text.replace("\\034", '"'))}
+    return [f"[{lua(jwk)}]={lua_bytes(_der(json.loads(jwk)))}" for jwk in sorted(jwks)]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")
+
+
+def _der(jwk: dict[str, str]) -> bytes:
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+    if jwk["kty"] == "RSA":
+        key = rsa.RSAPublicNumbers(_number(jwk["e"]), _number(jwk["n"])).public_key()
+    else:
+        curve = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}[jwk["crv"]]
+        key = ec.EllipticCurvePublicNumbers(_number(jwk["x"]), _number(jwk["y"]), curve).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _referenced(document: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:

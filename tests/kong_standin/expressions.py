@@ -11,6 +11,10 @@ _TOKEN = re.compile(
 _FIELDS = {"http.host": "host", "http.path": "path", "http.method": "method"}
 
 
+def lua_bytes(data: bytes) -> str:
+    return '"' + "".join(f"\\{b:03d}" for b in data) + '"'
+
+
 def lua_string(text: str) -> str:
     return '"' + "".join(chr(b) if 0x20 <= b <= 0x7E and b not in b'"\\' else f"\\{b:03d}" for b in text.encode()) + '"'
 

@@ -4,7 +4,7 @@
 local balancer = require("ngx.balancer")
 
 local M = {}
-local settings, routes, plugins
+local settings, routes, plugins, public_keys
 local refs, next_ref = {}, 0
 
 local function hostname_type(host)
@@ -208,6 +208,10 @@ local function run(phase)
   end
 end
 
+function M.public_key(jwk)
+  return public_keys[jwk]
+end
+
 function M.rewrite()
   if ngx.var.kong_proxy_mode == "unbuffered" then
     apply()
@@ -375,6 +379,10 @@ local function serverless(config)
   for _, name in ipairs(SANDBOX_GLOBALS) do
     env[name] = _G[name]
   end
+  env.require = function(name)
+    assert(settings.requires[name], "require '" .. name .. "' not allowed within sandbox")
+    return require(name)
+  end
   local handler = {}
   for phase, texts in pairs(config) do
     local made = {}
@@ -410,7 +418,7 @@ end
 function M.init(prefix)
   _G.kong = kong_table
   local config = dofile(prefix .. "/standin_config.lua")
-  settings, routes, plugins = config.settings, config.routes, {}
+  settings, routes, plugins, public_keys = config.settings, config.routes, {}, config.public_keys
   for _, plugin in ipairs(config.plugins) do
     if plugin.name == "gwc" then
       local schema = require("kong.plugins.gwc.schema")
