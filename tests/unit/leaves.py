@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from gwc.ir import Gateway, Limit, LimitKey, Node, PathTemplate, RetryCause
-from gwc.policy.types import parse_path
+from gwc.policy.paths import parse_path
 from gwc.units import Rate
 
 Step = str | int

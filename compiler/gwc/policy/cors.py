@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from gwc.policy.types import DurationOrZero, HeaderName, List, Maybe, Method, Model, Origin, unique, unique_names
+from gwc.policy.addresses import Origin
+from gwc.policy.types import DurationOrZero, HeaderName, List, Maybe, Method, Model, unique, unique_names
 
 
 class CorsPolicy(Model):

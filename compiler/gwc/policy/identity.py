@@ -6,14 +6,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from gwc.policy.addresses import AbsoluteUri, HttpUrl
 from gwc.policy.headers import FreeHeader
 from gwc.policy.secrets import SecretReference, SecretSource
 from gwc.policy.types import (
     COMBINATION,
-    AbsoluteUri,
     Claim,
     DurationOrZero,
-    HttpUrl,
     Label,
     List,
     Maybe,

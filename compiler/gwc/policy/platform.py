@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gwc.policy.addresses import AbsoluteUri, HostAndPort, HostPort, HttpUrl, ListenAddress, Network, RedisUrl, Url
 from gwc.policy.bounds import BoundsPolicy, WaiverPolicy
 from gwc.policy.headers import FreeHeader
 from gwc.policy.identity import IdentityPolicy
@@ -17,23 +18,15 @@ from gwc.policy.service import Sections
 from gwc.policy.types import (
     COMBINATION,
     FORM,
-    AbsoluteUri,
     Count,
     FreeText,
-    HostAndPort,
-    HostPort,
-    HttpUrl,
     Label,
     List,
-    ListenAddress,
     Maybe,
     Model,
-    Network,
     PlainText,
-    RedisUrl,
     Share,
     Tighter,
-    Url,
     fault,
     unique,
 )

@@ -6,25 +6,24 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from gwc.policy.addresses import HostName
 from gwc.policy.auth import AuthPolicy
 from gwc.policy.cache import CachePolicy
 from gwc.policy.cors import CorsPolicy
 from gwc.policy.headers import HeadersPolicy
 from gwc.policy.limits import BudgetPolicy, LimitPolicy
+from gwc.policy.paths import BasePath, Path
 from gwc.policy.retries import RetriesPolicy
 from gwc.policy.timeouts import TimeoutsPolicy
 from gwc.policy.types import (
-    BasePath,
     CountOrZero,
     FreeText,
-    HostName,
     Label,
     List,
     Maybe,
     Method,
     Model,
     OrNone,
-    Path,
     RouteName,
     Size,
     Tighter,

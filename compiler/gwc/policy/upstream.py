@@ -7,21 +7,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gwc.policy.addresses import EndpointUrl, HostName
 from gwc.policy.secrets import FileReference, SecretReference
-from gwc.policy.types import (
-    COMBINATION,
-    FORM,
-    Count,
-    Duration,
-    EndpointUrl,
-    HostName,
-    List,
-    Maybe,
-    Model,
-    PlainText,
-    Tighter,
-    fault,
-)
+from gwc.policy.types import COMBINATION, FORM, Count, Duration, List, Maybe, Model, PlainText, Tighter, fault
 
 
 class EndpointPolicy(Model):

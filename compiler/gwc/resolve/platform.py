@@ -28,10 +28,10 @@ from gwc.ir import (
     TargetOptions,
     Tracing,
 )
+from gwc.policy.addresses import HostPort
 from gwc.policy.identity import JwtPolicy
 from gwc.policy.platform import HttpsPolicy, PlatformPolicy
 from gwc.policy.secrets import SecretSource
-from gwc.policy.types import HostPort
 from gwc.source import Source
 from gwc.suggest import did_you_mean
 

@@ -22,9 +22,10 @@ from gwc.ir import (
     Upstream,
     UpstreamTls,
 )
+from gwc.policy.addresses import HostPort
 from gwc.policy.limits import HeaderKey, LimitPolicy
+from gwc.policy.paths import parse_path
 from gwc.policy.service import RoutePolicy, ServicePolicy
-from gwc.policy.types import HostPort, parse_path
 from gwc.policy.upstream import UpstreamPolicy
 from gwc.resolve import sections
 from gwc.resolve.levels import Layer, scalar, section
