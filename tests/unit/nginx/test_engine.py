@@ -67,7 +67,7 @@ def test_a_complaint_comes_back_as_a_policy_line(profile: str, tmp_path: Path) -
 
 
 def test_nothing_quoted_and_no_path_is_repeated() -> None:
-    complaint = 'nginx: [emerg] cannot load "hush" from /root/private: (2: No such file) in /tmp/x/nginx.conf:3\n'
+    complaint = 'nginx: [emerg] cannot load "hush" from /srv/private: (2: No such file) in /tmp/x/nginx.conf:3\n'
     assert redact(complaint) == 'cannot load "..." from ... (2: No such file)'
 
 
