@@ -14,6 +14,8 @@ from gwc.target import Artifact, OutputFile, SecretOutput
 from gwc_nginx import (
     access_log,
     auth,
+    budget,
+    concurrency,
     errors,
     headers,
     identity,
@@ -33,7 +35,7 @@ _CLIENTS = "What is known of a request before it has a route."
 _UPSTREAMS = "Services and their endpoints."
 _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
-MODULES = ("routing", "problem", "retry", "secrets", "tokens", "admission", "auth", "limits")
+MODULES = ("routing", "problem", "retry", "secrets", "tokens", "admission", "auth", "budget", "limits", "locks")
 _SETTINGS = (
     'js_path "njs/";',
     *(f"js_import {name} from njs/{name}.js;" for name in MODULES),
@@ -42,6 +44,7 @@ _SETTINGS = (
     "js_shared_dict_zone zone=gwc_hop:32k;",
     "js_shared_dict_zone zone=gwc_counters:4m timeout=1h evict type=number;",
     *(f"js_shared_dict_zone zone=gwc_{kind}:{limits.ZONE}" for kind in limits.ZONES),
+    f"js_shared_dict_zone zone={budget.ZONE};",
     "js_shared_dict_zone zone=gwc_lock:32k timeout=1s type=number;",
     "js_set $gwc_location routing.location;",
     "js_set $gwc_secret secrets.gateway;",
@@ -61,6 +64,8 @@ _SETTINGS = (
         "gwc_password",
         "gwc_settings",
         "gwc_user",
+        "gwc_type",
+        "gwc_budget_key",
         "gwc_challenge",
         "gwc_retry_after",
         "gwc_rate_policy",
@@ -129,6 +134,8 @@ def _clients(gateway: Gateway) -> Iterator[Directive]:
     yield block("map", "$http_upgrade", "$gwc_connection", of=(d("default", "upgrade"), d(q(""), q(""))))
     for source, variable, pattern, value, default in access_log.MAPS:
         yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
+    yield block("map", "$gwc_route", "$gwc_everything", of=(d("default", "1"), d(q(""), q(""))))
+    yield from concurrency.zones()
 
 
 def _upstreams(gateway: Gateway) -> Iterator[Directive]:
@@ -180,4 +187,5 @@ def _settings(gateway: Gateway, service: Service, route: Route) -> dict[str, Any
         "retries": retries.data(route),
         "auth": auth.of_route(route),
         **limits.stages(gateway, service, route),
+        **budget.of_route(service, route),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Address, Gateway, Route, Service
-from gwc_nginx import body, errors, headers, retries, timeouts, upstream
+from gwc_nginx import body, concurrency, errors, headers, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
@@ -70,7 +70,7 @@ def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
     """A location for each of the distinct sets of directives."""
     for name, service, route in distinct(gateway, places(gateway)):
         span = route.provenance["path"].span if "path" in route.provenance else None
-        of = (d("internal"), *_settings(service, route, base))
+        of = (d("internal"), *concurrency.caps(gateway, service), *_settings(service, route, base))
         yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, span=span)
 
 

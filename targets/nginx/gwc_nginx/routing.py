@@ -29,7 +29,13 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
 def shared(gateway: Gateway) -> dict[str, str]:
     """By route: the first one with the same settings. What differs between them is in variables, so the size of the
     output follows the settings and not the routes."""
-    return _first(gateway, lambda service, route: (_place(service, route), service.limits, route.limits, route.auth))
+    return _first(gateway, lambda service, route: (_place(service, route), *_guards(service, route)))
+
+
+def _guards(service: Service, route: Route) -> tuple[Hashable, ...]:
+    """A budget belongs to its service, so that routes of two services share nothing of it."""
+    budget = (service.budget, service.name, route.cost) if service.budget is not None else None
+    return (route.auth, service.limits, route.limits, budget)
 
 
 def places(gateway: Gateway) -> dict[str, str]:
@@ -51,7 +57,15 @@ def _place(service: Service, route: Route) -> Hashable:
     upstream = service.upstream
     names = tuple(e.address.host for e in upstream.endpoints) if upstream.tls is not None else ()
     forwarding = (upstream.endpoints[0].scheme, upstream.tls, names, len(service.strip))
-    own = (route.max_body, route.timeouts, route.retries, route.headers, route.stream, route.websocket)
+    own = (
+        upstream.concurrency,
+        route.max_body,
+        route.timeouts,
+        route.retries,
+        route.headers,
+        route.stream,
+        route.websocket,
+    )
     return (*forwarding, *own)
 
 

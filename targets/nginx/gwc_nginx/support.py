@@ -59,18 +59,19 @@ _TLS = Conditional(
 )  # fmt: skip
 
 _LATER = (
-    *("listen.https", "listen.https.redirect", "tracing", "metrics", "concurrency", "upstream.concurrency"),
-    *("upstream.breaker", "upstream.health", "budget", "budget.charge", "budget.cluster", "limits.cluster"),
-    *("cost", "cors", "cache"),
+    *("listen.https", "listen.https.redirect", "tracing", "metrics"),
+    *("upstream.breaker", "upstream.health", "budget.cluster", "limits.cluster"),
+    *("cors", "cache"),
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
 )
 _LIMITS = ("limits.ip", "limits.user", "limits.service", "limits.header", "limits.shadow")
+_GUARDS = ("budget", "budget.charge", "cost", "concurrency", "upstream.concurrency")
 _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes")
 
 _NJS: dict[str, Support | Conditional] = {
     **dict.fromkeys(_LATER, _NOT_YET),
-    **dict.fromkeys((*_CREDENTIALS, *_LIMITS), EXACT),
+    **dict.fromkeys((*_CREDENTIALS, *_LIMITS, *_GUARDS), EXACT),
     "auth.jwt.jwks_url": unsupported(
         "NGINX does not fetch key sets; use jwks: {file: ...}. Accepted, tokens of such an issuer open nothing"),
     "listen.http": EXACT,
@@ -119,14 +120,14 @@ _NJS: dict[str, Support | Conditional] = {
     "websocket": EXACT,
 }  # fmt: skip
 
-_PLAIN_LIMITS = unsupported("gwc renders no limits for NGINX without njs yet; use profile njs")
+_PLAIN_LIMITS = unsupported("gwc renders no limits, budgets or caps for NGINX without njs yet; use profile njs")
 _BANNER = "every answer says `Server: nginx`, without a version: a build without extra modules cannot leave it out"
 
 
 _PLAIN: dict[str, Support | Conditional] = {
     **_NJS,
     **dict.fromkeys(_CREDENTIALS, _AUTH),
-    **dict.fromkeys(_LIMITS, _PLAIN_LIMITS),
+    **dict.fromkeys((*_LIMITS, *_GUARDS), _PLAIN_LIMITS),
     "listen.http": approximate(_BANNER),
     "access_log": _NJS["access_log"],
     "errors": approximate(

@@ -1,6 +1,8 @@
-// Whether a request that has a route may go on: addresses, credentials, everything else, in this order.
+// Whether a request that has a route may go on: addresses, credentials, other limits, the budget, in this
+// order.
 
 import auth from 'auth.js';
+import budget from 'budget.js';
 import limits from 'limits.js';
 import secrets from 'secrets.js';
 
@@ -32,7 +34,15 @@ async function admit(r, settings) {
         user = who.key;
     }
     const late = limits.stage(r, settings.late, user);
-    return late ? limited(r, late) : 0;
+    if (late) {
+        return limited(r, late);
+    }
+    const broke = settings.budget ? budget.spend(r, settings, user) : null;
+    if (broke) {
+        r.variables.gwc_type = 'budget-exhausted';
+        return limited(r, broke);
+    }
+    return 0;
 }
 
 export default {admit};

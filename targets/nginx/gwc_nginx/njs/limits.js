@@ -1,28 +1,12 @@
 // Token buckets and budgets, exact over all workers.
 //
 // A bucket is one number: the time at which it would be full again (GCRA). Reading several buckets, deciding and
-// writing them is one step under a lock that all workers share: `add` of a shared dictionary is atomic, a worker holds
-// the lock for microseconds, and one that dies with it loses it when the entry expires. Whoever does not get the lock
-// in time is refused. So nothing is taken when anything refuses.
+// writing them is one step under a lock, so nothing is taken when anything refuses.
 //
 // A bucket that is full again expires. When a zone is full of buckets that are not, the oldest go; each kind of key has
 // a zone of its own, so that a flood of header values evicts no user's bucket.
 
-const PATIENCE = 100;
-
-function locked(dict, work) {
-    const until = Date.now() + PATIENCE;
-    while (!dict.add('lock', 1, 200)) {
-        if (Date.now() > until) {
-            return null;
-        }
-    }
-    try {
-        return work();
-    } finally {
-        dict.delete('lock');
-    }
-}
+import locks from 'locks.js';
 
 // An IPv6 client counts by its /64.
 function network(address) {
@@ -87,7 +71,7 @@ function stage(r, texts, user) {
         return null;
     }
     const limits = texts.split('\n').map(parsed);
-    const decided = locked(ngx.shared.gwc_lock, () => {
+    const decided = locks.locked(() => {
         const now = Date.now();
         const buckets = limits.map((limit) => bucket(r, limit, user, now));
         const refusing = buckets.filter((b) => b.over > 0.001 && !b.limit.shadow);

@@ -1,5 +1,7 @@
 // Errors as clients see them: RFC 9457, with the status kept.
 
+import budget from 'budget.js';
+
 const PROBLEM = 'application/problem+json';
 // What may stay of an answer whose body is replaced: nothing that describes the old body or the service's inside.
 const KEPT = /^(retry-after|set-cookie|vary|access-control-.*)$/i;
@@ -34,7 +36,7 @@ function explain(r, status) {
     const v = r.variables;
     const fields = {405: {Allow: v.gwc_allow}, 401: {'WWW-Authenticate': v.gwc_challenge}, 429: {
         'Retry-After': v.gwc_retry_after, 'RateLimit-Policy': v.gwc_rate_policy, RateLimit: v.gwc_rate_left,
-    }}[status] || {};
+    }, 503: {'Retry-After': v.gwc_retry_after}}[status] || {};
     Object.keys(fields).forEach((name) => {
         if (fields[name]) {
             r.headersOut[name] = fields[name];
@@ -52,12 +54,17 @@ function answer(r, type, status) {
 // js_content: what routing refused.
 function refuse(r) {
     const status = Number(r.variables.gwc_refusal);
-    answer(r, gwc.statuses[':' + status], status);
+    answer(r, r.variables.gwc_type || gwc.statuses[':' + status], status);
 }
 
 // js_content behind error_page: what NGINX refused or could not reach. The status is the one that it chose.
 function made(r) {
     const status = Number(r.variables.status);
+    if (r.variables.limit_conn_status === 'REJECTED') {
+        r.variables.gwc_retry_after = '1';
+        answer(r, 'overloaded', status);
+        return;
+    }
     answer(r, gwc.statuses[':' + status] || (status < 500 ? 'bad-request' : 'internal-error'), status);
 }
 
@@ -114,6 +121,9 @@ function deadline(r, timeout) {
 // js_header_filter on every answer of a service: the policy's changes, and the shape of its errors.
 function headers(r) {
     const settings = gwc.settings[r.variables.gwc_settings];
+    if (settings.charge) {
+        budget.settle(r, settings);
+    }
     const error = r.status === 429 || r.status >= 500;
     if (r.httpVersion === '0.9') {
         unreadable(r);
