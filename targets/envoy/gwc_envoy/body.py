@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gwc.ir import Route
-from gwc_envoy.xds import Json, extension, typed
+from gwc.ir import Gateway, Route
+from gwc_envoy.xds import Json, extension, lua, typed
 
-FILTER = "gwc.max_body"
+FILTER, NONE = "gwc.max_body", "gwc.no_body"
 LARGEST = 2**32 - 1
 """Bytes; what Envoy's field can hold."""
 
@@ -17,6 +17,16 @@ def body_filter() -> Json:
 
 UNREAD: Json = {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute", disabled=True)}
 """For answers that read no body: refusals, and upgraded connections."""
+
+
+def no_body_filter(gateway: Gateway) -> Json | None:
+    """Envoy's smallest bound is one byte: what is left of a body behind it is refused where none may be."""
+    none_at_all = any(route.max_body == 0 for service in gateway.services for route in service.routes)
+    return lua(NONE, "nobody.lua") if none_at_all else None
+
+
+def metadata(route: Route) -> Json:
+    return {NONE: {"refuse": True}} if route.max_body == 0 and not route.websocket else {}
 
 
 def buffer_limit(route: Route) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -10,16 +9,17 @@ from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
 from gwc.target import Artifact, OutputFile
 from gwc_envoy import admin, hops, identity, listen, upstream
+from gwc_envoy.printing import render
 from gwc_envoy.xds import Json
 
 FILE = "envoy.json"
 RUNTIME = {"re2.max_program_size.error_level": 100_000}
 """Envoy refuses patterns of more than 100 instructions by default: a long path with a parameter has more."""
-_NAME = re.compile(r'^ *"(?:name|cluster)": "([^"]+)",?$')
+NAME = re.compile(r'"(?:name|cluster)": "([^"]+)"')
 
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
-    text = json.dumps(bootstrap(gateway), indent=1, ensure_ascii=True) + "\n"
+    text = render(bootstrap(gateway))
     return Artifact("envoy", profile, {FILE: OutputFile(text, trace(text, spans(gateway)))})
 
 
@@ -61,7 +61,7 @@ def trace(text: str, names: Mapping[str, Span]) -> dict[int, Span]:
     """The lines that carry a name of the policy."""
     lines: dict[int, Span] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        match = _NAME.match(line)
-        if match and match[1] in names:
-            lines[number] = names[match[1]]
+        known = next((name for name in NAME.findall(line) if name in names), None)
+        if known is not None:
+            lines[number] = names[known]
     return lines

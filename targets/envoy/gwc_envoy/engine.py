@@ -118,9 +118,9 @@ def _culprit(complaint: str, output: OutputFile) -> Span | None:
     lines = output.text.splitlines()
     names: dict[str, Span] = {}
     for number, span in output.lines.items():
-        name = re.search(r': "([^"]+)"', lines[number - 1])
-        if name and name[1] in complaint:
-            names.setdefault(name[1], span)
+        for name in re.findall(r': "([^"]+)"', lines[number - 1]):
+            if name in complaint:
+                names.setdefault(name, span)
     return names[max(names, key=len)] if names else None
 
 

@@ -26,6 +26,7 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         errors.upstream_filter(),
         errors.retry_after_filter(),  # sees a response before it is replaced
         body.body_filter(),
+        body.no_body_filter(gateway),
         identity.gateway_secret_filter(gateway),  # late: only what is forwarded needs the proof
         hops.router_filter(),
     )

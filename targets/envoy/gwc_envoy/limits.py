@@ -7,7 +7,7 @@ limits that apply to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gwc.features import limits as all_limits
@@ -108,12 +108,21 @@ def _applying(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
 def share_a_stage(gateway: Gateway, limit: Limit) -> bool:
     """Whether some request passes `limit` and another one of its stage, which Envoy takes in turn."""
     stage = next(stage for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))
-    for service in gateway.services:
-        for route in service.routes:
-            together = [other for other in _applying(gateway, service, route) if stage.holds(other)]
-            if limit in together and len(together) > 1:
-                return True
-    return False
+    return any(
+        sum(stage.holds(other) for other in applying) > 1
+        for service in gateway.services
+        if _among(limit, gateway.limits) or _owns(service, limit)
+        for route in service.routes
+        if _among(limit, applying := _applying(gateway, service, route))
+    )
+
+
+def _owns(service: Service, limit: Limit) -> bool:
+    return _among(limit, service.limits) or any(_among(limit, route.limits) for route in service.routes)
+
+
+def _among(limit: Limit, limits: Iterable[Limit]) -> bool:
+    return any(other.id == limit.id for other in limits)
 
 
 def _counts(limit: Limit, route: Route) -> bool:

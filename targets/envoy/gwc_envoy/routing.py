@@ -95,6 +95,7 @@ def _metadata(gateway: Gateway, service: Service, route: Route) -> Json:
             **auth.metadata(route, spent.units.period if spent else None),
             **limits.metadata(gateway, service, route, spent),
             **budget.metadata(service, route),
+            **body.metadata(route),
         }
     }
 

@@ -76,11 +76,6 @@ _ENTRIES: dict[str, Support | Conditional] = {
         EXACT,
         (
             Case(
-                "max_body is 0B",
-                lambda _, use: isinstance(use.node, Route) and use.node.max_body == 0,
-                approximate("Envoy's smallest bound is one byte: a body of one byte passes"),
-            ),
-            Case(
                 "max_body is 4GiB or more",
                 lambda _, use: isinstance(use.node, Route) and use.node.max_body > LARGEST,
                 approximate("Envoy's largest bound is 4294967295 bytes, which then holds"),

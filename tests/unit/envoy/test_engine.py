@@ -66,7 +66,7 @@ def test_envoy_complains_at_a_line_of_the_policy(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_filter_is_found_although_envoy_accepts_it() -> None:
-    artifact = _broken({'"gwc.max_body": {\n': '"gwc.max_bodi": {\n'})
+    artifact = _broken({'"gwc.max_body": {"@type"': '"gwc.max_bodi": {"@type"'})
     assert any("gwc.max_bodi" in found.message for found in judge(artifact))
 
 

@@ -121,7 +121,6 @@ def test_the_table_covers_the_language() -> None:
             "limits.ip",
             Fidelity.APPROXIMATE,
         ),
-        ({}, {"max_body": "0B"}, "max_body", Fidelity.APPROXIMATE),
         ({"tracing": {"otlp": "http://127.0.0.1:4318"}}, {}, "tracing", Fidelity.UNSUPPORTED),
     ],
 )
