@@ -179,14 +179,15 @@ class Launched:
             requests = [request_of(step, key, number) for number in range(step.repeat)]
             return exchange_kept(self._address(step), requests)
         with ThreadPoolExecutor(step.parallel) as pool:
-            return list(pool.map(lambda number: self._send(step, key, number), range(step.repeat)))
+            return list(pool.map(lambda number: self.ask(step, key, number), range(step.repeat)))
 
     def _address(self, step: Step) -> tuple[str, int]:
         listener = self.gateway.listen.admin if step.admin else self.gateway.listen.http
         assert listener is not None
         return listener.host, listener.port
 
-    def _send(self, step: Step, key: str, number: int) -> Response:
+    def ask(self, step: Step, key: str, number: int = 0) -> Response:
+        """One request of the step."""
         request, address = request_of(step, key, number), self._address(step)
         if step.abandon is not None:
             return abandoned(address, request, step.abandon)

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field, replace
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, decode
 from conformance.tokens import ISSUERS, key_set
 
+MOVED = "127.0.0.7"
+"""Where instance MOVED listens, on the port of A."""
 _MAX_HEAD = 256 * 1024
 _MAX_BODY = 64 * 2**20
 _HANG = 60.0  # seconds; longer than any timeout under test
@@ -266,7 +268,7 @@ class _Connection:
 
 
 class Upstream:
-    """Instances A, B and C of the scripted service, those behind TLS that `tls` names, and three dead ends."""
+    """Instances A, B, C and MOVED of the scripted service, those behind TLS that `tls` names, and three dead ends."""
 
     INSTANCES = ("A", "B", "C")
 
@@ -300,15 +302,16 @@ class Upstream:
             await self._listen(name, None)
         for name, context in self._tls.items():
             await self._listen(name, context)
+        await self._listen("MOVED", None, (MOVED, self.ports["A"]))
         server = await asyncio.start_server(self._slam, "127.0.0.1", 0)
         self._servers.append(server)
         self.ports["SLAM"] = server.sockets[0].getsockname()[1]
 
-    async def _listen(self, name: str, tls: ssl.SSLContext | None) -> None:
+    async def _listen(self, name: str, tls: ssl.SSLContext | None, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(_Connection(name, self.recorder, reader, writer), writer)
 
-        server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=_MAX_HEAD, ssl=tls, backlog=1024)
+        server = await asyncio.start_server(connected, *address, limit=_MAX_HEAD, ssl=tls, backlog=1024)
         self._servers.append(server)
         self.ports[name] = server.sockets[0].getsockname()[1]
 
