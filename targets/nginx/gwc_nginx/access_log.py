@@ -1,4 +1,4 @@
-"""One JSON line a request on standard output."""
+"""One JSON line a request on standard output. Query strings stay out: they may hold credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FIELDS = (
     ("route", "$gwc_route_name"),
     ("method", "$gwc_method"),
     ("host", "$host"),
-    ("path", "$request_uri"),
+    ("path", "$gwc_logged_path"),
     ("client_ip", "$remote_addr"),
     ("status", "$status"),
     ("bytes", "$bytes_sent"),
@@ -19,15 +19,25 @@ _FIELDS = (
 )
 
 
-def log_format() -> str:
+_GUARDS = (
+    ("user", "$gwc_user"),
+    ("limited_by", "$gwc_limited_by"),
+    ("shadowed_by", "$gwc_shadowed"),
+)
+"""What only the njs modules know."""
+
+
+def log_format(*, njs: bool) -> str:
     """The `log_format` argument. NGINX escapes the values for JSON; all are strings, for any may be empty."""
-    return "'{" + ",".join(f'"{name}":"{variable}"' for name, variable in _FIELDS) + "}'"
+    fields = (*_FIELDS, *_GUARDS) if njs else _FIELDS
+    return "'{" + ",".join(f'"{name}":"{variable}"' for name, variable in fields) + "}'"
 
 
 MAPS = (
     ("$gwc_trace", "$gwc_trace_id", "~^(?<gwc_logged_trace>[0-9a-f]{32})", "$gwc_logged_trace", ""),
     ("$gwc_route", "$gwc_service", "~^(?<gwc_logged_service>[^/]+)/", "$gwc_logged_service", ""),
     ("$gwc_route", "$gwc_route_name", "~^[^/]+/(?<gwc_logged_route>.+)", "$gwc_logged_route", ""),
+    ("$request_uri", "$gwc_logged_path", r"~^(?<gwc_before_query>[^?]*)", "$gwc_before_query", ""),
     ("$request", "$gwc_method", "~^(?<gwc_logged_method>[A-Z_-]+) ", "$gwc_logged_method", "$request_method"),
 )
 """Source, variable, pattern, value and default of what the format needs. An error page changes $request_method."""

@@ -71,6 +71,7 @@ _SETTINGS = (
         "gwc_rate_policy",
         "gwc_rate_left",
         "gwc_shadowed",
+        "gwc_limited_by",
     )),
 )  # fmt: skip
 
@@ -81,7 +82,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 def _njs(gateway: Gateway) -> Artifact:
     files = {
-        "nginx.conf": OutputFile(_skeleton(auth.environment(gateway), _SETTINGS), {}),
+        "nginx.conf": OutputFile(_skeleton([q(name) for name in auth.environment(gateway)], _SETTINGS), {}),
         "gwc.json": OutputFile(_legible(data(gateway)), {}),
         "clients.conf": printed(_clients(gateway), title=_CLIENTS),
         "upstreams.conf": printed(_upstreams(gateway), title=_UPSTREAMS),
@@ -111,7 +112,7 @@ def _skeleton(environment: list[str], settings: tuple[str, ...]) -> str:
         "nginx.conf.j2",
         environment=environment,
         modules=settings,
-        log_format=access_log.log_format(),
+        log_format=access_log.log_format(njs=bool(settings)),
         servers=("public.conf", "admin.conf"),
     )
 

@@ -82,8 +82,8 @@ _NJS: dict[str, Support | Conditional] = {
     "request_id": EXACT,
     "traceparent": EXACT,
     "access_log": approximate(
-        "one JSON line a request with ids, route, client, status and times; what limits, budgets and caches did is not "
-        "in it yet"),
+        "one JSON line a request with ids, route, client, user, status, times and the limits that refused or would "
+        "have; costs and tries are not in it yet"),
     "errors": EXACT,
     "errors.upstream": EXACT,
     "hosts": EXACT,
@@ -129,7 +129,9 @@ _PLAIN: dict[str, Support | Conditional] = {
     **dict.fromkeys(_CREDENTIALS, _AUTH),
     **dict.fromkeys((*_LIMITS, *_GUARDS), _PLAIN_LIMITS),
     "listen.http": approximate(_BANNER),
-    "access_log": _NJS["access_log"],
+    "access_log": approximate(
+        "one JSON line a request with ids, route, client, status and times; users, limits, costs and tries are not in "
+        "it yet"),
     "errors": approximate(
         "problems have the right status, type and request id; `instance` is left out for a path that holds quotes, "
         "backslashes or bytes beyond ASCII; the response headers of a route's policy are not on them"),

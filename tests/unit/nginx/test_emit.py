@@ -90,20 +90,44 @@ def test_a_changed_header_repeats_the_whole_set(profile: str) -> None:
     location = rendered[rendered.index('location = "/_gwc/route/main/r"') :]
     block = location[: re.search(r"\n    }", location).start()]  # type: ignore[union-attr]
     assert 'proxy_set_header "X-Team" "a";' in block
-    assert 'proxy_set_header "X-User-Id" "";' in block
+    user = "$gwc_user" if profile == "njs" else ""
+    assert f'proxy_set_header "X-User-Id" "{user}";' in block
     assert 'proxy_set_header "x-envoy-internal" "";' in block
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_an_unverified_route_is_closed(profile: str) -> None:
-    identity = {"api_key": {"header": "X-API-Key", "consumers": [{"name": "m", "secret": {"env": "KEY"}}]}}
+KEYS = {"api_key": {"header": "X-API-Key", "consumers": [{"name": "m", "secret": {"env": "KEY"}}]}}
+
+
+def test_an_unverified_route_is_closed() -> None:
     service = {"routes": [route(auth={"any_of": ["api_key"]})]}
-    targets = {"nginx": {"profile": profile, "accept": ["auth.api_key"]}}
-    found = gateway(service, identity=identity, targets=targets)
-    artifact = TARGET.emit(found, profile)
-    assert "proxy_pass" not in artifact.files["public.conf"].text
-    refused = "return 401" if profile == "plain" else '"refusal":401'
-    assert refused in artifact.files["public.conf" if profile == "plain" else "gwc.json"].text
+    targets = {"nginx": {"profile": "plain", "accept": ["auth.api_key"]}}
+    public = TARGET.emit(gateway(service, identity=KEYS, targets=targets), "plain").files["public.conf"].text
+    assert "proxy_pass" not in public
+    assert "return 401" in public
+
+
+def test_a_key_is_named_and_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "hush-hush")
+    artifact = TARGET.emit(gateway({"routes": [route(auth={"any_of": ["api_key"]})]}, identity=KEYS), "njs")
+    held = json.loads(artifact.files["gwc.json"].text)
+    assert held["apiKey"]["consumers"] == [{"name": "m", "secret": {"env": "KEY"}}]
+    assert held["settings"]["main/r"]["auth"] == {"providers": "api_key", "scopes": ""}
+    assert 'env "KEY";' in artifact.files["nginx.conf"].text
+    assert "hush-hush" not in "".join(output.text for output in artifact.files.values())
+
+
+def test_an_issuer_whose_keys_are_not_known_opens_nothing() -> None:
+    identity = {"jwt": {"issuer": "https://i.example/", "audience": ["a"], "jwks": {"url": "https://i.example/jwks"}}}
+    found = data({"routes": [route(auth={"any_of": ["jwt"]})]}, identity=identity)
+    assert found["jwt"] == []
+    assert found["settings"]["main/r"]["auth"] == {"providers": "jwt", "scopes": ""}
+
+
+def test_limits_are_in_the_stage_that_they_belong_to() -> None:
+    limits = [{"per": "ip", "rate": "60/min", "burst": 5}, {"per": {"header": "X-Tenant"}, "rate": "1/day"}]
+    settings = data({"limits": limits})["settings"]["main/r"]
+    assert re.fullmatch(r"\S+ ip 1000\.0 5 0 -", settings["early"])
+    assert re.fullmatch(r"\S+ header 86400000\.0 1 0 x-tenant", settings["late"])
 
 
 def test_equal_settings_share_a_location() -> None:

@@ -7,6 +7,7 @@ import limits from 'limits.js';
 import secrets from 'secrets.js';
 
 function limited(r, refused) {
+    r.variables.gwc_limited_by = refused.by;
     r.variables.gwc_retry_after = String(refused.retryAfter);
     r.variables.gwc_rate_policy = refused.policy;
     r.variables.gwc_rate_left = refused.left;

@@ -33,7 +33,7 @@ function spend(r, settings, user) {
     }
     const wait = Math.max(1, Math.ceil((end - now) / 1000));
     const policy = `"budget";q=${budget.units};w=${budget.period / 1000}`;
-    return {retryAfter: wait, policy: policy, left: `"budget";r=0;t=${wait}`};
+    return {by: 'budget', retryAfter: wait, policy: policy, left: `"budget";r=0;t=${wait}`};
 }
 
 // What the service says that the request cost, instead of the estimate. The client does not see it.

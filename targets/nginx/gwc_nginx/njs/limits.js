@@ -55,10 +55,15 @@ function take(bucket, now) {
 // The fields of draft-ietf-httpapi-ratelimit-headers, for what refused.
 function told(refusing) {
     return {
+        by: ids(refusing),
         retryAfter: Math.max(1, Math.ceil(Math.max.apply(null, refusing.map((b) => b.over)) / 1000)),
         policy: refusing.map((b) => `"${b.limit.id}";q=${b.limit.burst};w=${window(b.limit)}`).join(', '),
         left: refusing.map((b) => `"${b.limit.id}";r=0;t=${Math.max(1, Math.ceil(b.over / 1000))}`).join(', '),
     };
+}
+
+function ids(buckets) {
+    return buckets.map((b) => b.limit.id).join(' ');
 }
 
 function window(limit) {
@@ -81,9 +86,9 @@ function stage(r, texts, user) {
         return {refusing: refusing, shadowed: buckets.filter((b) => b.over > 0.001 && b.limit.shadow)};
     });
     if (decided === null) {
-        return {retryAfter: 1, policy: '', left: ''};
+        return {by: '', retryAfter: 1, policy: '', left: ''};
     }
-    r.variables.gwc_shadowed += decided.shadowed.map((b) => b.limit.id + ' ').join('');
+    r.variables.gwc_shadowed = [r.variables.gwc_shadowed, ids(decided.shadowed)].filter((text) => text).join(' ');
     return decided.refusing.length ? told(decided.refusing) : null;
 }
 
