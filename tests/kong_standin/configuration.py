@@ -258,6 +258,7 @@ http {{
 {_injected(settings, "HTTP")}
   init_by_lua_block {{ require("standin").init({lua(str(prefix))}) }}
   access_log {settings["KONG_PROXY_ACCESS_LOG"].replace("/dev/stdout", f"{prefix}/access.log")};
+  init_worker_by_lua_block {{ require("standin").init_worker() }}
   upstream kong_upstream {{
     server 0.0.0.1;
     balancer_by_lua_block {{ require("standin").balancer() }}

@@ -21,7 +21,7 @@ from gwc_kong.yaml_text import render
 
 LUA_MODULES = (
     *("path", "router", "ids", "problem", "access_log", "headers", "counters", "limits", "budget", "concurrency"),
-    *("breaker", "auth", "cors", "upstream", "core"),
+    *("health", "breaker", "auth", "cors", "upstream", "core"),
 )
 """In the order of their dependencies."""
 _PLUGIN_FILES = (*LUA_MODULES, "tls", "handler", "schema")
@@ -43,7 +43,7 @@ _NO_LINES: dict[int, Span] = {}
 
 def _document(gateway: Gateway, profile: str) -> dict[str, object]:
     rows = kong_routes(gateway)
-    config = plugin_config(gateway, rows)
+    config = plugin_config(gateway, rows, profile)
     if profile == "plugin":
         plugin: dict[str, object] = {"name": "gwc", "config": config}
     else:

@@ -8,7 +8,8 @@ from gwc.ir import Gateway, Limit, LimitKey, Route, Service
 from gwc_kong.yaml_text import At, at
 
 
-def guards(gateway: Gateway, service: Service, route: Route) -> Iterator[tuple[str, object]]:
+def guards(gateway: Gateway, service: Service, route: Route, *, checked: bool) -> Iterator[tuple[str, object]]:
+    """`checked`: the profile makes active checks."""
     every = [*gateway.limits, *service.limits, *route.limits]
     # A public route has no users, so what counts users does not apply to it.
     applying = [limit for limit in every if route.auth is not None or limit.key is not LimitKey.USER]
@@ -25,6 +26,9 @@ def guards(gateway: Gateway, service: Service, route: Route) -> Iterator[tuple[s
     if service.upstream.breaker is not None:
         breaker = service.upstream.breaker
         yield "breaker", at(breaker, "failures", {"failures": breaker.failures, "open": breaker.open})
+    if service.upstream.health is not None and checked:
+        health = service.upstream.health
+        yield "health", at(health, "path", {"path": health.path, "every": health.every})
 
 
 def _limit(limit: Limit) -> At:

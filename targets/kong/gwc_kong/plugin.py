@@ -20,7 +20,7 @@ from gwc_kong.yaml_text import At, at
 SECRET_VARIABLE = "GWC_GATEWAY_SECRET"  # noqa: S105 - a variable's name
 
 
-def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...]) -> dict[str, object]:
+def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...], profile: str) -> dict[str, object]:
     identity = gateway.identity
     config: dict[str, object] = {
         "error_type_base": at(gateway, "error_type_base", gateway.error_type_base),
@@ -34,11 +34,11 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...]) -> dict[str, 
         config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
     config["problems"] = {p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()}
     config |= dict(providers_config(gateway))
-    config["routes"] = {route.name: _route_config(gateway, route) for route in routes}
+    config["routes"] = {route.name: _route_config(gateway, route, profile) for route in routes}
     return config
 
 
-def _route_config(gateway: Gateway, row: KongRoute) -> object:
+def _route_config(gateway: Gateway, row: KongRoute, profile: str) -> object:
     match: dict[str, object] = {"pattern": row.pattern, "priority": row.priority}
     if row.host is not None:
         match["host"] = row.host
@@ -49,8 +49,10 @@ def _route_config(gateway: Gateway, row: KongRoute) -> object:
         return match | _answer(row)
     service, route = row.source
     match["methods"] = list(route.methods)
+    # Kong hands a configuration to plugins of one's own; a function knows of it only when a request comes.
+    checked = profile == "plugin" and service.upstream.tls is None
     span = route.provenance["path"].span if "path" in route.provenance else None
-    return At({**match, **dict(_proxy(service, route)), **dict(guards(gateway, service, route))}, span)
+    return At({**match, **dict(_proxy(service, route)), **dict(guards(gateway, service, route, checked=checked))}, span)
 
 
 def _answer(row: KongRoute) -> dict[str, object]:

@@ -50,6 +50,10 @@ def _unreadable_key(gateway: Gateway, _: Use) -> bool:
     return keys is not None and not all(_readable(c.secret.source, c.secret.name) for c in keys.consumers)
 
 
+def _checked_over_tls(gateway: Gateway, use: Use) -> bool:
+    return any(s.upstream.health is use.node and s.upstream.tls is not None for s in gateway.services)
+
+
 def _readable(source: str, name: str) -> bool:
     """Kong's env vault looks for upper-case names only."""
     return source == "file" or name == name.upper()
@@ -135,7 +139,9 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "concurrency": EXACT,
     "upstream.concurrency": EXACT,
     "upstream.breaker": EXACT,
-    "upstream.health": _LATER,
+    "upstream.health": unsupported(
+        "what ships with Kong makes no active checks for gwc's endpoints; use the plugin profile or upstream.breaker"
+    ),
     "budget": EXACT,
     "budget.charge": EXACT,
     "budget.cluster": _CLUSTER,
@@ -168,6 +174,16 @@ _BUNDLED: dict[str, Support | Conditional] = {
 _PLUGIN: dict[str, Support | Conditional] = {
     **_BUNDLED,
     "listen.admin": EXACT,
+    "upstream.health": Conditional(
+        EXACT,
+        (
+            Case(
+                "https endpoints",
+                _checked_over_tls,
+                unsupported("gwc's checks on Kong speak plain HTTP so far; use upstream.breaker for https endpoints"),
+            ),
+        ),
+    ),
     "upstream.tls": EXACT,
     "upstream.tls.client_certificate": EXACT,
     "metrics": approximate(

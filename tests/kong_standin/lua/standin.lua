@@ -368,6 +368,14 @@ function M.log()
   refs[ngx.var.ctx_ref or ""] = nil
 end
 
+function M.init_worker()
+  for _, plugin in ipairs(plugins) do
+    if plugin.handler.configure then
+      plugin.handler.configure(plugin.handler, { plugin.config })
+    end
+  end
+end
+
 local SANDBOX_GLOBALS = {
   "assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tonumber", "tostring", "type", "unpack", "xpcall",
   "coroutine", "math", "string", "table",

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwc.ir import HeaderChanges, Headers, Route
+from gwc.ir import ApiKeys, Auth, Consumer, HeaderChanges, Headers, JwtProvider, Route, Secret
 from gwc.target import Artifact, OutputFile
 from gwc_kong import TARGET
 from gwc_kong.emit import lua
@@ -203,9 +203,43 @@ def test_the_facts_are_those_of_kong() -> None:
         assert schema == theirs["config"]
 
 
-def test_auth_that_is_not_rendered_lets_nobody_pass() -> None:
-    from gwc.ir import Auth
-
-    closed: Route = route("r", "/r", auth=Auth(providers=("jwt",), scopes=()))
+def test_a_route_with_auth_asks_for_it() -> None:
+    closed: Route = route("r", "/r", auth=Auth(providers=("jwt",), scopes=("a.b",)))
     config = kong_yml(TARGET.emit(gateway(service("s", closed)), "plugin"))["plugins"][0]["config"]
-    assert config["routes"]["s.r"]["answer"] == "unauthorized"
+    assert config["routes"]["s.r"]["auth"] == {"providers": ["jwt"], "scopes": ["a.b"]}
+
+
+def test_of_a_key_set_only_what_is_public_and_signs() -> None:
+    keys = [
+        {"kty": "RSA", "n": "n", "e": "AQAB", "d": "private", "kid": "a", "alg": "RS256"},
+        {"kty": "RSA", "n": "n", "e": "AQAB", "use": "enc"},
+        {"kty": "EC", "crv": "P-256", "x": "x", "y": "y"},
+        {"kty": "oct", "k": "shared"},
+    ]
+    provider = JwtProvider(
+        name="one", issuer="https://id/", audiences=("a",), jwks=json.dumps({"keys": keys}), jwks_url=None,
+        user_claim="sub", scope_claim="scope", algorithms=("RS256",), leeway=30.0,
+    )  # fmt: skip
+    one = gateway(service("s", route("r", "/r")))
+    artifact = TARGET.emit(replace(one, identity=replace(one.identity, jwt=(provider,))), "plugin")
+    (issuer,) = kong_yml(artifact)["plugins"][0]["config"]["jwt"]
+    assert [json.loads(key["jwk"]) for key in issuer["keys"]] == [
+        {"kty": "RSA", "n": "n", "e": "AQAB"},
+        {"kty": "EC", "crv": "P-256", "x": "x", "y": "y"},
+    ]
+    assert "private" not in artifact.files["kong.yml"].text
+    assert "shared" not in artifact.files["kong.yml"].text
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_secrets_in_files_become_one_environment_file(profile: str) -> None:
+    one = gateway(service("s", route("r", "/r")))
+    key = Consumer(name="mobile-app", secret=Secret(source="file", name="/run/key"))
+    identity = replace(one.identity, api_key=ApiKeys(header="X-Key", consumers=(key,)))
+    artifact = TARGET.emit(replace(one, identity=identity), profile)
+    (output,) = artifact.secrets
+    assert output.path == "secrets/kong.secrets.env"
+    assert output.render(("value\n",)) == "GWC_KEY_MOBILE_APP=value\n"
+    assert "{vault://env/gwc-key-mobile-app}" in artifact.files["kong.yml"].text
+    with pytest.raises(ValueError, match="one line"):
+        output.render(("two\nlines",))

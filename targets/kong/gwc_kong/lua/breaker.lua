@@ -1,6 +1,7 @@
 -- Consecutive failures of an endpoint, and its pause. The same for all workers of this gateway.
 
 local counters = require("kong.plugins.gwc.counters")
+local health = require("kong.plugins.gwc.health")
 
 local M = {}
 
@@ -9,8 +10,11 @@ local function name(route, index)
   return route.service .. "|" .. endpoint.host .. ":" .. endpoint.port
 end
 
--- Seconds that the endpoint still pauses, or nil.
+-- Seconds that the endpoint still pauses, or nil. One that fails its checks is asked again after the next of them.
 function M.pause(route, index)
+  if health.failing(route, index) then
+    return route.health.every
+  end
   if not route.breaker then
     return nil
   end
@@ -25,7 +29,7 @@ end
 
 -- Seconds until the first endpoint is back, when all of them pause; else nil.
 function M.closed_for(route)
-  if not route.breaker then
+  if not route.breaker and not route.health then
     return nil
   end
   local soonest

@@ -1,8 +1,16 @@
 local core = require("kong.plugins.gwc.core")
+local health = require("kong.plugins.gwc.health")
 local tls = require("kong.plugins.gwc.tls")
 
 -- Before Kong's own authentication (2000 and below), behind its tracing of the client's correlation (100001).
 local Handler = { PRIORITY = 100000, VERSION = "1.0.0" }
+
+-- Called in every worker with all configurations of the plugin, of which there is one.
+function Handler:configure(configs)
+  for _, conf in ipairs(configs or {}) do
+    health.start(conf)
+  end
+end
 
 function Handler:rewrite(conf)
   core.rewrite(conf)

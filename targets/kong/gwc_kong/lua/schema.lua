@@ -91,6 +91,10 @@ local route = {
       { failures = { type = "integer", required = true, gt = 0 } },
       { open = { type = "number", required = true, gt = 0 } },
     } } },
+    { health = { type = "record", fields = {
+      { path = { type = "string", required = true } },
+      { every = { type = "number", required = true, gt = 0 } },
+    } } },
     { cors = { type = "array", elements = { type = "record", fields = {
       { serves = { type = "array", required = true, elements = text() } },
       { cors = { type = "record", required = true, fields = {
