@@ -88,7 +88,8 @@ def label(variant: Variant) -> str:
     if variant.name.startswith("kong-standin/"):
         return "stand-in for Kong"
     name = {"envoy": "Envoy", "nginx": "NGINX", "kong": "Kong"}.get(variant.target.name, variant.target.name)
-    return f"{name} {variant.engine.find(variant.profile).version}"
+    profile = f" ({variant.profile})" if len(variant.target.profiles) > 1 else ""
+    return f"{name} {variant.engine.find(variant.profile).version}{profile}"
 
 
 def policies(upstream: int) -> Scenario:
