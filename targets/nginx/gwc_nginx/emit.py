@@ -14,6 +14,7 @@ from gwc.target import Artifact, OutputFile, SecretOutput
 from gwc_nginx import (
     access_log,
     auth,
+    breaker,
     budget,
     concurrency,
     errors,
@@ -35,7 +36,10 @@ _CLIENTS = "What is known of a request before it has a route."
 _UPSTREAMS = "Services and their endpoints."
 _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
-MODULES = ("routing", "problem", "retry", "secrets", "tokens", "admission", "auth", "budget", "limits", "locks")
+MODULES = (
+    *("routing", "problem", "retry", "secrets", "tokens"),
+    *("admission", "auth", "breaker", "budget", "limits", "locks"),
+)
 _SETTINGS = (
     'js_path "njs/";',
     *(f"js_import {name} from njs/{name}.js;" for name in MODULES),
@@ -45,6 +49,7 @@ _SETTINGS = (
     "js_shared_dict_zone zone=gwc_counters:4m timeout=1h evict type=number;",
     *(f"js_shared_dict_zone zone=gwc_{kind}:{limits.ZONE}" for kind in limits.ZONES),
     f"js_shared_dict_zone zone={budget.ZONE};",
+    f"js_shared_dict_zone zone={breaker.ZONE};",
     "js_shared_dict_zone zone=gwc_lock:32k timeout=1s type=number;",
     "js_set $gwc_location routing.location;",
     "js_set $gwc_secret secrets.gateway;",
@@ -60,6 +65,7 @@ _SETTINGS = (
         "gwc_live",
         "gwc_retrying",
         "gwc_begun",
+        "gwc_endpoint",
         "gwc_expires",
         "gwc_password",
         "gwc_settings",
@@ -158,6 +164,7 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "gatewaySecret": auth.reference(secret.secret) if secret is not None else None,
         "stripped": {f":{name}": True for name in identity.STRIPPED},
         "others": upstream.others(gateway),
+        "breakers": breaker.data(gateway),
         "hosts": hosts,
         "anywhere": anywhere,
         **auth.data(gateway),
@@ -184,8 +191,9 @@ def _settings(gateway: Gateway, service: Service, route: Route) -> dict[str, Any
         "strip": len(service.strip),
         "response": headers.response(route),
         "timeout": timeouts.total(route),
+        "patience": round(route.timeouts.request * 1000),
         "firstByte": timeouts.first_byte(route),
-        "retries": retries.data(route),
+        "retries": retries.data(service, route),
         "auth": auth.of_route(route),
         **limits.stages(gateway, service, route),
         **budget.of_route(service, route),

@@ -36,6 +36,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         d("client_max_body_size", "0"),
         d("recursive_error_pages", "on"),
         *retries.hop_headers(),
+        d("proxy_hide_header", "X-Gwc-Reason"),
         block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
         block("location", "/", of=(d("return", "404"),)),
         *retries.doors(),
@@ -93,7 +94,7 @@ def _own_headers(route: Route, base: Expressions) -> tuple[Directive, ...]:
 
 
 def _forward(service: Service, route: Route) -> tuple[Directive, ...]:
-    if retries.needs_hop(route):
+    if retries.needs_hop(service, route):
         return (
             *timeouts.to_retries(route, watch=True),
             d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Gateway, RetryCause, Route, Service
-from gwc_nginx import body, timeouts, upstream
+from gwc_nginx import body, breaker, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions, directives
 from gwc_nginx.quoting import q
@@ -30,14 +30,15 @@ _HANDS_ON: Expressions = {
 }
 
 
-def needs_hop(route: Route) -> bool:
-    return route.retries.attempts > 0 or timeouts.watched(route)
+def needs_hop(service: Service, route: Route) -> bool:
+    """A breaker counts tries, so the hop that makes them counts for it."""
+    return route.retries.attempts > 0 or timeouts.watched(route) or breaker.guarded(service)
 
 
-def data(route: Route) -> dict[str, object] | None:
+def data(service: Service, route: Route) -> dict[str, object] | None:
     """What retry.js needs to know of a route; times in milliseconds. None: the route does not retry."""
     retries = route.retries
-    if not needs_hop(route):
+    if not needs_hop(service, route):
         return None
     return {
         "attempts": retries.attempts,
@@ -59,14 +60,15 @@ def hop_headers() -> tuple[Directive, ...]:
 
 def locations(gateway: Gateway) -> Iterator[Directive]:
     for name, service, route in distinct(gateway, places(gateway)):
-        if needs_hop(route):
+        if needs_hop(service, route):
             yield from _lanes(name, service, route)
 
 
 def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
     statuses = tuple(str(status) for status in route.retries.statuses)
     span = route.provenance["retries"].span if "retries" in route.provenance else None
-    ours = (*_service(service, route), *_watch(route))
+    seen = _watch(service, route)
+    ours = (*_service(service, route), *seen)
 
     def lane(kind: str, *of: Directive) -> Directive:
         return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), span=span)
@@ -78,9 +80,9 @@ def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
     if set(_OWN) <= set(statuses):
         yield lane("try", *ours, withheld, d("error_page", *statuses, "=", "@gwc_again"))
         return
-    yield lane("try", *_through(), withheld, d("error_page", *statuses, *_CODED, "=", "@gwc_again"))
+    yield lane("try", *_through(), *seen, withheld, d("error_page", *statuses, *_CODED, "=", "@gwc_again"))
     address = d("add_header", "X-Gwc-Address", "$upstream_addr", "always")
-    yield lane("fault", *ours, address, d("error_page", *_OWN, "=", "@gwc_fault"))
+    yield lane("fault", *_service(service, route), address, d("error_page", *_OWN, "=", "@gwc_fault"))
 
 
 def _service(service: Service, route: Route) -> tuple[Directive, ...]:
@@ -92,16 +94,18 @@ def _service(service: Service, route: Route) -> tuple[Directive, ...]:
     )
 
 
-def _watch(route: Route) -> tuple[Directive, ...]:
-    if not timeouts.watched(route):
-        return ()
-    return (d("mirror", "/_gwc/watch"), d("js_header_filter", "retry.begun"))
+def _watch(service: Service, route: Route) -> tuple[Directive, ...]:
+    """Somebody is told when an answer begins: the watch of a stream, the breaker."""
+    if timeouts.watched(route):
+        return (d("mirror", "/_gwc/watch"), d("js_header_filter", "retry.begun"))
+    return (d("js_header_filter", "retry.begun"),) if breaker.guarded(service) else ()
 
 
 def _through() -> tuple[Directive, ...]:
     return (
         *_to_hop("x-gwc-lane", "X-Gwc-Lane", "fault"),
         d("proxy_hide_header", "X-Gwc-Address"),
+        d("proxy_hide_header", "X-Gwc-Reason"),
         d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),
     )
 

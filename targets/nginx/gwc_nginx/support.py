@@ -60,13 +60,13 @@ _TLS = Conditional(
 
 _LATER = (
     *("listen.https", "listen.https.redirect", "tracing", "metrics"),
-    *("upstream.breaker", "upstream.health", "budget.cluster", "limits.cluster"),
+    *("upstream.health", "budget.cluster", "limits.cluster"),
     *("cors", "cache"),
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
 )
 _LIMITS = ("limits.ip", "limits.user", "limits.service", "limits.header", "limits.shadow")
-_GUARDS = ("budget", "budget.charge", "cost", "concurrency", "upstream.concurrency")
+_GUARDS = ("upstream.breaker", "budget", "budget.charge", "cost", "concurrency", "upstream.concurrency")
 _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes")
 
 _NJS: dict[str, Support | Conditional] = {

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from gwc.ir import Endpoint, Gateway, Service, UpstreamTls
+from gwc_nginx import breaker
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q
 
@@ -39,6 +40,9 @@ def upstreams(gateway: Gateway, *, keepalive: bool) -> Iterator[Directive]:
         yield _upstream(service.name, endpoints, keepalive)
         for name, rest in _others(service).values():
             yield _upstream(name, rest, keepalive)
+        if breaker.guarded(service):
+            for index, endpoint in enumerate(endpoints):
+                yield _upstream(breaker.endpoint_name(service, index), (endpoint,), keepalive)
 
 
 def _upstream(name: str, endpoints: tuple[Endpoint, ...], keepalive: bool) -> Directive:
@@ -60,7 +64,7 @@ def others(gateway: Gateway) -> dict[str, dict[str, str]]:
 def _others(service: Service) -> dict[str, tuple[str, tuple[Endpoint, ...]]]:
     """Only for addresses: which one a name stood for is known to NGINX alone."""
     endpoints = service.upstream.endpoints
-    if len(endpoints) == 1 or not any(route.retries.attempts for route in service.routes):
+    if len(endpoints) == 1 or breaker.guarded(service) or not any(route.retries.attempts for route in service.routes):
         return {}
     return {
         str(e.address): (f"{service.name}.without.{i}", (*endpoints[:i], *endpoints[i + 1 :]))

@@ -90,8 +90,13 @@ function upstreamType(status) {
     return gwc.upstreamStatuses[':' + status] || 'internal-error';
 }
 
+// The inner hop's own word. It hides such a header of a service's.
+function reason(r) {
+    return gwc.settings[r.variables.gwc_settings].retries ? r.headersOut['X-Gwc-Reason'] : '';
+}
+
 function shape(r, status) {
-    const text = body(r, upstreamType(status), status);
+    const text = body(r, reason(r) || upstreamType(status), status);
     hygiene(r, (name) => !KEPT.test(name));
     r.variables.gwc_body = text;
     r.headersOut['Content-Type'] = PROBLEM;

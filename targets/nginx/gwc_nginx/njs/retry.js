@@ -1,6 +1,7 @@
 // The inner hop: one try after another until one succeeds, the causes of the policy are used up, or the outer hop's
 // timeout ends it. NGINX's own retries cannot tell a refused connection from a reset one.
 
+import breaker from 'breaker.js';
 import tokens from 'tokens.js';
 
 const SAFE = {GET: true, HEAD: true, OPTIONS: true, PUT: true, DELETE: true};
@@ -50,7 +51,40 @@ function enter(r) {
         r.variables.gwc_live = '1';
     }
     r.variables.gwc_tries = String(tries);
-    r.internalRedirect(place(r, own(r), tries));
+    const given = r.headersIn['X-Gwc-Upstream'];
+    if (given) {
+        r.variables.gwc_endpoint = (/\.at\.([0-9]+)$/.exec(given) || [])[1] || '';
+    }
+    if (given || aim(r, -1)) {
+        r.internalRedirect(place(r, own(r), tries));
+    }
+}
+
+// Choose the endpoint where the service has a breaker. Without one that may be tried, the request is answered.
+function aim(r, failed) {
+    const service = r.variables.gwc_route.split('/')[0];
+    if (!breaker.of(service)) {
+        return true;
+    }
+    const found = breaker.pick(service, failed);
+    if (found.wait) {
+        r.headersOut['X-Gwc-Reason'] = 'circuit-open';
+        r.headersOut['Retry-After'] = String(Math.ceil(found.wait / 1000));
+        r.return(503, '-');
+        return false;
+    }
+    r.variables.gwc_endpoint = String(found.index);
+    r.variables.gwc_upstream = service + '.at.' + found.index;
+    return true;
+}
+
+// What became of the try, for the breaker; once a try.
+function judge(r, success) {
+    const service = r.variables.gwc_route.split('/')[0];
+    if (r.variables.gwc_endpoint && breaker.of(service)) {
+        breaker.record(service, Number(r.variables.gwc_endpoint), success);
+        r.variables.gwc_endpoint = '';
+    }
 }
 
 function last(list) {
@@ -98,9 +132,10 @@ function affordable(r, retries) {
     return true;
 }
 
-// js_header_filter of a watched stream.
+// js_header_filter where somebody waits for the beginning of an answer: the watch of a stream, the breaker.
 function begun(r) {
     r.variables.gwc_begun = '1';
+    judge(r, r.status < 500);
 }
 
 // js_content of a request that NGINX runs beside a watched stream: an error in it ends both.
@@ -124,6 +159,10 @@ function done(r) {
     if (r.variables.gwc_retrying) {
         live(r, 'retries', -1);
     }
+    // The outer hop gave up waiting. A client that went away before says nothing about the service.
+    if (r.variables.gwc_endpoint && Number(r.variables.request_time) * 1000 >= gwc.settings[r.variables.gwc_settings].patience - 10) {
+        judge(r, false);
+    }
     return '';
 }
 
@@ -146,11 +185,21 @@ function elsewhere(r) {
     return (gwc.others[service] || {})[':' + failed] || service;
 }
 
-function next(r, retries, tries) {
+function next(r, retries, tries, failed) {
     const chain = Number(r.variables.gwc_chain || 0) + 1;
     r.variables.gwc_chain = String(chain);
-    r.variables.gwc_upstream = elsewhere(r);
-    return chain > CHAIN ? '/_gwc/more' : place(r, retries, tries);
+    if (!aim(r, failed)) {
+        return null;
+    }
+    if (!r.variables.gwc_endpoint) {
+        r.variables.gwc_upstream = elsewhere(r);
+    }
+    if (chain > CHAIN) {
+        // The next request of the hop to itself speaks for the endpoint.
+        r.variables.gwc_endpoint = '';
+        return '/_gwc/more';
+    }
+    return place(r, retries, tries);
 }
 
 // js_content behind error_page: a try failed.
@@ -158,13 +207,19 @@ function again(r) {
     const retries = own(r);
     const why = cause(r);
     const tries = Number(r.variables.gwc_tries) + 1;
+    const failed = Number(r.variables.gwc_endpoint || -1);
+    judge(r, false);
     r.variables.gwc_tries = String(tries);
     if (tries > retries.attempts || !permitted(r, retries, why) || !affordable(r, retries)) {
         fail(r, why);
         return;
     }
-    const where = next(r, retries, tries);
-    setTimeout(() => r.internalRedirect(where), pause(retries, tries));
+    setTimeout(() => {
+        const where = next(r, retries, tries, failed);
+        if (where) {
+            r.internalRedirect(where);
+        }
+    }, pause(retries, tries));
 }
 
 // js_content behind error_page of the lane that tells NGINX's own failures from the service's 502 and 504.
