@@ -9,8 +9,33 @@ from lupa import luajit21
 from gwc_kong.emit import lua
 
 _NGX = """
+local values, ends = {}, {}
+local function alive(key)
+  if ends[key] and ends[key] <= now then values[key], ends[key] = nil, nil end
+  return values[key]
+end
+local dict = {}
+function dict:get(key) return alive(key) end
+function dict:set(key, value, ttl) values[key], ends[key] = value, ttl and now + ttl or nil return true end
+function dict:add(key, value, ttl)
+  if alive(key) ~= nil then return false, "exists" end
+  return self:set(key, value, ttl)
+end
+function dict:delete(key) values[key], ends[key] = nil, nil end
+function dict:ttl(key) return alive(key) ~= nil and (ends[key] or 0) - now or nil end
+function dict:incr(key, by, init)
+  local value = alive(key) or init
+  if not value then return nil, "not found" end
+  values[key] = value + by
+  return values[key]
+end
+now, headers = 1000000, {}
 ngx = {
-  now = function() return now or 0 end,
+  shared = { gwc = dict },
+  now = function() return now end,
+  time = function() return math.floor(now) end,
+  update_time = function() end,
+  req = { get_headers = function() return headers end },
   md5 = function(text)
     local sum = 0
     for i = 1, #text do sum = (sum * 31 + string.byte(text, i)) % 4294967296 end
