@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
 from gwc.target import Artifact, OutputFile
-from gwc_envoy import admin, hops, identity, listen, upstream
+from gwc_envoy import admin, cluster, hops, identity, listen, ratelimit, upstream
 from gwc_envoy.printing import render
 from gwc_envoy.xds import Json
 
@@ -20,7 +20,8 @@ NAME = re.compile(r'"(?:name|cluster)": "([^"]+)"')
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
     text = render(bootstrap(gateway))
-    return Artifact("envoy", profile, {FILE: OutputFile(text, trace(text, spans(gateway)))})
+    bootstrap_file = OutputFile(text, trace(text, spans(gateway)))
+    return Artifact("envoy", profile, {FILE: bootstrap_file, **ratelimit.outputs(gateway)})
 
 
 def bootstrap(gateway: Gateway) -> Json:
@@ -32,7 +33,12 @@ def bootstrap(gateway: Gateway) -> Json:
         **({"bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION]} if internal else {}),
         "static_resources": {
             "listeners": [*listen.listeners(gateway), *internal, admin.admin_listener(gateway)],
-            "clusters": [*upstream.clusters(gateway), *hops.clusters(gateway), admin.cluster(gateway)],
+            "clusters": [
+                *upstream.clusters(gateway),
+                *hops.clusters(gateway),
+                *cluster.clusters(gateway),
+                admin.cluster(gateway),
+            ],
             "secrets": identity.secrets(gateway),
         },
     }

@@ -35,17 +35,14 @@ class EnvoyEngine:
         return Binary(path, _version(path))
 
     def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:
+        from gwc_envoy.emit import FILE
         from gwc_envoy.rehearsal import rehearse
 
-        found: list[Diagnostic] = []
-        for name, output in artifact.files.items():
-            written = (directory / name).read_text(encoding="utf-8")
-            with tempfile.TemporaryDirectory(prefix="gwc-envoy-") as scratch:
-                stage = rehearse(written, Path(scratch))
-                complaint = _validate(binary, stage.file, stage.environ)
-            if complaint is not None:
-                found.append(_diagnostic(complaint, name, output))
-        return tuple(found)
+        written = (directory / FILE).read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory(prefix="gwc-envoy-") as scratch:
+            stage = rehearse(written, Path(scratch))
+            complaint = _validate(binary, stage.file, stage.environ)
+        return () if complaint is None else (_diagnostic(complaint, FILE, artifact.files[FILE]),)
 
     def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
         import json

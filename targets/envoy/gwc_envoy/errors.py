@@ -70,6 +70,7 @@ _BY_STATUS = {
 MAPPERS = (
     # What Envoy calls 503 are three different things to a client.
     Mapper(_flags("UO"), PROBLEMS["overloaded"], headers=(("retry-after", "1"),)),
+    Mapper(_flags("RLSE"), PROBLEMS["unavailable"], headers=(("retry-after", "1"),)),  # nobody to ask for the count
     Mapper(_details("connection_timeout"), PROBLEMS["timeout"]),
     # An upgrade that the route does not allow is refused before any filter has noted the path.
     Mapper(_details("upgrade_failed"), PROBLEMS["bad-request"], instance="%PATH(NQ:PATH)%"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwc.ir import Gateway
-from gwc_envoy import auth, body, budget, errors, headers, hops, identity, limits, request_id
+from gwc_envoy import auth, body, budget, cluster, cluster_budget, errors, headers, hops, identity, limits, request_id
 from gwc_envoy.xds import Json
 
 
@@ -16,15 +16,19 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         request_id.correlation_filter(gateway),  # ...before they are judged
         limits.answer_filter(gateway),  # outside every limit
         *limits.filters(gateway, limits.BEFORE_AUTH),  # a flood of bad tokens costs no verification
+        *cluster.filters(gateway, early=True),  # behind the gateway's own, which spare the service a flood
         auth.token_filter(gateway),
         auth.jwt_filter(gateway),
         auth.script_filter(gateway) if protected else None,  # reads what the token filter found
         limits.header_filter(gateway),
         *limits.filters(gateway, limits.AFTER_AUTH),  # counts by the verified user
+        *cluster.filters(gateway, early=False),
         budget.budget_filter(gateway),  # last: no other refusal may cost units
+        cluster_budget.budget_filter(gateway),
         limits.shadow_filter(gateway),
         errors.upstream_filter(),
         errors.retry_after_filter(),  # sees a response before it is replaced
+        cluster_budget.charge_filter(gateway),  # so does this one
         body.body_filter(),
         body.no_body_filter(gateway),
         identity.gateway_secret_filter(gateway),  # late: only what is forwarded needs the proof

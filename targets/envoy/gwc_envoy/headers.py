@@ -9,9 +9,13 @@ from gwc_envoy.xds import Json, extension, literal, set_header
 _ENGINES = ("x-envoy-", "x-kong-", "x-accel-", "x-gwc-")
 
 
-def route_fields(service: Service, route: Route, added: list[Json]) -> Json:
-    """The policy's changes: removal first. Values are literals. `added` are the gateway's own."""
-    charge = [service.budget.charge] if service.budget is not None and service.budget.charge is not None else []
+def route_fields(service: Service, route: Route, added: list[Json], settled: bool = False) -> Json:
+    """The policy's changes: removal first. Values are literals. `added` are the gateway's own.
+
+    `settled`: a filter reads the header with the actual cost and takes it away.
+    """
+    budget = None if settled else service.budget
+    charge = [budget.charge] if budget is not None and budget.charge is not None else []
     fields = {
         "request_headers_to_add": [*_set(route.headers.request), *added],
         "request_headers_to_remove": [name.lower() for name in route.headers.request.remove],

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gwc.features import limits as all_limits
 from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
+from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.xds import Json, extension, lua, set_header
 
@@ -97,7 +98,11 @@ _WILDCARDS = {LimitKey.IP: "masked_remote_address", LimitKey.USER: "user", Limit
 
 
 def route_rate_limits(gateway: Gateway, service: Service, route: Route) -> list[Json]:
-    return [_named(limit) for limit in _applying(gateway, service, route)]
+    return [_named(limit) for limit in _counting(gateway, service, route)]
+
+
+def _counting(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
+    return [*_applying(gateway, service, route), *cluster.applying(gateway, service, route)]
 
 
 def _applying(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
@@ -131,9 +136,14 @@ def _counts(limit: Limit, route: Route) -> bool:
 
 
 def _named(limit: Limit) -> Json:
-    stage = next(stage for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))
     name = {"generic_key": {"descriptor_key": "limit", "descriptor_value": limit.id}}
-    return {"stage": stage.number, "actions": [name, *_key(limit)]}
+    return {"stage": _stage_number(limit), "actions": [name, *_key(limit)]}
+
+
+def _stage_number(limit: Limit) -> int:
+    if limit.cluster:
+        return cluster.stage_number(limit)
+    return next(stage.number for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))
 
 
 def _key(limit: Limit) -> list[Json]:
@@ -155,7 +165,8 @@ def _header_value(limit: Limit) -> Json:
 
 def header_filter(gateway: Gateway) -> Json | None:
     """Notes the headers that limits count by. What is longer than anybody's key shares a bucket with its beginning."""
-    names = sorted({limit.header for limit in rendered(gateway) if limit.header is not None})
+    counted = (*rendered(gateway), *cluster.counted(gateway))
+    names = sorted({limit.header for limit in counted if limit.header is not None})
     if not names:
         return None
     return extension(
@@ -192,16 +203,16 @@ _ANSWER = "gwc.limits.answer"
 def answer_filter(gateway: Gateway) -> Json | None:
     """Adds the standard's headers to a refusal, and the time of renewal to a budget's."""
     budgets = any(service.budget is not None for service in gateway.services)
-    enforced = any(not limit.shadow for limit in rendered(gateway))
+    enforced = any(not limit.shadow for limit in (*rendered(gateway), *cluster.counted(gateway)))
     return lua(_ANSWER, "ratelimit.lua") if enforced or budgets else None
 
 
 def metadata(gateway: Gateway, service: Service, route: Route, budget: Budget | None) -> Json:
-    """What the filter knows of a route's limits: `q` tokens in `w` seconds, and whose burst a number is."""
-    enforced = [limit for limit in _applying(gateway, service, route) if not limit.shadow]
+    """What the filter knows of a route's limits: `q` tokens in `w` seconds, and whose burst or window a number is."""
+    enforced = [limit for limit in _counting(gateway, service, route) if not limit.shadow]
     rates = {limit.id: limit.rate for limit in enforced} | ({"budget": budget.units} if budget else {})
     if not rates:
         return {}
     policies = ", ".join(f'"{name}";q={rate.tokens};w={rate.period}' for name, rate in rates.items())
-    bursts = {f"burst:{limit.burst}": limit.id for limit in reversed(enforced)}
+    bursts = {f"burst:{m.rate.tokens if m.cluster else m.burst}": m.id for m in reversed(enforced)}
     return {_ANSWER: {"policies": policies, **bursts, **({"period": budget.units.period} if budget else {})}}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
-from gwc_envoy import actions, auth, body, budget, headers, limits, retries
+from gwc_envoy import actions, auth, body, budget, cluster_budget, headers, limits, retries
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -81,21 +81,23 @@ def _forward(gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[st
         "route": {**chain.own, "rate_limits": counted} if counted else chain.own,
         "request_body_buffer_limit": body.buffer_limit(route),
         "typed_per_filter_config": {**body.per_route(route), **auth.per_route(gateway, route)},
-        **headers.route_fields(service, route, actions.key_header(chain)),
+        **headers.route_fields(service, route, actions.key_header(chain), cluster_budget.settles(gateway, service)),
     }
 
 
 def _metadata(gateway: Gateway, service: Service, route: Route) -> Json:
     """What log lines and filters know about the route."""
     names = {"service": service.name, "route": route.name, "owner": service.owner}
-    spent = budget.applies(service, route)
+    own, shared = budget.applies(service, route), cluster_budget.spent(gateway, service, route)
+    spent = own or shared
     return {
         "filter_metadata": {
             "gwc": names,
-            **auth.metadata(route, spent.units.period if spent else None),
+            **auth.metadata(route, own.units.period if own else None),
             **limits.metadata(gateway, service, route, spent),
-            **budget.metadata(service, route),
             **body.metadata(route),
+            **budget.metadata(service, route),
+            **cluster_budget.metadata(gateway, service, route),
         }
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwc.features import FEATURES, Use
-from gwc.ir import Gateway, Limit, Route
+from gwc.ir import Budget, Gateway, Limit, Route
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc_envoy.body import LARGEST
 from gwc_envoy.limits import share_a_stage
@@ -11,7 +11,37 @@ from gwc_envoy.upstream import cluster_name
 
 _LATER = "gwc does not render this for Envoy yet"
 
-_LIMITS = unsupported(f"{_LATER}; accepted, nothing is limited: keep a limit in front of or behind the gateway")
+
+def _nobody_to_ask(gateway: Gateway, _: Use) -> bool:
+    return gateway.rate_limit_store is not None and gateway.rate_limit_store.service is None
+
+
+def _other_database(gateway: Gateway, _: Use) -> bool:
+    return gateway.rate_limit_store is not None and gateway.rate_limit_store.redis_database != 0
+
+
+_NOBODY = (
+    Case(
+        "rate_limit_store without service",
+        _nobody_to_ask,
+        unsupported(
+            "Envoy asks the rate limit service for a shared count: set rate_limit_store.service to its gRPC address; "
+            "accepted, nothing is counted"
+        ),
+    ),
+    Case(
+        "a database of Redis other than 0",
+        _other_database,
+        unsupported(
+            "the rate limit service counts in Redis's database 0 only: leave the database out of "
+            "rate_limit_store.redis; accepted, nothing is counted"
+        ),
+    ),
+)
+_WINDOWS = (
+    "the rate limit service counts in windows of the clock: a rate of N admits at most N in each second, minute, hour "
+    "or day of the clock, so at most 2N in any span as long, and burst has no effect"
+)
 _IN_TURN = Conditional(
     EXACT,
     (
@@ -66,12 +96,40 @@ _ENTRIES: dict[str, Support | Conditional] = {
     "upstream.breaker": Conditional(
         EXACT, (Case("routes differ", _splits, approximate(_SPLIT + "failures are counted for each group by itself")),)
     ),
-    "budget.charge": unsupported(
-        "Envoy's own buckets cannot take a cost that is known only with the response; accepted, each request takes its "
-        "route's `cost` and the header is removed"
+    "budget.charge": Conditional(
+        unsupported(
+            "Envoy's own buckets cannot take a cost that is known only with the response; accepted, each request takes "
+            "its route's `cost` and the header is removed; with scope: cluster the actual cost is charged"
+        ),
+        (
+            Case(
+                "scope: cluster",
+                lambda _, use: isinstance(use.node, Budget) and use.node.cluster,
+                approximate(
+                    "what a request cost beyond its route's cost is taken once its response has ended; what it cost "
+                    "less is not given back, so no user gets more than their units by it"
+                ),
+            ),
+        ),
     ),
-    "budget.cluster": unsupported(f"{_LATER}; accepted, such a budget takes nothing"),
-    "limits.cluster": _LIMITS,
+    "budget.cluster": Conditional(
+        approximate(
+            "no user is admitted for more than their units in a period, over all gateways; but a request that costs "
+            "more than what is left uses it up"
+        ),
+        _NOBODY,
+    ),
+    "limits.cluster": Conditional(
+        approximate(_WINDOWS),
+        (
+            *_NOBODY,
+            Case(
+                "mode: shadow",
+                lambda _, use: isinstance(use.node, Limit) and use.node.shadow,
+                approximate(f"{_WINDOWS}; what a shadow limit would have refused is in the metrics, not in the log"),
+            ),
+        ),
+    ),
     "max_body": Conditional(
         EXACT,
         (
