@@ -5,12 +5,14 @@ from __future__ import annotations
 from math import gcd
 
 from gwc.ir import Gateway, Service
+from gwc_nginx.health import checked
 
 ZONE = "gwc_breaker:4m timeout=1d evict type=number"
 
 
 def guarded(service: Service) -> bool:
-    return service.upstream.breaker is not None
+    """Whether gwc chooses the endpoint instead of NGINX: there is a breaker, or there are checks."""
+    return service.upstream.breaker is not None or checked(service)
 
 
 def endpoint_name(service: Service, index: int) -> str:
@@ -19,17 +21,17 @@ def endpoint_name(service: Service, index: int) -> str:
 
 
 def data(gateway: Gateway) -> dict[str, object]:
-    """By service; times in milliseconds, weights in their smallest proportion."""
+    """By service; times in milliseconds, weights in their smallest proportion. No failures: no breaker."""
     found: dict[str, object] = {}
     for service in gateway.services:
         breaker = service.upstream.breaker
-        if breaker is not None:
+        if guarded(service):
             weights = [endpoint.weight for endpoint in service.upstream.endpoints]
             common = gcd(*weights) or 1
             smallest = [weight // common for weight in weights]
             found[f":{service.name}"] = {
-                "failures": breaker.failures,
-                "open": round(breaker.open * 1000),
+                "failures": breaker.failures if breaker is not None else 0,
+                "open": round(breaker.open * 1000) if breaker is not None else 0,
                 "weights": smallest,
             }
     return found

@@ -19,6 +19,7 @@ from gwc_nginx import (
     concurrency,
     errors,
     headers,
+    health,
     identity,
     limits,
     listen,
@@ -38,7 +39,7 @@ _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "retry", "secrets", "tokens"),
-    *("admission", "auth", "breaker", "budget", "limits", "locks"),
+    *("admission", "auth", "breaker", "budget", "health", "limits", "locks"),
 )
 _SETTINGS = (
     'js_path "njs/";',
@@ -165,6 +166,7 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "stripped": {f":{name}": True for name in identity.STRIPPED},
         "others": upstream.others(gateway),
         "breakers": breaker.data(gateway),
+        "health": health.data(gateway),
         "hosts": hosts,
         "anywhere": anywhere,
         **auth.data(gateway),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Address, Gateway, Route, Service
-from gwc_nginx import body, concurrency, errors, headers, retries, timeouts, upstream
+from gwc_nginx import body, concurrency, errors, headers, health, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
@@ -40,6 +40,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
         block("location", "/", of=(d("return", "404"),)),
         *retries.doors(),
+        *health.location(gateway),
         *retries.locations(gateway),
     ))  # fmt: skip
 

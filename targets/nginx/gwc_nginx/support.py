@@ -38,6 +38,10 @@ def _key_not_in_a_file(_: Gateway, use: Use) -> bool:
     return key is not None and key.source != "file"
 
 
+def _encrypted(gateway: Gateway, use: Use) -> bool:
+    return _service_of(gateway, use).upstream.tls is not None
+
+
 def _outlives(gateway: Gateway, use: Use) -> bool:
     """A stream whose idle timeout is longer than its request timeout."""
     service = _service_of(gateway, use)
@@ -60,7 +64,7 @@ _TLS = Conditional(
 
 _LATER = (
     *("listen.https", "listen.https.redirect", "tracing", "metrics"),
-    *("upstream.health", "budget.cluster", "limits.cluster"),
+    *("budget.cluster", "limits.cluster"),
     *("cors", "cache"),
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
@@ -96,6 +100,9 @@ _NJS: dict[str, Support | Conditional] = {
         "names are resolved again when their records expire, but NGINX does not read /etc/resolv.conf: it asks "
         f"{' and '.join(RESOLVER.split())}; a host without either needs endpoints by address")),)),
     "upstream.tls": _TLS,
+    "upstream.health": Conditional(EXACT, (Case("an https endpoint", _encrypted, unsupported(
+        "NGINX cannot verify a check with the authority of the service; use a breaker. Accepted, there are no "
+        "checks")),)),
     "upstream.tls.client_certificate": Conditional(EXACT, (Case("client_key from the environment", _key_not_in_a_file,
         unsupported("NGINX reads a client key from a file only; use client_key: {secret: {file: ...}}")),)),
     "timeouts.connect": EXACT,
@@ -120,14 +127,16 @@ _NJS: dict[str, Support | Conditional] = {
     "websocket": EXACT,
 }  # fmt: skip
 
-_PLAIN_LIMITS = unsupported("gwc renders no limits, budgets or caps for NGINX without njs yet; use profile njs")
+_PLAIN_LIMITS = unsupported(
+    "gwc renders no limits, budgets, caps, breakers or checks for NGINX without njs yet; use profile njs"
+)
 _BANNER = "every answer says `Server: nginx`, without a version: a build without extra modules cannot leave it out"
 
 
 _PLAIN: dict[str, Support | Conditional] = {
     **_NJS,
     **dict.fromkeys(_CREDENTIALS, _AUTH),
-    **dict.fromkeys((*_LIMITS, *_GUARDS), _PLAIN_LIMITS),
+    **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health"), _PLAIN_LIMITS),
     "listen.http": approximate(_BANNER),
     "access_log": approximate(
         "one JSON line a request with ids, route, client, status and times; users, limits, costs and tries are not in "

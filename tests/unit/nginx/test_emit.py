@@ -169,3 +169,46 @@ def test_a_named_endpoint_needs_no_dns_to_start(profile: str) -> None:
     assert "resolver 127.0.0.53 127.0.0.11;" in rendered
     if profile == "njs":
         assert 'server "service.invalid:8000" weight=100 max_fails=0 resolve;' in rendered
+
+
+JWT = {"jwt": {"issuer": "https://i.example/", "audience": ["a"], "jwks": {"url": "https://i.example/jwks"}}}
+
+
+def test_a_budget_is_its_service_s_and_no_public_route_s() -> None:
+    routes = [route(name="ask", path="/ask", auth={"any_of": ["jwt"]}, cost=5), route(name="open", path="/open")]
+    budget = {"per": "user", "units": "20/day", "charge": "X-Cost-Units"}
+    settings = data({"routes": routes, "budget": budget}, identity=JWT)["settings"]
+    assert settings["main/ask"]["budget"] == "main 20 86400000"
+    assert settings["main/ask"]["cost"] == 5
+    assert "budget" not in settings["main/open"]
+    assert settings["main/open"]["charge"] == "X-Cost-Units"
+
+
+def test_caps_are_nginx_s_own() -> None:
+    public = TARGET.emit(
+        gateway({"upstream": {"endpoints": [{"url": "http://127.0.0.1:1"}], "concurrency": 3}}, concurrency=7), "njs"
+    ).files["public.conf"]
+    assert "limit_conn gwc_service_cap 3;" in public.text
+    assert "limit_conn gwc_platform_cap 7;" in public.text
+
+
+def test_a_breaker_chooses_among_single_endpoints() -> None:
+    endpoints = [{"url": "http://127.0.0.1:1", "weight": 90}, {"url": "http://127.0.0.1:2", "weight": 10}]
+    service = {"upstream": {"endpoints": endpoints, "breaker": {"failures": 3, "open": "2s"}}}
+    artifact = TARGET.emit(gateway(service), "njs")
+    breakers = json.loads(artifact.files["gwc.json"].text)["breakers"]
+    assert breakers == {":main": {"failures": 3, "open": 2000, "weights": [9, 1]}}
+    assert "upstream main.at.0 {" in artifact.files["upstreams.conf"].text
+    assert "http://gwc_hop/" in artifact.files["public.conf"].text
+
+
+def test_checks_are_as_frequent_as_the_most_impatient_wants() -> None:
+    upstream = {"endpoints": [{"url": "http://127.0.0.1:1"}]}
+    services = [
+        {"service": f"s{i}", "base_path": f"/s{i}", "upstream": {**upstream, "health": {"path": "/ok", "every": every}}}
+        for i, every in enumerate(("5s", "500ms"))
+    ]
+    artifact = TARGET.emit(gateway(*services), "njs")
+    assert "js_periodic health.check interval=500ms;" in artifact.files["admin.conf"].text
+    health = json.loads(artifact.files["gwc.json"].text)["health"]
+    assert health["s0"] == {"every": 5000, "urls": ["http://127.0.0.1:1/ok"]}

@@ -23,14 +23,43 @@ function turn(service, weights, indices) {
     return indices.find((index) => (left -= weights[index]) < 0);
 }
 
-// {index}, or {wait} in milliseconds when every endpoint has its pause. `failed` is not tried again at once.
+function sick(service, index) {
+    return ngx.shared.gwc_breaker.get(key('sick', service, index)) === 1;
+}
+
+// Whether it is time for the service's next check.
+function due(service, every, now) {
+    const last = ngx.shared.gwc_breaker.get('checked ' + service) || 0;
+    if (now - last < every - 10) {
+        return false;
+    }
+    ngx.shared.gwc_breaker.set('checked ' + service, now, KEPT);
+    return true;
+}
+
+// The result of a check: `failures` in a row make an endpoint sick.
+function examined(service, index, passed, failures) {
+    const count = key('failed checks', service, index);
+    if (passed) {
+        ngx.shared.gwc_breaker.delete(count);
+        ngx.shared.gwc_breaker.delete(key('sick', service, index));
+    } else if (ngx.shared.gwc_breaker.incr(count, 1, 0, KEPT) >= failures) {
+        ngx.shared.gwc_breaker.set(key('sick', service, index), 1, KEPT);
+    }
+}
+
+// {index}, or {reason, wait} in milliseconds when there is none. `failed` is not tried again at once.
 function pick(service, failed) {
     const breaker = of(service);
     const now = Date.now();
     const every = Array.from({length: breaker.weights.length}, (_, index) => index);
-    const closed = every.filter((index) => !pause(service, index, now));
+    const well = every.filter((index) => !sick(service, index));
+    const closed = well.filter((index) => !pause(service, index, now));
+    if (!well.length) {
+        return {reason: 'unavailable', wait: 1000};
+    }
     if (!closed.length) {
-        return {wait: Math.min.apply(null, every.map((index) => pause(service, index, now)))};
+        return {reason: 'circuit-open', wait: Math.min.apply(null, well.map((index) => pause(service, index, now)))};
     }
     const others = closed.filter((index) => index !== failed);
     return {index: turn(service, breaker.weights, others.length ? others : closed)};
@@ -43,10 +72,10 @@ function record(service, index, success) {
         return;
     }
     const breaker = of(service);
-    if (ngx.shared.gwc_breaker.incr(count, 1, 0, KEPT) >= breaker.failures) {
+    if (breaker.failures && ngx.shared.gwc_breaker.incr(count, 1, 0, KEPT) >= breaker.failures) {
         ngx.shared.gwc_breaker.delete(count);
         ngx.shared.gwc_breaker.set(key('open', service, index), Date.now() + breaker.open, breaker.open);
     }
 }
 
-export default {of, pick, record};
+export default {of, pick, record, due, examined};

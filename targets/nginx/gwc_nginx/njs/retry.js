@@ -68,7 +68,7 @@ function aim(r, failed) {
     }
     const found = breaker.pick(service, failed);
     if (found.wait) {
-        r.headersOut['X-Gwc-Reason'] = 'circuit-open';
+        r.headersOut['X-Gwc-Reason'] = found.reason;
         r.headersOut['Retry-After'] = String(Math.ceil(found.wait / 1000));
         r.return(503, '-');
         return false;
