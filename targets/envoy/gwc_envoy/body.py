@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gwc.ir import Gateway, Route
+from gwc.ir import Route
 from gwc_envoy.xds import Json, extension, lua, typed
 
-FILTER, NONE = "gwc.max_body", "gwc.no_body"
+FILTER, EXACT = "gwc.max_body", "gwc.max_body.exact"
 LARGEST = 2**32 - 1
 """Bytes; what Envoy's field can hold."""
 
@@ -19,14 +19,13 @@ UNREAD: Json = {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute"
 """For answers that read no body: refusals, and upgraded connections."""
 
 
-def no_body_filter(gateway: Gateway) -> Json | None:
-    """Envoy's smallest bound is one byte: what is left of a body behind it is refused where none may be."""
-    none_at_all = any(route.max_body == 0 for service in gateway.services for route in service.routes)
-    return lua(NONE, "nobody.lua") if none_at_all else None
+def exact_filter() -> Json:
+    """Envoy's filter counts neither the last frame of an HTTP/2 body nor, as its smallest bound, a single byte."""
+    return lua(EXACT, "body.lua")
 
 
 def metadata(route: Route) -> Json:
-    return {NONE: {"refuse": True}} if route.max_body == 0 and not route.websocket else {}
+    return {} if route.websocket else {EXACT: {"bytes": min(route.max_body, LARGEST)}}
 
 
 def buffer_limit(route: Route) -> int:

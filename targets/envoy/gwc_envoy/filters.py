@@ -30,7 +30,7 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         errors.retry_after_filter(),  # sees a response before it is replaced
         cluster_budget.charge_filter(gateway),  # so does this one
         body.body_filter(),
-        body.no_body_filter(gateway),
+        body.exact_filter(),
         identity.gateway_secret_filter(gateway),  # late: only what is forwarded needs the proof
         hops.router_filter(),
     )

@@ -131,3 +131,11 @@ def test_what_is_below_exact_says_so(
     code = {Fidelity.UNSUPPORTED: "GWC601", Fidelity.APPROXIMATE: "GWC602"}[fidelity]
     found = {d.code for d in check(given, TARGET.support("default")) if f"accept: [{feature}]" in d.hint}
     assert found == {code}
+
+
+@pytest.mark.parametrize(("written", "bound"), [("0B", 0), ("10B", 10), ("1MiB", 2**20)])
+def test_every_route_says_how_large_a_body_may_be(written: str, bound: int) -> None:
+    given = gateway({"service": "a", "max_body": written})
+    (entry,) = named(given, "a/r")
+    assert entry["metadata"]["filter_metadata"]["gwc.max_body.exact"] == {"bytes": bound}
+    assert entry["typed_per_filter_config"]["gwc.max_body"]["buffer"]["max_request_bytes"] == max(bound, 1)
