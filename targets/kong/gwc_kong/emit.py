@@ -12,6 +12,7 @@ from gwc_kong.admin import PROMETHEUS, status_api
 from gwc_kong.auth import secrets as api_keys
 from gwc_kong.bundled import functions
 from gwc_kong.env import env_file
+from gwc_kong.limits import STORE_VARIABLE, store_in_use
 from gwc_kong.plugin import SECRET_VARIABLE, plugin_config
 from gwc_kong.routing import kong_routes
 from gwc_kong.secrets import secret_outputs
@@ -24,7 +25,7 @@ LUA_MODULES = (
     *("health", "breaker", "auth", "cors", "upstream", "core"),
 )
 """In the order of their dependencies."""
-_PLUGIN_FILES = (*LUA_MODULES, "tls", "handler", "schema")
+_PLUGIN_FILES = (*LUA_MODULES, "tls", "redis", "cluster", "handler", "schema")
 _FOLDER = "plugins/kong/plugins/gwc"
 
 
@@ -35,7 +36,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
         output |= {f"{_FOLDER}/{name}.lua": OutputFile(lua(name), _NO_LINES) for name in _PLUGIN_FILES}
         output[f"{_FOLDER}/status_api.lua"] = status_api(gateway)
         output[f"{_FOLDER}/tls_sources.lua"] = tls_sources(gateway)
-    return Artifact("kong", profile, output, secret_outputs(_secrets(gateway)))
+    return Artifact("kong", profile, output, secret_outputs(_secrets(gateway, profile)))
 
 
 _NO_LINES: dict[int, Span] = {}
@@ -56,10 +57,13 @@ def _document(gateway: Gateway, profile: str) -> dict[str, object]:
     }
 
 
-def _secrets(gateway: Gateway) -> Iterator[tuple[str, Secret]]:
+def _secrets(gateway: Gateway, profile: str) -> Iterator[tuple[str, Secret]]:
     if gateway.identity.gateway_secret is not None:
         yield SECRET_VARIABLE, gateway.identity.gateway_secret.secret
     yield from api_keys(gateway)
+    store = store_in_use(gateway)
+    if profile == "plugin" and store is not None and store.password is not None:
+        yield STORE_VARIABLE, store.password
 
 
 def lua(name: str) -> str:

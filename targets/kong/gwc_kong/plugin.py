@@ -11,7 +11,7 @@ from gwc.ir import Gateway, HeaderChanges, RetryCause, Route, Service
 from gwc.problems import PROBLEMS
 from gwc_kong.auth import auth_config, providers_config
 from gwc_kong.cors import cors_config
-from gwc_kong.limits import guards
+from gwc_kong.limits import guards, shared_store
 from gwc_kong.routing import KongRoute
 from gwc_kong.secrets import vault_reference
 from gwc_kong.upstream_tls import tls_config
@@ -34,6 +34,8 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...], profile: str)
         config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
     config["problems"] = {p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()}
     config |= dict(providers_config(gateway))
+    if profile == "plugin":
+        config |= dict(shared_store(gateway))
     config["routes"] = {route.name: _route_config(gateway, route, profile) for route in routes}
     return config
 

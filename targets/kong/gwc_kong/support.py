@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from gwc.features import Use
-from gwc.ir import Gateway, GatewaySecret, Retries, Route, Timeouts
+from gwc.ir import Gateway, GatewaySecret, Limit, LimitKey, Retries, Route, Timeouts
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc_kong.env import NEXT_UPSTREAM_STATUSES, node_statuses
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _LATER = unsupported("gwc does not render this for Kong yet; leave it to the service, or use the envoy target")
-_CLUSTER = unsupported("gwc counts within one Kong only so far; leave out scope: cluster, or use the envoy target")
+_CLUSTER = unsupported(
+    "what ships with Kong may not reach a store from here, so each Kong counts alone; use the plugin profile"
+)
 
 
 def _routes(gateway: Gateway) -> list[Route]:
@@ -171,8 +173,47 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "cache.scope.user": _LATER,
 }  # fmt: skip
 
+
+def _unreadable_password(gateway: Gateway, _: Use) -> bool:
+    password = gateway.rate_limit_store.password if gateway.rate_limit_store else None
+    return password is not None and not _readable(password.source, password.name)
+
+
+def _in_both_scopes(gateway: Gateway, use: Use) -> bool:
+    """Whether some request passes the limit and, in the same stage, one that each gateway counts alone."""
+    for service in gateway.services:
+        for route in service.routes:
+            together = [*gateway.limits, *service.limits, *route.limits]
+            if any(limit is use.node for limit in together):
+                stages = [limit for limit in together if (limit.key is LimitKey.IP) is _by_address(use)]
+                if any(not limit.cluster and not limit.shadow for limit in stages):
+                    return True
+    return False
+
+
+def _by_address(use: Use) -> bool:
+    return isinstance(use.node, Limit) and use.node.key is LimitKey.IP
+
+
+_PASSWORD = Case("a password in a lower-case variable", _unreadable_password, unsupported(_VARIABLE))
+
 _PLUGIN: dict[str, Support | Conditional] = {
     **_BUNDLED,
+    "limits.cluster": Conditional(
+        EXACT,
+        (
+            _PASSWORD,
+            Case(
+                "a request also passes limits of scope: gateway in the same stage",
+                _in_both_scopes,
+                approximate(
+                    "each limit holds exactly by itself, but the gateway's own come first: a request that the cluster's "
+                    "limit refuses has cost them a token"
+                ),
+            ),
+        ),
+    ),
+    "budget.cluster": Conditional(EXACT, (_PASSWORD,)),
     "listen.admin": EXACT,
     "upstream.health": Conditional(
         EXACT,

@@ -419,6 +419,8 @@ local function referenced(fields, config)
     local name, field = next(entry)
     if field.referenceable and config[name] then
       config[name] = settings.vault(config[name]) or ""
+    elseif field.type == "record" and config[name] then
+      referenced(field.fields, config[name])
     end
   end
 end

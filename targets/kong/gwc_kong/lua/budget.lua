@@ -4,33 +4,43 @@ local counters = require("kong.plugins.gwc.counters")
 
 local M = {}
 
+-- What a request of `user` takes, and the seconds until the period ends.
+function M.charge(route, user)
+  ngx.update_time()
+  local now, period = ngx.now(), route.budget.period
+  local window = math.floor(now / period)
+  local ends_in = (window + 1) * period - now
+  local key = "budget:" .. route.service .. ":" .. window .. ":" .. ngx.md5(user)
+  return { key = key, cost = route.cost, ttl = ends_in + period }, ends_in
+end
+
+-- The number of units that a header says, or nothing.
+function M.units(text)
+  return type(text) == "string" and #text <= 15 and string.find(text, "^%d+$") and tonumber(text) or nil
+end
+
 -- Takes the route's cost. Returns the seconds until units come back when they do not suffice, else nil.
 function M.take(route, user, state)
   local budget, cost = route.budget, route.cost
-  ngx.update_time()
-  local now = ngx.now()
-  local window = math.floor(now / budget.period)
-  local ends = (window + 1) * budget.period
-  local key = "budget:" .. route.service .. ":" .. window .. ":" .. ngx.md5(user)
+  local charged, ends_in = M.charge(route, user)
   local spent, had = counters.alone(function(dict)
-    local used = dict:get(key) or 0
+    local used = dict:get(charged.key) or 0
     if cost > 0 and used + cost > budget.units then
       return true
     end
-    dict:set(key, used + cost, ends - now + budget.period)
+    dict:set(charged.key, used + cost, charged.ttl)
     return false
   end)
   if spent or not had then
-    return math.max(1, math.ceil(ends - now))
+    return math.max(1, math.ceil(ends_in))
   end
-  state.charged = { key = key, cost = cost, ttl = ends - now + budget.period }
+  state.charged = charged
   return nil
 end
 
 -- The actual cost as the service says it; what is no number of units changes nothing.
 function M.settle(state, text)
-  local charged = state.charged
-  local actual = type(text) == "string" and #text <= 15 and string.find(text, "^%d+$") and tonumber(text)
+  local charged, actual = state.charged, M.units(text)
   if not charged or not actual or actual == charged.cost then
     return
   end

@@ -132,11 +132,19 @@ local function check_request(conf, route)
   end
 end
 
-local function check_address(_, route, state)
-  local refusal = limits.take(route.limits_before, { ip = limits.client(ngx.var.remote_addr) }, state)
+-- `own` are this gateway's buckets, `shared` those of all gateways, behind them: the store is spared a flood.
+local function take(conf, own, shared, who, state)
+  local refusal = limits.take(own, who, state)
   if refusal then
     return "rate-limited", refusal
   end
+  if shared then
+    return state.cluster.take(conf.store, shared, who, state)
+  end
+end
+
+local function check_address(conf, route, state)
+  return take(conf, route.limits_before, route.shared_before, { ip = limits.client(ngx.var.remote_addr) }, state)
 end
 
 local function check_identity(conf, route, state)
@@ -150,11 +158,8 @@ local function check_identity(conf, route, state)
   state.user = user
 end
 
-local function check_limits(_, route, state)
-  local refusal = limits.take(route.limits_after, { user = state.user and state.user.bucket }, state)
-  if refusal then
-    return "rate-limited", refusal
-  end
+local function check_limits(conf, route, state)
+  return take(conf, route.limits_after, route.shared_after, { user = state.user and state.user.bucket }, state)
 end
 
 local function check_body(_, route)
@@ -176,8 +181,14 @@ local function check_concurrency(_, route, state)
   end
 end
 
-local function check_budget(_, route, state)
-  local seconds = route.budget and state.user and budgets.take(route, state.user.bucket, state)
+local function check_budget(conf, route, state)
+  if not (route.budget and state.user) then
+    return
+  end
+  if route.budget.cluster then
+    return state.cluster.spend(conf.store, route, state.user.bucket, state)
+  end
+  local seconds = budgets.take(route, state.user.bucket, state)
   if seconds then
     return "budget-exhausted", { ["Retry-After"] = tostring(seconds) }
   end
@@ -218,8 +229,10 @@ local function forward(conf, route, state, path, tls)
   state.admitted = true
 end
 
-function M.access(conf, tls)
+-- `cluster` counts together with other gateways; the bundled profile has no such thing either.
+function M.access(conf, tls, cluster)
   local state = current(conf)
+  state.cluster = cluster
   local path = paths.canonical(state.path)
   local route = path and route_of(conf, state, path)
   if not route then
@@ -281,9 +294,12 @@ local function shape_error(conf, state)
   end
 end
 
-local function settle(state)
+local function settle(conf, state)
   local charge = state.route and state.route.charge
   if charge then
+    if state.spent then
+      state.cluster.settle(conf.store, state, ngx.header[charge])
+    end
     budgets.settle(state, ngx.header[charge])
     ngx.header[charge] = nil
   end
@@ -299,7 +315,7 @@ function M.header_filter(conf)
     -- nginx has taken bytes that are no HTTP for an HTTP/0.9 answer, and would pass them on bare.
     error("gwc: the service did not answer in HTTP", 0)
   end
-  settle(state)
+  settle(conf, state)
   shape_error(conf, state)
   headers.strip_response()
   if state.route then

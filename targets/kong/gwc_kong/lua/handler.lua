@@ -1,3 +1,4 @@
+local cluster = require("kong.plugins.gwc.cluster")
 local core = require("kong.plugins.gwc.core")
 local health = require("kong.plugins.gwc.health")
 local tls = require("kong.plugins.gwc.tls")
@@ -17,7 +18,7 @@ function Handler:rewrite(conf)
 end
 
 function Handler:access(conf)
-  core.access(conf, tls)
+  core.access(conf, tls, cluster)
 end
 
 function Handler:header_filter(conf)

@@ -43,7 +43,7 @@ local function holder(limit, who)
 end
 
 -- A digest, because a header may be long and the dictionary keeps every key.
-local function bucket(limit, who)
+function M.bucket(limit, who)
   return "bucket:" .. limit.id .. ":" .. ngx.md5(holder(limit, who))
 end
 
@@ -53,7 +53,7 @@ local function draw(dict, limits, who)
   local shadowed = {}
   for index, limit in ipairs(limits) do
     local interval = limit.period / limit.tokens
-    local key = bucket(limit, who)
+    local key = M.bucket(limit, who)
     local at = math.max(dict:get(key) or now, now) + interval
     local over = at - now - limit.burst * interval
     if over <= SLACK then
@@ -72,6 +72,21 @@ local function draw(dict, limits, who)
   return { worst = worst, wait = wait, shadowed = shadowed }
 end
 
+-- Notes a shadow limit that would have refused.
+function M.shadow(state, id)
+  state.shadowed = state.shadowed and state.shadowed .. " " .. id or id
+end
+
+-- What is said to a client that must wait so many seconds.
+function M.refusal(limit, wait)
+  local seconds = math.max(1, math.ceil(wait - SLACK))
+  return {
+    ["Retry-After"] = tostring(seconds),
+    ["RateLimit-Policy"] = string.format('"%s";q=%d;w=%d', limit.id, limit.tokens, limit.period),
+    ["RateLimit"] = string.format('"%s";r=0;t=%d', limit.id, seconds),
+  }
+end
+
 -- Takes one token of each bucket, or none at all. Returns what is to be said to a client that must wait, else nil.
 function M.take(limits, who, state)
   if #limits == 0 then
@@ -84,17 +99,9 @@ function M.take(limits, who, state)
     return { ["Retry-After"] = "1" }
   end
   for _, id in ipairs(drawn.shadowed) do
-    state.shadowed = state.shadowed and state.shadowed .. " " .. id or id
+    M.shadow(state, id)
   end
-  if not drawn.worst then
-    return nil
-  end
-  local limit, seconds = drawn.worst, math.max(1, math.ceil(drawn.wait - SLACK))
-  return {
-    ["Retry-After"] = tostring(seconds),
-    ["RateLimit-Policy"] = string.format('"%s";q=%d;w=%d', limit.id, limit.tokens, limit.period),
-    ["RateLimit"] = string.format('"%s";r=0;t=%d', limit.id, seconds),
-  }
+  return drawn.worst and M.refusal(drawn.worst, drawn.wait) or nil
 end
 
 return M

@@ -77,6 +77,8 @@ local route = {
     } } },
     { limits_before = limits() },
     { limits_after = limits() },
+    { shared_before = limits() },
+    { shared_after = limits() },
     { caps = { type = "array", elements = { type = "record", fields = {
       { name = { type = "string", required = true } },
       { most = { type = "integer", required = true, gt = 0 } },
@@ -84,6 +86,7 @@ local route = {
     { budget = { type = "record", fields = {
       { units = { type = "integer", required = true, gt = 0 } },
       { period = { type = "integer", required = true, gt = 0 } },
+      { cluster = { type = "boolean", required = true } },
     } } },
     { charge = text() },
     { cost = { type = "integer" } },
@@ -131,6 +134,14 @@ return {
         { user_header = { type = "string", required = true } },
         { gateway_secret_header = text() },
         { gateway_secret = { type = "string", referenceable = true, encrypted = true } },
+        { store = { type = "record", fields = {
+          { host = { type = "string", required = true } },
+          { port = { type = "integer", required = true, between = { 1, 65535 } } },
+          { tls = { type = "boolean", required = true } },
+          { database = { type = "integer", required = true, between = { 0, 99999 } } },
+          { password = { type = "string", referenceable = true, encrypted = true } },
+          { on_failure = { type = "string", required = true, one_of = { "deny", "allow" } } },
+        } } },
         { jwt = { type = "array", elements = { type = "record", fields = {
           { name = { type = "string", required = true } },
           { issuer = { type = "string", required = true } },

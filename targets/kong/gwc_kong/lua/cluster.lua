@@ -1,0 +1,123 @@
+-- Limits and budgets that all gateways count together, with the meaning that they have within one.
+
+local budgets = require("kong.plugins.gwc.budget")
+local limits = require("kong.plugins.gwc.limits")
+local redis = require("kong.plugins.gwc.redis")
+
+local M = {}
+
+local PREFIX = "{gwc}:" -- the braces keep the keys of a script together where a Redis Cluster spreads keys
+
+-- One token of each bucket, or none at all. A bucket is the time at which it will be full again, by the store's clock.
+-- A thousandth of a token is forgiven: the sums are rounded. Answers: the limit that refuses or 0, the seconds to wait,
+-- and the shadow limits that would have refused.
+local TAKE = [[
+local time = redis.call("TIME")
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local full, shadowed, worst, wait = {}, {}, 0, 0
+for i, key in ipairs(KEYS) do
+  local interval, burst = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+  local at = math.max(tonumber(redis.call("GET", key) or now), now) + interval
+  local over = at - now - burst * interval
+  if over <= interval / 1000 then
+    full[#full + 1] = { key, at }
+  elseif ARGV[3 * i] == "shadow" then
+    shadowed[#shadowed + 1] = i
+  elseif over > wait then
+    worst, wait = i, over
+  end
+end
+if worst == 0 then
+  for _, entry in ipairs(full) do
+    redis.call("SET", entry[1], string.format("%.17g", entry[2]), "PX", math.ceil((entry[2] - now) * 1000) + 1000)
+  end
+end
+return { worst, string.format("%.17g", wait), unpack(shadowed) }
+]]
+
+local SPEND = [[
+local used = tonumber(redis.call("GET", KEYS[1]) or 0)
+if used + tonumber(ARGV[1]) > tonumber(ARGV[2]) then
+  return 0
+end
+redis.call("INCRBY", KEYS[1], ARGV[1])
+redis.call("EXPIRE", KEYS[1], ARGV[3])
+return 1
+]]
+
+local SETTLE = [[
+local used = math.max(0, tonumber(redis.call("GET", KEYS[1]) or 0) + tonumber(ARGV[1]))
+return redis.call("SET", KEYS[1], string.format("%d", used), "EX", ARGV[2])
+]]
+
+-- What the policy wants when the store does not answer.
+local function unanswered(store)
+  if store.on_failure == "deny" then
+    return "unavailable", { ["Retry-After"] = "1" }
+  end
+end
+
+local function enforced(list)
+  for _, limit in ipairs(list) do
+    if not limit.shadow then
+      return true
+    end
+  end
+end
+
+-- Returns the kind of a refusal and its headers, or nothing.
+function M.take(store, list, who, state)
+  if #list == 0 then
+    return nil
+  end
+  local keys, arguments = {}, {}
+  for index, limit in ipairs(list) do
+    keys[index] = PREFIX .. limits.bucket(limit, who)
+    arguments[#arguments + 1] = string.format("%.17g", limit.period / limit.tokens)
+    arguments[#arguments + 1] = limit.burst
+    arguments[#arguments + 1] = limit.shadow and "shadow" or "enforce"
+  end
+  local answer = redis.run(store, TAKE, keys, arguments)
+  if not answer then
+    if enforced(list) then
+      return unanswered(store)
+    end
+    return nil
+  end
+  for index = 3, #answer do
+    limits.shadow(state, list[answer[index]].id)
+  end
+  local worst = list[answer[1]]
+  if worst then
+    return "rate-limited", limits.refusal(worst, tonumber(answer[2]))
+  end
+end
+
+-- Takes the route's cost. Returns the kind of a refusal and its headers, or nothing.
+function M.spend(store, route, user, state)
+  local charged, ends_in = budgets.charge(route, user)
+  charged.key = PREFIX .. charged.key
+  if route.cost > 0 then
+    local answer = redis.run(store, SPEND, { charged.key }, { route.cost, route.budget.units, math.ceil(charged.ttl) })
+    if not answer then
+      return unanswered(store)
+    end
+    if answer == 0 then
+      return "budget-exhausted", { ["Retry-After"] = tostring(math.max(1, math.ceil(ends_in))) }
+    end
+  end
+  state.spent = charged
+end
+
+-- Corrects what was taken by what the service says. Later, because a phase with a response in its hands must not wait.
+function M.settle(store, state, text)
+  local charged, actual = state.spent, budgets.units(text)
+  state.spent = nil
+  if charged and actual and actual ~= charged.cost then
+    ngx.timer.at(0, function()
+      redis.run(store, SETTLE, { charged.key }, { actual - charged.cost, math.ceil(charged.ttl) })
+    end)
+  end
+end
+
+return M
