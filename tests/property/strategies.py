@@ -278,7 +278,9 @@ issuers = st.one_of(
 def identities(draw: st.DrawFn) -> Data:
     jwt = [{"issuer": f"https://id{n}.example.com/"} | draw(issuers) for n in range(draw(st.integers(1, 2)))]
     names = draw(unique_lists(labels, 3))
-    consumers = [{"name": name, "secret": draw(secrets)} for name in names]
+    # A key has to tell its consumer: no two share a secret.
+    keys = [draw(secrets), *({"env": f"KEY_{index}_{draw(environment_names)}"} for index in range(1, len(names)))]
+    consumers = [{"name": name, "secret": key} for name, key in zip(names, keys, strict=True)]
     rest = draw(optional({}, gateway_secret=st.fixed_dictionaries({"header": st.just("X-Gate"), "secret": secrets})))
     return {"jwt": jwt if len(jwt) > 1 else jwt[0], "api_key": {"consumers": consumers}, **rest}
 
