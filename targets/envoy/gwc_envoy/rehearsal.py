@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gwc_envoy import placeholder
+from gwc import placeholder
 from gwc_envoy.xds import Json
 
 _SCRIPT_VARIABLE = re.compile(r'\benv = "(\w+)"')
