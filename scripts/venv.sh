@@ -29,10 +29,13 @@ create_venv() {
 
 # A stamp a set of extras, with the checksum of what it was installed from: a second run installs nothing.
 use_venv() {
-  local extra=$1 stamp sum
+  local extra=$1 stamp sum python
   sum=$(cksum pyproject.toml)
   stamp="$venv_dir/.gwc-$extra"
-  [ -x "$venv_dir/bin/python" ] || create_venv "$(find_python)"
+  if [ ! -x "$venv_dir/bin/python" ]; then
+    python=$(find_python) || exit
+    create_venv "$python"
+  fi
   if ! grep -qsxF "$sum" "$stamp" "$venv_dir/.gwc-dev"; then
     printf 'Installing gwc[%s] into %s ...\n' "$extra" "$venv_dir" >&2
     "$venv_dir/bin/python" -m pip install -qq --disable-pip-version-check -e ".[$extra]"
