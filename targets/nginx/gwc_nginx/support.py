@@ -8,6 +8,10 @@ from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approxi
 from gwc_nginx.upstream import RESOLVER, TRUST_STORE, is_name
 
 _NOT_YET = unsupported("gwc does not render this for NGINX yet; leave it to the service, or use the envoy target")
+_CLUSTER = unsupported(
+    "NGINX shares counts between its workers, not between machines; use scope: gateway. Accepted, each gateway counts "
+    "alone"
+)
 _AUTH = unsupported("gwc does not verify credentials on NGINX yet; accepted, such a route answers 401 to everybody")
 
 
@@ -64,10 +68,13 @@ _TLS = Conditional(
 
 _LATER = (
     *("listen.https", "listen.https.redirect", "tracing", "metrics"),
-    *("budget.cluster", "limits.cluster"),
     *("cors", "cache"),
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
+)
+_CLUSTER = unsupported(
+    "NGINX shares its counts between worker processes, not between machines, and njs reaches no Redis; use the envoy or "
+    "the kong target, or divide the limit by the number of gateways; accepted, each gateway counts alone"
 )
 _LIMITS = ("limits.ip", "limits.user", "limits.service", "limits.header", "limits.shadow")
 _GUARDS = ("upstream.breaker", "budget", "budget.charge", "cost", "concurrency", "upstream.concurrency")
@@ -75,6 +82,8 @@ _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", 
 
 _NJS: dict[str, Support | Conditional] = {
     **dict.fromkeys(_LATER, _NOT_YET),
+    **dict.fromkeys(("limits.cluster", "budget.cluster"), _CLUSTER),
+    **dict.fromkeys(("budget.cluster", "limits.cluster"), _CLUSTER),
     **dict.fromkeys((*_CREDENTIALS, *_LIMITS, *_GUARDS), EXACT),
     "auth.jwt.jwks_url": unsupported(
         "NGINX does not fetch key sets; use jwks: {file: ...}. Accepted, tokens of such an issuer open nothing"),
@@ -136,7 +145,7 @@ _BANNER = "every answer says `Server: nginx`, without a version: a build without
 _PLAIN: dict[str, Support | Conditional] = {
     **_NJS,
     **dict.fromkeys(_CREDENTIALS, _AUTH),
-    **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health"), _PLAIN_LIMITS),
+    **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health", "limits.cluster", "budget.cluster"), _PLAIN_LIMITS),
     "listen.http": approximate(_BANNER),
     "access_log": approximate(
         "one JSON line a request with ids, route, client, status and times; users, limits, costs and tries are not in "
