@@ -72,10 +72,11 @@ _LATER = (
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
 )
-_CLUSTER = unsupported(
-    "NGINX shares its counts between worker processes, not between machines, and njs reaches no Redis; use the envoy or "
-    "the kong target, or divide the limit by the number of gateways; accepted, each gateway counts alone"
+_ALONE = (
+    "NGINX shares its counts between worker processes, not between gateways, and njs has no client of Redis; use the "
+    "envoy or kong target, or divide the number by that of the gateways and leave out scope: cluster"
 )
+_CLUSTER = ("budget.cluster", "limits.cluster")
 _LIMITS = ("limits.ip", "limits.user", "limits.service", "limits.header", "limits.shadow")
 _GUARDS = ("upstream.breaker", "budget", "budget.charge", "cost", "concurrency", "upstream.concurrency")
 _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes")
@@ -83,7 +84,7 @@ _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", 
 _NJS: dict[str, Support | Conditional] = {
     **dict.fromkeys(_LATER, _NOT_YET),
     **dict.fromkeys(("limits.cluster", "budget.cluster"), _CLUSTER),
-    **dict.fromkeys(("budget.cluster", "limits.cluster"), _CLUSTER),
+    **dict.fromkeys(_CLUSTER, unsupported(f"{_ALONE}; accepted, each gateway counts alone")),
     **dict.fromkeys((*_CREDENTIALS, *_LIMITS, *_GUARDS), EXACT),
     "auth.jwt.jwks_url": unsupported(
         "NGINX does not fetch key sets; use jwks: {file: ...}. Accepted, tokens of such an issuer open nothing"),
@@ -146,6 +147,7 @@ _PLAIN: dict[str, Support | Conditional] = {
     **_NJS,
     **dict.fromkeys(_CREDENTIALS, _AUTH),
     **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health", "limits.cluster", "budget.cluster"), _PLAIN_LIMITS),
+    **dict.fromkeys(_CLUSTER, unsupported(f"{_ALONE}; accepted, nothing is counted in this profile")),
     "listen.http": approximate(_BANNER),
     "access_log": approximate(
         "one JSON line a request with ids, route, client, status and times; users, limits, costs and tries are not in "
