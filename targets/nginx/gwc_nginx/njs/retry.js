@@ -10,6 +10,7 @@ const FAULTS = {connect: 597, reset: 598, timeout: 599};
 // Tries after the first in one request. Each costs two of the ten redirects that NGINX permits; the way in and the
 // way on cost the rest.
 const CHAIN = 3;
+const KEPT = 3600000;
 
 function own(r) {
     return gwc.settings[r.variables.gwc_settings].retries;
@@ -116,7 +117,7 @@ function permitted(r, retries, why) {
 
 // Requests, or retries, that a service has in flight; over all workers.
 function live(r, what, change) {
-    return ngx.shared.gwc_counters.incr(what + ' ' + r.variables.gwc_route.split('/')[0], change, 0);
+    return ngx.shared.gwc_counters.incr(what + ' ' + r.variables.gwc_route.split('/')[0], change, 0, KEPT);
 }
 
 // A share of the requests in flight. One retry may always run: a share of little traffic would be none.

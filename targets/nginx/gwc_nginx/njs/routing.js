@@ -79,7 +79,8 @@ function foreign(r) {
 function forwardedHost(r) {
     const header = r.headersIn.Host || '';
     const host = r.variables.host;
-    return header.toLowerCase().startsWith(host) ? header : host;
+    const same = header.slice(0, host.length).toLowerCase() === host;
+    return same && /^\.?(:[0-9]+)?$/.test(header.slice(host.length)) ? header : host;
 }
 
 function refusal(r, status) {
