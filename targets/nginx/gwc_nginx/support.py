@@ -72,11 +72,6 @@ _LATER = (
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
 )
-_ALONE = (
-    "NGINX shares its counts between worker processes, not between gateways, and njs has no client of Redis; use the "
-    "envoy or kong target, or divide the number by that of the gateways and leave out scope: cluster"
-)
-_CLUSTER = ("budget.cluster", "limits.cluster")
 _LIMITS = ("limits.ip", "limits.user", "limits.service", "limits.header", "limits.shadow")
 _GUARDS = ("upstream.breaker", "budget", "budget.charge", "cost", "concurrency", "upstream.concurrency")
 _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes")
@@ -84,7 +79,6 @@ _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", 
 _NJS: dict[str, Support | Conditional] = {
     **dict.fromkeys(_LATER, _NOT_YET),
     **dict.fromkeys(("limits.cluster", "budget.cluster"), _CLUSTER),
-    **dict.fromkeys(_CLUSTER, unsupported(f"{_ALONE}; accepted, each gateway counts alone")),
     **dict.fromkeys((*_CREDENTIALS, *_LIMITS, *_GUARDS), EXACT),
     "auth.jwt.jwks_url": unsupported(
         "NGINX does not fetch key sets; use jwks: {file: ...}. Accepted, tokens of such an issuer open nothing"),
@@ -140,14 +134,18 @@ _NJS: dict[str, Support | Conditional] = {
 _PLAIN_LIMITS = unsupported(
     "gwc renders no limits, budgets, caps, breakers or checks for NGINX without njs yet; use profile njs"
 )
+_PLAIN_CLUSTER = unsupported(
+    "NGINX shares no counts between machines, and gwc renders none for NGINX without njs yet; use profile njs with "
+    "scope: gateway, or the envoy or kong target. Accepted, nothing is counted"
+)
 _BANNER = "every answer says `Server: nginx`, without a version: a build without extra modules cannot leave it out"
 
 
 _PLAIN: dict[str, Support | Conditional] = {
     **_NJS,
     **dict.fromkeys(_CREDENTIALS, _AUTH),
-    **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health", "limits.cluster", "budget.cluster"), _PLAIN_LIMITS),
-    **dict.fromkeys(_CLUSTER, unsupported(f"{_ALONE}; accepted, nothing is counted in this profile")),
+    **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health"), _PLAIN_LIMITS),
+    **dict.fromkeys(("limits.cluster", "budget.cluster"), _PLAIN_CLUSTER),
     "listen.http": approximate(_BANNER),
     "access_log": approximate(
         "one JSON line a request with ids, route, client, status and times; users, limits, costs and tries are not in "
