@@ -75,7 +75,7 @@ class Redis:
             self._process.kill()
             self._process.wait(10)
 
-    def command(self, *words: object) -> bytes | int | None:
+    def command(self, *words: object) -> Any:
         """One command on a connection of its own. Raises OSError when nobody answers."""
         with socket.create_connection(("127.0.0.1", self.port), 1) as sock, sock.makefile("rb") as replies:
             if self.password:
@@ -90,7 +90,7 @@ def _encoded(*words: object) -> bytes:
     return b"*%d\r\n" % len(texts) + b"".join(b"$%d\r\n%s\r\n" % (len(t), t) for t in texts)
 
 
-def _reply(line: Callable[[], bytes], read: Callable[[int], bytes]) -> bytes | int | None:
+def _reply(line: Callable[[], bytes], read: Callable[[int], bytes]) -> Any:
     head = line()
     if not head:
         raise ConnectionError("Redis hung up")
@@ -99,6 +99,8 @@ def _reply(line: Callable[[], bytes], read: Callable[[int], bytes]) -> bytes | i
         return int(rest)
     if kind == b"$":
         return None if rest == b"-1" else read(int(rest) + 2)[:-2]
+    if kind == b"*":
+        return [_reply(line, read) for _ in range(int(rest))]
     if kind == b"-":
         raise RuntimeError(rest.decode())
     return rest
