@@ -139,6 +139,13 @@ def _record(fields: Mapping[str, Any], record: Any, path: _Path) -> Iterator[_Co
             yield from _value(spec, record[name], (*path, name))
         elif spec.get("required") and "default" not in spec:
             yield (*path, name), "required"
+        elif spec["type"] == "record" and "config" in path[-1:] and _needs(spec):
+            # Kong makes an empty record of an absent one, and then misses what the record requires.
+            yield (*path, name), "required, for Kong fills in the record that holds it"
+
+
+def _needs(record: Mapping[str, Any]) -> bool:
+    return any(spec.get("required") and "default" not in spec for spec in record["fields"].values())
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {

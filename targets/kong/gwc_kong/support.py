@@ -207,8 +207,8 @@ _PLUGIN: dict[str, Support | Conditional] = {
                 "a request also passes limits of scope: gateway in the same stage",
                 _in_both_scopes,
                 approximate(
-                    "each limit holds exactly by itself, but the gateway's own come first: a request that the cluster's "
-                    "limit refuses has cost them a token"
+                    "each limit holds exactly by itself, but the gateway's own come first: a request that the "
+                    "cluster's limit refuses has cost them a token"
                 ),
             ),
         ),

@@ -243,3 +243,13 @@ def test_secrets_in_files_become_one_environment_file(profile: str) -> None:
     assert "{vault://env/gwc-key-mobile-app}" in artifact.files["kong.yml"].text
     with pytest.raises(ValueError, match="one line"):
         output.render(("two\nlines",))
+
+
+def test_the_judge_knows_that_kong_fills_in_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An optional record of a plugin's settings must require nothing: Kong refuses the configuration without it."""
+    record = {"type": "record", "fields": {"host": {"type": "string", "required": True}}}
+    schema = own_schema()
+    widened = {**schema, "fields": {**schema["fields"], "extra": record}}
+    monkeypatch.setattr("gwc_kong.judge.own_schema", lambda: widened)
+    faults = list(complaints(kong_yml(TARGET.emit(SAMPLE, "plugin"))))
+    assert [path for path, _ in faults] == [("plugins", 0, "config", "extra")]
