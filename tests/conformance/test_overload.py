@@ -114,11 +114,11 @@ async def _connection(gateway: Launched, request: bytes, statuses: Counter[int],
     for number in range(SECONDS * PER_CONNECTION):
         await asyncio.sleep(started + number / PER_CONNECTION - time.monotonic())
         writer.write(request)
-        statuses[await _status(reader)] += 1
+        statuses[await read_status(reader)] += 1
     writer.close()
 
 
-async def _status(reader: asyncio.StreamReader) -> int:
+async def read_status(reader: asyncio.StreamReader) -> int:
     """The status of the next answer; its body is read to the end."""
     head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode("latin-1").lower()
     fields = dict(line.partition(":")[::2] for line in head.split("\r\n")[1:])
