@@ -114,9 +114,12 @@ function M.settle(store, state, text)
   local charged, actual = state.spent, budgets.units(text)
   state.spent = nil
   if charged and actual and actual ~= charged.cost then
-    ngx.timer.at(0, function()
+    local ok, err = ngx.timer.at(0, function()
       redis.run(store, SETTLE, { charged.key }, { actual - charged.cost, math.ceil(charged.ttl) })
     end)
+    if not ok then
+      kong.log.err("gwc: a cost could not be settled: ", err)
+    end
   end
 end
 
