@@ -19,7 +19,7 @@ from gwc_nginx import access_log, body, errors, headers, identity, listen, reque
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q, qlit, regex
-from gwc_nginx.routing import route_name
+from gwc_nginx.routing import bracketed, route_name
 
 SECRET_FILE = "secrets/gateway_secret.conf"  # noqa: S105 - where it will be, not what it is
 SHAPED = (429, *range(500, 600))
@@ -132,7 +132,7 @@ def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) 
     correlation = d("add_header", q(gateway.request_id.header), "$gwc_request_id", "always")
     return block("server", of=(
         d("listen", where, *default),
-        d("server_name", q(table.host if table.host is not None else "_")),
+        d("server_name", q(bracketed(table.host) if table.host is not None else "_")),
         d("error_page", *(str(s) for s in sorted({*errors.OWN, *SHAPED})), "/_gwc/problem"),
         d("error_page", "494", "=431", "/_gwc/problem"),
         *headers.directives(base),

@@ -79,7 +79,13 @@ def tables(gateway: Gateway) -> tuple[dict[str, Node], Node]:
 
     *named, last = host_tables(gateway)
     behind = len(last.entries)
-    return {f":{t.host}": tree(t.entries[: len(t.entries) - behind], leaf) for t in named}, tree(last.entries, leaf)
+    own = {f":{bracketed(t.host)}": tree(t.entries[: len(t.entries) - behind], leaf) for t in named if t.host}
+    return own, tree(last.entries, leaf)
+
+
+def bracketed(host: str) -> str:
+    """As NGINX has it in $host and in server_name: an IPv6 address stands in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def tree(entries: Iterable[PathEntry], leaf: Callable[[PathEntry], str]) -> Node:

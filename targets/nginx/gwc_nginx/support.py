@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwc.features import Use
-from gwc.ir import Endpoint, Gateway, Service, Timeouts, UpstreamTls
+from gwc.ir import Endpoint, Gateway, Route, Service, Timeouts, UpstreamTls
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc_nginx.upstream import RESOLVER, TRUST_STORE, is_name
 
@@ -40,6 +40,10 @@ def _numeric(gateway: Gateway, use: Use) -> bool:
 def _key_not_in_a_file(_: Gateway, use: Use) -> bool:
     key = use.node.client_key if isinstance(use.node, UpstreamTls) else None
     return key is not None and key.source != "file"
+
+
+def _no_body(_: Gateway, use: Use) -> bool:
+    return isinstance(use.node, Route) and use.node.max_body == 0
 
 
 def _encrypted(gateway: Gateway, use: Use) -> bool:
@@ -124,7 +128,8 @@ _NJS: dict[str, Support | Conditional] = {
         "retries in flight are a share of the service's requests in flight on routes that retry with a budget, one is "
         "always permitted; a status answer that finds none left reaches the client in the gateway's words"),
     "retries.unsafe": EXACT,
-    "max_body": EXACT,
+    "max_body": Conditional(EXACT, (Case("max_body: 0B", _no_body, approximate(
+        "NGINX cannot forbid bodies, only bound them, and its least bound is one byte: a body of one byte passes")),)),
     "headers.request": EXACT,
     "headers.response": EXACT,
     "stream": EXACT,
