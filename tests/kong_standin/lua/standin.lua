@@ -192,7 +192,8 @@ local function match()
   if not (ok and valid) then
     return nil -- Kong's router takes UTF-8 only
   end
-  local host = (string.gsub(ngx.var.http_host or "", "^([^:]*):%d+$", "%1"))
+  local header = ngx.var.http_host or ""
+  local host = string.match(header, "^(%[.*%]):%d+$") or string.match(header, "^([^:]*):%d+$") or header
   for _, route in ipairs(routes) do
     if route.match(ngx.req.get_method(), host, path) then
       return route, path
