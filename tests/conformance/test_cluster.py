@@ -55,6 +55,7 @@ _MAIN: dict[str, Any] = {
         _limited("tenant", per={"header": "X-Tenant"}, rate="3/day"),
         _limited("shadow", per="ip", rate="1/day", mode="shadow"),
         _limited("rush", per="service", rate="5/day"),
+        _limited("flow", per="service", rate="20/s", burst=10),
     ],
 }
 _COSTLY: dict[str, Any] = {
@@ -254,6 +255,26 @@ def test_a_rush_on_both_is_admitted_as_the_limit_says(sharing: Sharing, variant:
     with ThreadPoolExecutor(15) as pool:
         statuses = Counter(pool.map(lambda _: pair.ask("/rush").status, range(30)))
     assert statuses == {200: 5, 429: 25}
+
+
+@pytest.mark.slow
+@by_variant
+def test_constant_overload_is_admitted_at_the_rate(sharing: Sharing, variant: Variant) -> None:
+    """Sixty requests a second for twenty seconds. Windows of the clock (approximate): two more of them at most."""
+    pair, seconds = sharing(variant, "deny"), 20.0
+    started = time.monotonic()
+
+    def at_its_moment(number: int) -> int:
+        time.sleep(max(0.0, started + number / 60 - time.monotonic()))
+        return pair.ask("/flow").status
+
+    with ThreadPoolExecutor(12) as pool:
+        statuses = Counter(pool.map(at_its_moment, range(int(60 * seconds))))
+    took = time.monotonic() - started
+    fair = 20 * took + 10
+    slack = 40.0 if variant.target.name == "envoy" else 0.02 * fair + 1
+    assert statuses.keys() == {200, 429}
+    assert abs(statuses[200] - fair) <= slack, (statuses, took)
 
 
 @by_variant
