@@ -15,6 +15,7 @@ from gwc.routing import HostTable, PathEntry, host_tables
 
 _SEPARATOR = r"[/\\]+"
 _PARAM = r"[^/\\]+"
+_ADDRESS = r"^{}(:[0-9]+)?\z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def _host_condition(host: str | None) -> list[str]:
     literal = _literal(host)
     if literal is None:
         return []
+    if literal.startswith("["):  # Kong takes the port off names only
+        return [f"lower(http.host) ~ {_raw(_ADDRESS.format(re.escape(literal)))}"]
     return [f'(lower(http.host) == "{literal}" || lower(http.host) == "{literal}.")']
 
 
