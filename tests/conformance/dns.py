@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 
 ADDRESS = ("127.0.0.53", 53)
 """Where systemd-resolved listens, and where a resolver's own default leads: names are asked on port 53 alone."""
 _TTL = 1
+_PATIENCE = 20.0  # seconds
 _NXDOMAIN = 3
 _A_IN = b"\x00\x01\x00\x01"
 
@@ -23,11 +27,12 @@ class NameServer:
     questions: int = 0
     _sock: socket.socket = field(default_factory=lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     _thread: threading.Thread | None = None
+    _over: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> NameServer:
-        """Raises OSError where the address is taken or not ours to take."""
+        """Waits a while for another run of these tests; then raises OSError where the address cannot be had."""
         try:
-            self._sock.bind(ADDRESS)
+            self._bind()
         except OSError:
             self._sock.close()
             raise
@@ -37,19 +42,26 @@ class NameServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._sock.close()
+        self._over.set()
         assert self._thread is not None
         self._thread.join(5)
+        self._sock.close()
 
-    def _serve(self) -> None:
+    def _bind(self) -> None:
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
+                return self._sock.bind(ADDRESS)
+            except OSError as refused:
+                if refused.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
+
+    def _serve(self) -> None:
+        while not self._over.is_set():
+            with contextlib.suppress(TimeoutError):
                 query, peer = self._sock.recvfrom(4096)
                 self._sock.sendto(self.answer(query), peer)
-            except TimeoutError:
-                continue
-            except OSError:
-                return  # closed: the test is over
 
     def answer(self, query: bytes) -> bytes:
         name, end = _name(query)
