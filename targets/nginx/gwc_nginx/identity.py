@@ -26,8 +26,10 @@ _KONG = (
 )
 _NGINX = ("x-accel-buffering", "x-accel-charset", "x-accel-expires", "x-accel-limit-rate", "x-accel-redirect")
 _ADDRESS = ("forwarded", "x-real-ip", "x-forwarded-port")
+_HOPS = tuple(f"x-gwc-{name}" for name in ("address", "hop", "lane", "reason", "tries", "upstream"))
+"""What the hops of this gateway say to each other. The inner one obeys: from a client it would choose the service."""
 
-STRIPPED = tuple(sorted((*(f"x-envoy-{name}" for name in _ENVOY), *_KONG, *_NGINX, *_ADDRESS)))
+STRIPPED = tuple(sorted((*(f"x-envoy-{name}" for name in _ENVOY), *_KONG, *_NGINX, *_ADDRESS, *_HOPS)))
 """Request headers, lower case, with which proxies speak to one another and that no service may see from a client.
 Names as Envoy 1.40, Kong 3.9 and NGINX 1.31 document them."""
 

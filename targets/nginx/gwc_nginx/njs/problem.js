@@ -6,7 +6,7 @@ const PROBLEM = 'application/problem+json';
 // What may stay of an answer whose body is replaced: nothing that describes the old body or the service's inside.
 const KEPT = /^(retry-after|set-cookie|vary|access-control-.*)$/i;
 // Traces of gateways, of this one or of another behind it.
-const BANNER = /^(via|x-(envoy|kong|accel|consumer)-.*)$/i;
+const BANNER = /^(via|x-(envoy|kong|accel|consumer|gwc)-.*)$/i;
 
 function body(r, type, status) {
     const known = gwc.problems[type];

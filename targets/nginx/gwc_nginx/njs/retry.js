@@ -29,18 +29,25 @@ function place(r, retries, tries) {
     return '/_gwc/' + lane(r, retries, tries) + '/' + gwc.settings[r.variables.gwc_settings].place;
 }
 
+// Whether an upstream is one of the service's: itself, or some of its endpoints. Labels have no dots.
+function belongs(upstream, service) {
+    return upstream.split('.')[0] === service;
+}
+
 // js_content of the inner hop's only door. Its URI: the route with the same settings, the route, the service's URI.
 function enter(r) {
     const parts = r.variables.request_uri.slice(HOP.length).split('/');
     const settings = gwc.settings[parts[0] + '/' + parts[1]];
-    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !settings || !settings.retries) {
+    const given = r.headersIn['X-Gwc-Upstream'];
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !settings || !settings.retries
+        || (given && !belongs(given, parts[2]))) {
         r.return(404);
         return;
     }
     r.variables.gwc_settings = parts[0] + '/' + parts[1];
     r.variables.gwc_route = parts[2] + '/' + parts[3];
     r.variables.gwc_uri = '/' + parts.slice(4).join('/');
-    r.variables.gwc_upstream = r.headersIn['X-Gwc-Upstream'] || parts[2];
+    r.variables.gwc_upstream = given || parts[2];
     if (r.headersIn['X-Gwc-Lane'] === 'fault') {
         r.internalRedirect('/_gwc/fault/' + settings.place);
         return;
@@ -52,7 +59,6 @@ function enter(r) {
         r.variables.gwc_live = '1';
     }
     r.variables.gwc_tries = String(tries);
-    const given = r.headersIn['X-Gwc-Upstream'];
     if (given) {
         r.variables.gwc_endpoint = (/\.at\.([0-9]+)$/.exec(given) || [])[1] || '';
     }

@@ -12,7 +12,7 @@ const RAW = /[|^{}"<>`]/g;
 
 // Headers with which proxies and gateways speak to one another. The known ones are removed (proxy_headers.conf);
 // NGINX cannot remove by prefix, so an unknown one is refused.
-const PRIVATE = /^x-(envoy|consumer|credential|accel)-/;
+const PRIVATE = /^x-(envoy|consumer|credential|accel|gwc)-/;
 
 function percentEncoded(character) {
     return '%' + character.charCodeAt(0).toString(16).toUpperCase();
