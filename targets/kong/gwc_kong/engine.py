@@ -5,28 +5,22 @@ Its error output can repeat the configuration and so never leaves this module.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 from gwc.diagnostics import Diagnostic, Severity, Span
+from gwc.process import Command, GatewayProcess, chosen_binary
 from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
 from gwc_kong.secrets import SECRETS_FILE
 
 _VARIABLE = "GWC_KONG"
 _HOW = f"install Kong Gateway 3.9 and put kong on PATH, or set {_VARIABLE} to its path"
 _PARSE_TIMEOUT = 120.0
-_READY_TIMEOUT = 60.0
-_STOP_TIMEOUT = 15.0
 
 
 class KongEngine:
@@ -44,15 +38,13 @@ class KongEngine:
         return (_diagnostic(done.stderr or done.stdout, artifact.files["kong.yml"]),)
 
     def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
-        return KongProcess.start(binary, directory, environ)
+        return KongProcess(binary, directory, environ)
 
 
 def _path() -> Path:
-    chosen = os.environ.get(_VARIABLE)
-    if chosen:
-        if not os.access(chosen, os.X_OK):
-            raise EngineMissingError(f"{_VARIABLE} names {chosen}, which is not an executable file")
-        return Path(chosen)
+    chosen = chosen_binary(_VARIABLE)
+    if chosen is not None:
+        return chosen
     found = shutil.which("kong")
     if found is None:
         raise EngineMissingError(f"no Kong found, so only the facts of its schemas can judge: {_HOW}")
@@ -124,61 +116,24 @@ def redact(complaint: str) -> str:
     return text[:200]
 
 
-class KongProcess:
-    """Satisfies `gwc.target.Running`. Standard output goes to a file, so that a full pipe never blocks Kong."""
+class KongProcess(GatewayProcess):
+    """Kong keeps its working files in a prefix of its own, which goes with the process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], scratch: tempfile.TemporaryDirectory[str]) -> None:
-        self._process, self._scratch = process, scratch
-        self._final = ""
-
-    @classmethod
-    def start(cls, binary: Binary, directory: Path, environ: Mapping[str, str]) -> KongProcess:
-        scratch = tempfile.TemporaryDirectory(prefix="gwc-kong-")
-        prefix = Path(scratch.name) / "prefix"
-        extra = {**environ, "KONG_PREFIX": str(prefix), "KONG_NGINX_DAEMON": "off", "KONG_NGINX_WORKER_PROCESSES": "2"}
-        settings = _environment(directory, extra)
-        with (Path(scratch.name) / "stdout").open("wb") as out, (Path(scratch.name) / "stderr").open("wb") as err:
-            process = subprocess.Popen(
-                [binary.path, "start"], cwd=directory, env=settings, stdout=out, stderr=err, start_new_session=True
+    def __init__(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> None:
+        self._prefix = tempfile.TemporaryDirectory(prefix="gwc-kong-")
+        extra = {"KONG_PREFIX": self._prefix.name, "KONG_NGINX_DAEMON": "off", "KONG_NGINX_WORKER_PROCESSES": "2"}
+        settings = _environment(directory, {**environ, **extra})
+        super().__init__(
+            Command(
+                name="Kong",
+                arguments=[binary.path, "start"],
+                directory=directory,
+                environ=settings,
+                ready=f"http://{settings['KONG_STATUS_LISTEN']}/status/ready",
+                redact=redact,
             )
-        running = cls(process, scratch)
-        if not running._answers(settings["KONG_STATUS_LISTEN"]):
-            reason = redact((Path(scratch.name) / "stderr").read_text(errors="replace"))
-            running.stop()
-            raise RuntimeError(f"Kong did not become ready: {reason}")
-        return running
-
-    def output(self) -> str:
-        return self._final or self._read()
-
-    def _read(self) -> str:
-        return (Path(self._scratch.name) / "stdout").read_text(errors="replace")
-
-    def _answers(self, address: str) -> bool:
-        deadline = time.monotonic() + _READY_TIMEOUT
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                with urllib.request.urlopen(f"http://{address}/status/ready", timeout=2) as answer:
-                    if answer.status == 200:
-                        return True
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        return False
+        )
 
     def stop(self) -> None:
-        if not Path(self._scratch.name).exists():
-            return
-        if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
-            try:
-                self._process.wait(_STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-                self._process.wait(_STOP_TIMEOUT)
-        self._final = self._read()
-        self._scratch.cleanup()
-
-    def _signal(self, number: signal.Signals) -> None:
-        """To the command and the nginx that it runs in the foreground: one session of our own."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        super().stop()
+        self._prefix.cleanup()
