@@ -50,6 +50,7 @@ def faults(step: Step, outcome: Outcome, names: Names) -> Iterator[str]:
         if not step.parser and response.status:
             yield from _hygiene(response, names)
     yield from _correlation(outcome, names)
+    yield from _private(step, outcome)
     if step.expect.upstream is not None:
         yield from _upstream(step.expect.upstream, outcome)
     yield from _tally(step.expect, outcome.responses, names)
@@ -190,7 +191,15 @@ def _correlation(outcome: Outcome, names: Names) -> Iterator[str]:
             yield f"the service saw the request ids {ids}, the client {answered}"
         if len(parents) != 1 or not _TRACEPARENT.match(parents[0]):
             yield f"the service saw the traceparent {parents}"
-        if internal := [name for name, _ in seen.headers if _INTERNAL.match(name)]:
+
+
+def _private(step: Step, outcome: Outcome) -> Iterator[str]:
+    """Headers of the engines' own at the service. One that a step says arrives is what a deviation declares."""
+    expected = step.expect.upstream.headers if step.expect.upstream is not None else {}
+    declared = {name.lower() for name, wanted in expected.items() if wanted is not None}
+    for seen in outcome.seen:
+        internal = [name for name, _ in seen.headers if _INTERNAL.match(name) and name.lower() not in declared]
+        if internal:
             yield f"the service saw {internal}"
 
 

@@ -11,6 +11,10 @@ from gwc.discovery import load_targets
 from gwc.target import Engine, EngineMissingError, Target
 
 
+_BEYOND = frozenset({"metrics"})
+"""Kong's Prometheus plugin is Kong's own code: the stand-in does not run it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """A target in a profile on an engine. `name` is unique; `promise` names the support table that must hold."""
@@ -19,6 +23,7 @@ class Variant:
     target: Target
     profile: str
     engine: Engine
+    beyond: frozenset[str] = frozenset()  # features that a stand-in does not imitate
 
     @property
     def promise(self) -> str:
@@ -52,7 +57,7 @@ def variants() -> tuple[Variant, ...]:
         for profile in target.profiles:
             found.append(Variant(f"{target.name}/{profile}", target, profile, target.engine))
             if target.name == "kong":
-                found.append(Variant(f"kong-standin/{profile}", target, profile, _stand_in()))
+                found.append(Variant(f"kong-standin/{profile}", target, profile, _stand_in(), _BEYOND))
     return tuple(found)
 
 
