@@ -141,6 +141,15 @@ def test_a_wrong_request_at_the_service_is_a_fault(expect: dict[str, Any], call:
     assert judged({"upstream": expect}, answer(), call)
 
 
+@pytest.mark.parametrize(
+    ("expected", "right"),
+    [({"X-Envoy-Internal": "true"}, True), ({"X-Envoy-Internal": None}, False), ({"X-Envoy-Other": None}, False)],
+)
+def test_an_internal_header_only_arrives_where_a_step_says_so(expected: dict[str, Any], right: bool) -> None:
+    found = judged({"upstream": {"headers": expected}}, answer(), seen(x_envoy_internal="true"))
+    assert (found == []) is right
+
+
 def test_what_is_right_is_no_fault() -> None:
     assert judged({"status": 404, "problem": "not-found", "upstream": {"calls": 0}}, problem()) == []
     expect = {"method": "GET", "target": "/x", "headers": {"X-A": "2", "X-B": None}, "body_length": 3, "instance": "A"}

@@ -10,7 +10,6 @@ from functools import cache
 from gwc.discovery import load_targets
 from gwc.target import Engine, EngineMissingError, Target
 
-
 _BEYOND = frozenset({"metrics"})
 """Kong's Prometheus plugin is Kong's own code: the stand-in does not run it."""
 

@@ -23,6 +23,7 @@ from gwc_nginx import (
     identity,
     limits,
     listen,
+    metrics,
     plain,
     request_id,
     retries,
@@ -39,8 +40,9 @@ _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "retry", "secrets", "tokens"),
-    *("admission", "auth", "breaker", "budget", "health", "limits", "locks"),
+    *("admission", "auth", "breaker", "budget", "health", "limits", "locks", "metrics"),
 )
+_METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
 _SETTINGS = (
     'js_path "njs/";',
     *(f"js_import {name} from njs/{name}.js;" for name in MODULES),
@@ -57,6 +59,8 @@ _SETTINGS = (
     "js_set $gwc_hop tokens.hop;",
     "js_set $gwc_done retry.done;",
     "log_format gwc_done '$gwc_done';",
+    "js_set $gwc_measured metrics.measure;",
+    "log_format gwc_measured '$gwc_measured';",
     # What one phase of a request leaves for the next.
     *(f"js_var ${name};" for name in (
         "gwc_route", "gwc_uri", "gwc_host", "gwc_allow", "gwc_refusal", "gwc_body", "gwc_replaced", "gwc_tries",
@@ -89,7 +93,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 def _njs(gateway: Gateway) -> Artifact:
     files = {
-        "nginx.conf": OutputFile(_skeleton([q(name) for name in auth.environment(gateway)], _SETTINGS), {}),
+        "nginx.conf": OutputFile(_skeleton([q(name) for name in auth.environment(gateway)], _settings_of(gateway)), {}),
         "gwc.json": OutputFile(_legible(data(gateway)), {}),
         "clients.conf": printed(_clients(gateway), title=_CLIENTS),
         "upstreams.conf": printed(_upstreams(gateway), title=_UPSTREAMS),
@@ -101,6 +105,10 @@ def _njs(gateway: Gateway) -> Artifact:
     return Artifact("nginx", "njs", files)
 
 
+def _settings_of(gateway: Gateway) -> tuple[str, ...]:
+    return (*_SETTINGS, *(f"js_shared_dict_zone zone={zone};" for zone in metrics.zones(gateway)))
+
+
 def _plain(gateway: Gateway) -> Artifact:
     files = {
         "nginx.conf": OutputFile(_skeleton([], ()), {}),
@@ -108,6 +116,7 @@ def _plain(gateway: Gateway) -> Artifact:
         "upstreams.conf": printed(plain.upstreams(gateway), title=_UPSTREAMS),
         "public.conf": printed(plain.public(gateway), title=_PUBLIC),
         "admin.conf": printed(plain.admin(gateway), title=_ADMIN),
+        "metrics.conf": printed(metrics.of_plain(gateway), title=_METRICS),
     }
     secret = gateway.identity.gateway_secret
     missing = () if secret is None else (SecretOutput(plain.SECRET_FILE, (secret.secret,), plain.secret_file),)

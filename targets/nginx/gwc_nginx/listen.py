@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Address, Gateway, Route, Service
-from gwc_nginx import body, concurrency, errors, headers, health, retries, timeouts, upstream
+from gwc_nginx import body, concurrency, errors, headers, health, metrics, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
@@ -38,6 +38,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         *retries.hop_headers(),
         d("proxy_hide_header", "X-Gwc-Reason"),
         block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
+        *metrics.of_njs(gateway),
         block("location", "/", of=(d("return", "404"),)),
         *retries.doors(),
         *health.location(gateway),
@@ -57,6 +58,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
     yield block("server", span=span, of=(
         d("listen", address(where), "default_server"),
         d("server_name", q("_")),
+        *metrics.logs(),
         *errors.error_pages(),
         *headers.directives(base),
         block("if", "($gwc_new)", of=(d("set", "$gwc_routed", "1"), d("rewrite", "^", "$gwc_location", "last"))),

@@ -244,6 +244,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         *headers.directives(_INNER),
         *(d("proxy_hide_header", q(name)) for name in ("Via", *identity.STRIPPED)),
         block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
+        d("include", "metrics[.]conf"),
         block("location", "/", of=(d("return", "404"),)),
         *(_hop(service, route) for service in gateway.services for route in service.routes if route.auth is None),
     ))  # fmt: skip

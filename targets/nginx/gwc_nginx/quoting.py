@@ -6,6 +6,7 @@ NGINX has no escape for `$` where variables are expanded, so `$` is spelled thro
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 DOLLAR = "${gwc_dollar}"
 """A `geo` variable of the emitted configuration whose value is the one character."""
@@ -36,3 +37,8 @@ def regex(text: str) -> str:
 def milliseconds(seconds: float) -> str:
     """NGINX's time; at least one millisecond, because zero often means never."""
     return f"{max(1, round(seconds * 1000))}ms"
+
+
+def text_lines(lines: Iterable[str]) -> str:
+    """One argument of several lines, each ended. `$` keeps its meaning."""
+    return '"' + "".join(q(line)[1:-1] + "\\n" for line in lines) + '"'

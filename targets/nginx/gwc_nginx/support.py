@@ -5,6 +5,7 @@ from __future__ import annotations
 from gwc.features import Use
 from gwc.ir import Endpoint, Gateway, Route, Service, Timeouts, UpstreamTls
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
+from gwc_nginx import metrics
 from gwc_nginx.upstream import RESOLVER, TRUST_STORE, is_name
 
 _NOT_YET = unsupported("gwc does not render this for NGINX yet; leave it to the service, or use the envoy target")
@@ -46,6 +47,10 @@ def _no_body(_: Gateway, use: Use) -> bool:
     return isinstance(use.node, Route) and use.node.max_body == 0
 
 
+def _inside(gateway: Gateway, _: Use) -> bool:
+    return metrics.hidden(gateway)
+
+
 def _encrypted(gateway: Gateway, use: Use) -> bool:
     return _service_of(gateway, use).upstream.tls is not None
 
@@ -70,8 +75,14 @@ _TLS = Conditional(
     ),
 )  # fmt: skip
 
+
+def _metrics(note: str) -> Conditional:
+    return Conditional(approximate(note), (Case("a path below /_gwc/", _inside, unsupported(
+        "NGINX keeps paths below /_gwc/ of the admin listener for itself; choose another metrics.path")),))  # fmt: skip
+
+
 _LATER = (
-    *("listen.https", "listen.https.redirect", "tracing", "metrics"),
+    *("listen.https", "listen.https.redirect", "tracing"),
     *("cors", "cache"),
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
@@ -96,6 +107,10 @@ _NJS: dict[str, Support | Conditional] = {
     "access_log": approximate(
         "one JSON line a request with ids, route, client, user, status, times and the limits that refused or would "
         "have; costs and tries are not in it yet"),
+    "metrics": _metrics(
+        "Prometheus metrics under the policy's path: requests and a histogram of their time by service, route and "
+        "status class, refusals by limit, budget and cap; not yet breakers, tries and costs, nor the names that every "
+        "target is to share"),
     "errors": EXACT,
     "errors.upstream": EXACT,
     "hosts": EXACT,
@@ -155,6 +170,13 @@ _PLAIN: dict[str, Support | Conditional] = {
     "access_log": approximate(
         "one JSON line a request with ids, route, client, status and times; users, limits, costs and tries are not in "
         "it yet"),
+    "identity.user_header": approximate(
+        "a client's user header, gateway secret and every control header that gwc knows by name are removed, but NGINX "
+        "cannot remove by prefix: another x-envoy-*, x-consumer-*, x-credential-* or x-accel-* reaches the service"),
+    "metrics": _metrics(
+        "Prometheus metrics under the policy's path: NGINX's own totals of connections and requests, those of the "
+        "gateway to itself among them; nothing by service, route, status, time or limit; a build without stub_status "
+        "has none"),
     "errors": approximate(
         "problems have the right status, type and request id; `instance` is left out for a path that holds quotes, "
         "backslashes or bytes beyond ASCII; the response headers of a route's policy are not on them"),

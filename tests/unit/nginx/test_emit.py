@@ -212,3 +212,32 @@ def test_checks_are_as_frequent_as_the_most_impatient_wants() -> None:
     assert "js_periodic health.check interval=500ms;" in artifact.files["admin.conf"].text
     health = json.loads(artifact.files["gwc.json"].text)["health"]
     assert health["s0"] == {"every": 5000, "urls": ["http://127.0.0.1:1/ok"]}
+
+
+def test_metrics_are_at_the_policy_s_path_of_the_admin_listener_alone() -> None:
+    artifact = TARGET.emit(gateway(metrics={"path": "/told/here"}), "njs")
+    assert 'location = "/told/here" {\n        js_content metrics.serve;' in artifact.files["admin.conf"].text
+    assert "/told/here" not in artifact.files["public.conf"].text
+    assert "access_log /dev/null gwc_measured;" in artifact.files["public.conf"].text
+    assert "access_log /dev/stdout gwc;" in artifact.files["public.conf"].text
+
+
+def test_the_room_for_metrics_follows_the_routes() -> None:
+    routes = [route(name=f"r{i}", path=f"/r{i}") for i in range(1000)]
+    assert "zone=gwc_metrics:2m type=number;" in text("njs")
+    assert "zone=gwc_metrics:6m type=number;" in text("njs", {"routes": routes})
+
+
+def test_plain_tells_what_nginx_counts_itself() -> None:
+    artifact = TARGET.emit(gateway(metrics={"path": "/told"}), "plain")
+    page = artifact.files["metrics.conf"].text
+    assert 'location = "/told" {' in page
+    assert 'gwc_connections{state=\\"writing\\"} $connections_writing\\n' in page
+    assert "include metrics[.]conf;" in artifact.files["admin.conf"].text
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_metrics_in_the_place_of_the_gateway_s_own_locations(profile: str) -> None:
+    targets = {"nginx": {"profile": profile, "accept": ["metrics"]}}
+    rendered = text(profile, metrics={"path": "/_gwc/watch"}, targets=targets)
+    assert rendered.count('= "/_gwc/watch"') + rendered.count("= /_gwc/watch {") == (profile == "njs")

@@ -42,3 +42,15 @@ def test_a_use_below_exact_is_said_at_its_line() -> None:
 def test_names_are_said_to_be_asked_of_fixed_servers() -> None:
     said = list(check(gateway({"upstream": "http://service.invalid:8000"}), TARGET.support("njs")))
     assert any("127.0.0.53" in d.message and d.code == "GWC602" for d in said)
+
+
+@pytest.mark.parametrize("profile", TARGET.profiles)
+def test_the_smallest_policy_needs_no_excuse(profile: str) -> None:
+    """Metrics are on by default: what they lack is a warning."""
+    assert not [d.message for d in check(gateway(), TARGET.support(profile)) if d.code == "GWC601"]
+
+
+@pytest.mark.parametrize("profile", TARGET.profiles)
+def test_metrics_have_no_place_among_the_gateway_s_own_paths(profile: str) -> None:
+    said = check(gateway(metrics={"path": "/_gwc/watch"}), TARGET.support(profile))
+    assert [d.code for d in said if "choose another metrics.path" in d.message] == ["GWC601"]
