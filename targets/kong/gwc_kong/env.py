@@ -15,6 +15,12 @@ _Setting = tuple[str, str, Span | None]
 _MEBIBYTE = 2**20
 
 
+_DICTIONARIES = "; lua_shared_dict ".join(
+    ("gwc 4m", *(f"gwc_{kind} 16m" for kind in ("ip", "user", "header", "budget")))
+)
+"""Kong writes a directive once, with its value as it is: the others ride along. Each kind of key has a dictionary of
+its own, with room for more than a hundred thousand entries, so that a flood of one kind pushes nothing else out."""
+
 # With these a service would steer nginx itself.
 _IGNORED = "X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset"
 
@@ -49,7 +55,7 @@ def _fixed(profile: str) -> Iterator[_Setting]:
     if not own:
         yield "KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES", ",".join(REQUIRES), None
     yield "KONG_ROUTER_FLAVOR", "expressions", None
-    yield "KONG_NGINX_HTTP_LUA_SHARED_DICT", "gwc 64m", None
+    yield "KONG_NGINX_HTTP_LUA_SHARED_DICT", _DICTIONARIES, None
     yield "KONG_NGINX_HTTP_CHARSET", "off", None  # UTF-8 by default: appended to the service's own content types
     yield "KONG_NGINX_PROXY_PROXY_IGNORE_HEADERS", _IGNORED, None
     yield "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT", "4", None  # below the 5 s after which common servers hang up

@@ -9,29 +9,35 @@ from lupa import luajit21
 from gwc_kong.emit import lua
 
 _NGX = """
-local values, ends = {}, {}
-local function alive(key)
-  if ends[key] and ends[key] <= now then values[key], ends[key] = nil, nil end
-  return values[key]
-end
-local dict = {}
-function dict:get(key) return alive(key) end
-function dict:set(key, value, ttl) values[key], ends[key] = value, ttl and now + ttl or nil return true end
-function dict:add(key, value, ttl)
-  if alive(key) ~= nil then return false, "exists" end
-  return self:set(key, value, ttl)
-end
-function dict:delete(key) values[key], ends[key] = nil, nil end
-function dict:ttl(key) return alive(key) ~= nil and (ends[key] or 0) - now or nil end
-function dict:incr(key, by, init)
-  local value = alive(key) or init
-  if not value then return nil, "not found" end
-  values[key] = value + by
-  return values[key]
+local function dictionary()
+  local values, ends = {}, {}
+  local function alive(key)
+    if ends[key] and ends[key] <= now then values[key], ends[key] = nil, nil end
+    return values[key]
+  end
+  local dict = {}
+  function dict:get(key) return alive(key) end
+  function dict:set(key, value, ttl) values[key], ends[key] = value, ttl and now + ttl or nil return true end
+  function dict:add(key, value, ttl)
+    if alive(key) ~= nil then return false, "exists" end
+    return self:set(key, value, ttl)
+  end
+  function dict:delete(key) values[key], ends[key] = nil, nil end
+  function dict:ttl(key) return alive(key) ~= nil and (ends[key] or 0) - now or nil end
+  function dict:incr(key, by, init)
+    local value = alive(key) or init
+    if not value then return nil, "not found" end
+    values[key] = value + by
+    return values[key]
+  end
+  return dict
 end
 now, headers = 1000000, {}
 ngx = {
-  shared = { gwc = dict },
+  shared = {
+    gwc = dictionary(), gwc_ip = dictionary(), gwc_user = dictionary(), gwc_header = dictionary(),
+    gwc_budget = dictionary(),
+  },
   now = function() return now end,
   time = function() return math.floor(now) end,
   update_time = function() end,

@@ -23,12 +23,13 @@ end
 function M.take(route, user, state)
   local budget, cost = route.budget, route.cost
   local charged, ends_in = M.charge(route, user)
-  local spent, had = counters.alone(function(dict)
-    local used = dict:get(charged.key) or 0
+  local dict, name = counters.zone("budget"), ngx.md5(charged.key)
+  local spent, had = counters.alone(function()
+    local used = dict:get(name) or 0
     if cost > 0 and used + cost > budget.units then
       return true
     end
-    dict:set(charged.key, used + cost, charged.ttl)
+    counters.write(dict, name, used + cost, charged.ttl)
     return false
   end)
   if spent or not had then
@@ -45,8 +46,9 @@ function M.settle(state, text)
     return
   end
   state.charged = nil
-  counters.alone(function(dict)
-    dict:set(charged.key, math.max(0, (dict:get(charged.key) or 0) + actual - charged.cost), charged.ttl)
+  local dict, name = counters.zone("budget"), ngx.md5(charged.key)
+  counters.alone(function()
+    counters.write(dict, name, math.max(0, (dict:get(name) or 0) + actual - charged.cost), charged.ttl)
   end)
 end
 

@@ -42,22 +42,27 @@ local function holder(limit, who)
   return limit.key == "service" and "" or who[limit.key]
 end
 
--- A digest, because a header may be long and the dictionary keeps every key.
+-- A digest, because a header may be long and every key is kept.
 function M.bucket(limit, who)
   return "bucket:" .. limit.id .. ":" .. ngx.md5(holder(limit, who))
 end
 
-local function draw(dict, limits, who)
+-- The dictionary of the limit's kind, and the bucket's name in it: see counters.lua.
+local function place(limit, who)
+  return counters.zone(limit.key), ngx.md5(M.bucket(limit, who))
+end
+
+local function draw(limits, who)
   ngx.update_time()
   local now, full, worst, wait = ngx.now(), {}, nil, 0
   local shadowed = {}
   for index, limit in ipairs(limits) do
     local interval = limit.period / limit.tokens
-    local key = M.bucket(limit, who)
+    local dict, key = place(limit, who)
     local at = math.max(dict:get(key) or now, now) + interval
     local over = at - now - limit.burst * interval
     if over <= SLACK then
-      full[index] = { key, at, at - now }
+      full[index] = { dict, key, at, at - now }
     elseif limit.shadow then
       shadowed[#shadowed + 1] = limit.id
     elseif over > wait then
@@ -66,7 +71,7 @@ local function draw(dict, limits, who)
   end
   if not worst then
     for _, entry in pairs(full) do
-      dict:set(entry[1], entry[2], entry[3] + 1)
+      counters.write(entry[1], entry[2], entry[3], entry[4] + 1)
     end
   end
   return { worst = worst, wait = wait, shadowed = shadowed }
@@ -92,8 +97,8 @@ function M.take(limits, who, state)
   if #limits == 0 then
     return nil
   end
-  local drawn, had = counters.alone(function(dict)
-    return draw(dict, limits, who)
+  local drawn, had = counters.alone(function()
+    return draw(limits, who)
   end)
   if not had then
     return { ["Retry-After"] = "1" }
