@@ -19,7 +19,7 @@ function spend(r, settings, user) {
     const now = Date.now();
     const window = Math.floor(now / budget.period);
     const end = (window + 1) * budget.period;
-    const key = budget.service + ' ' + window + ' ' + user;
+    const key = locks.name(budget.service + ' ' + window + ' ' + user);
     const taken = locks.locked(() => {
         if ((ngx.shared.gwc_budget.get(key) || 0) + settings.cost > budget.units) {
             return false;

@@ -3,8 +3,8 @@
 // A bucket is one number: the time at which it would be full again (GCRA). Reading several buckets, deciding and
 // writing them is one step under a lock, so nothing is taken when anything refuses.
 //
-// A bucket that is full again expires. When a zone is full of buckets that are not, the oldest go; each kind of key has
-// a zone of its own, so that a flood of header values evicts no user's bucket.
+// A bucket that is full again expires. When a zone is full of buckets that are not, those that would be full soonest go;
+// each kind of key has a zone of its own, so that a flood of header values evicts no user's bucket.
 
 import locks from 'locks.js';
 
@@ -43,7 +43,7 @@ function parsed(text) {
 
 function bucket(r, limit, user, now) {
     const dict = ngx.shared['gwc_' + limit.kind];
-    const key = limit.id + ' ' + keyOf(r, limit, user);
+    const key = locks.name(limit.id + ' ' + keyOf(r, limit, user));
     const full = Math.max(now, dict.get(key) || 0) + limit.step;
     return {limit: limit, dict: dict, key: key, full: full, over: full - now - limit.step * limit.burst};
 }
