@@ -33,14 +33,14 @@ def test_a_flood_of_keys(variant: Variant, launch: Launcher) -> None:
     if gateway.declared.get("limits.header") is Fidelity.UNSUPPORTED:
         return  # the compiler refuses such a policy: test_scenarios.py shows it
     started = time.monotonic()
-    assert _statuses(gateway, ["victim"] * 4).count(200) == 2
-    flood = _statuses(gateway, [f"flood-{number}" for number in range(KEYS)])
+    assert statuses(gateway, ["victim"] * 4).count(200) == 2
+    flood = statuses(gateway, [f"flood-{number}" for number in range(KEYS)])
     assert flood.count(200) == KEYS
     back = math.ceil((time.monotonic() - started) / REFILL)
-    assert _statuses(gateway, ["victim"] * 4).count(200) <= back
+    assert statuses(gateway, ["victim"] * 4).count(200) <= back
 
 
-def _statuses(gateway: Launched, tenants: list[str]) -> list[int]:
+def statuses(gateway: Launched, tenants: list[str]) -> list[int]:
     return asyncio.run(_all(gateway, tenants))
 
 

@@ -1,0 +1,102 @@
+"""What happens when there are more keys than a gateway keeps, shown with room for few."""
+
+from __future__ import annotations
+
+import http.client
+import math
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from conformance import scenario as scenarios
+from conformance.harness import Launched, Service, accepted_gateway, free_port, write
+from conformance.scenario import SCENARIOS
+from conformance.script import KEY_HEADER
+from conformance.test_key_flood import REFILL, statuses
+from conformance.tokens import fill
+from conformance.variants import Variant, variants
+from gwc.support import Fidelity
+from gwc.target import Artifact
+
+KEYS = 4000
+SMALL: Mapping[str, tuple[str, str, str]] = {
+    "envoy": ("envoy.json", r'("max_dynamic_descriptors": ?)100000', r"\g<1>100"),
+    "nginx": ("nginx.conf", r"(zone=gwc_(?:ip|user|header|budget):)16m", r"\g<1>64k"),
+    "kong": ("kong.env", r"(gwc_(?:ip|user|header|budget)) 16m", r"\g<1> 64k"),
+}
+"""File, what it says of the room for keys, and what it says in this test: room for some hundreds."""
+ANN = "Authorization: Bearer ${TOKEN:ann}"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+def test_at_the_bound(variant: Variant, service: Service, tmp_path: Path) -> None:
+    if reason := variant.missing():
+        pytest.skip(f"{variant.name} does not run here: {reason}")
+    if _refuses_header_limits(variant):
+        return  # the compiler refuses such a policy: test_scenarios.py shows it
+    with _cramped(variant, service, tmp_path) as gateway:
+        began = time.monotonic()
+        assert statuses(gateway, ["victim"] * 4).count(200) == 2
+        assert [_ask(gateway, "/user", ANN) for _ in range(4)] == [200, 200, 200, 429]
+        assert [_ask(gateway, "/ip") for _ in range(4)] == [200, 200, 200, 429]
+
+        # Nobody is refused for the others' sake, whatever the length of their keys.
+        assert set(statuses(gateway, [f"flood-{number}" for number in range(KEYS)])) == {200}
+        assert set(statuses(gateway, [f"{number:x<240}" for number in range(300)])) == {200}
+
+        # Everybody is still counted, and who was given up begins with a full bucket.
+        for tenant in ("fresh", "flood-0", "l" * 40, "m" * 240):
+            found = statuses(gateway, [tenant] * 4)
+            assert (found.count(200), found.count(429)) == (2, 2), tenant
+        # NGINX gives up those first that would be full soonest, and the victim is emptier than all others.
+        assert statuses(gateway, ["victim"] * 4).count(200) == (0 if variant.target.name == "nginx" else 2)
+
+        # The other kinds of keys have not lost a bucket.
+        back = math.floor((time.monotonic() - began) / REFILL)
+        assert [_ask(gateway, "/user", ANN) for _ in range(3)].count(200) <= back
+        assert [_ask(gateway, "/ip") for _ in range(3)].count(200) <= back
+
+
+def _refuses_header_limits(variant: Variant) -> bool:
+    entry = variant.target.support(variant.profile).entries["limits.header"]
+    return getattr(entry, "usual", entry).fidelity is Fidelity.UNSUPPORTED
+
+
+@contextmanager
+def _cramped(variant: Variant, service: Service, directory: Path) -> Iterator[Launched]:
+    values = {"LISTEN": free_port(), "ADMIN": free_port(), "PKI": str(service.pki), **service.upstream.ports}
+    scenario = scenarios.load(SCENARIOS / "identity_attacks/draining.yaml", values)
+    compiled, declared = accepted_gateway(scenario, variant, values)
+    artifact = _with_little_room(variant, variant.target.emit(compiled, variant.profile))
+    write(artifact, directory, scenario.environ)
+    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.environ)
+    gateway = Launched(scenario, compiled, declared, service.upstream, running, directory)
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+def _with_little_room(variant: Variant, artifact: Artifact) -> Artifact:
+    name, wide, narrow = SMALL[variant.target.name]
+    text, changed = re.subn(wide, narrow, artifact.files[name].text)
+    assert changed, f"{name} does not say how many keys there is room for"
+    return replace(artifact, files={**artifact.files, name: replace(artifact.files[name], text=text)})
+
+
+def _ask(gateway: Launched, path: str, *headers: str) -> int:
+    listener = gateway.gateway.listen.http
+    assert listener is not None
+    connection = http.client.HTTPConnection(listener.host, listener.port, timeout=10)
+    try:
+        lines = [fill(header, 0).partition(": ")[::2] for header in headers]
+        connection.request("GET", path, headers={KEY_HEADER: "bound", **dict(lines)})
+        return connection.getresponse().status
+    finally:
+        connection.close()
