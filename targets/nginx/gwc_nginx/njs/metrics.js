@@ -117,11 +117,16 @@ function histogramLines(buckets) {
 
 // js_content. A request without a route has empty labels: nothing of the policies answers for it.
 async function serve(r) {
-    const found = numbers();
-    const lost = ngx.shared.gwc_unmeasured.get('requests') || 0;
     r.headersOut['Content-Type'] = 'text/plain; version=0.0.4; charset=utf-8';
     r.status = 200;
     r.sendHeader();
+    // NGINX would send the body of an answer to HEAD, too.
+    if (r.method === 'HEAD') {
+        r.finish();
+        return;
+    }
+    const found = numbers();
+    const lost = ngx.shared.gwc_unmeasured.get('requests') || 0;
     await send(r, head('gwc_requests_total', 'counter', 'Requests that are over, by class of the status.'), found.n,
                requestLine);
     await send(r, head(DURATION, 'histogram', 'From the first byte of a request to the last of its answer.'), found.s,
