@@ -67,7 +67,7 @@ def locations(gateway: Gateway) -> Iterator[Directive]:
 def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
     statuses = tuple(str(status) for status in route.retries.statuses)
     span = route.provenance["retries"].span if "retries" in route.provenance else None
-    seen = _watch(service, route)
+    seen = _watch(route)
     ours = (*_service(service, route), *seen)
 
     def lane(kind: str, *of: Directive) -> Directive:
@@ -82,7 +82,7 @@ def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
         return
     yield lane("try", *_through(), *seen, withheld, d("error_page", *statuses, *_CODED, "=", "@gwc_again"))
     address = d("add_header", "X-Gwc-Address", "$upstream_addr", "always")
-    yield lane("fault", *_service(service, route), address, d("error_page", *_OWN, "=", "@gwc_fault"))
+    yield lane("fault", *_service(service, route), _BEGUN, address, d("error_page", *_OWN, "=", "@gwc_fault"))
 
 
 def _service(service: Service, route: Route) -> tuple[Directive, ...]:
@@ -94,11 +94,12 @@ def _service(service: Service, route: Route) -> tuple[Directive, ...]:
     )
 
 
-def _watch(service: Service, route: Route) -> tuple[Directive, ...]:
+_BEGUN = d("js_header_filter", "retry.begun")
+
+
+def _watch(route: Route) -> tuple[Directive, ...]:
     """Somebody is told when an answer begins: the watch of a stream, the breaker."""
-    if timeouts.watched(route):
-        return (d("mirror", "/_gwc/watch"), d("js_header_filter", "retry.begun"))
-    return (d("js_header_filter", "retry.begun"),) if breaker.guarded(service) else ()
+    return (d("mirror", "/_gwc/watch"), _BEGUN) if timeouts.watched(route) else (_BEGUN,)
 
 
 def _through() -> tuple[Directive, ...]:

@@ -139,8 +139,14 @@ function affordable(r, retries) {
     return true;
 }
 
-// js_header_filter where somebody waits for the beginning of an answer: the watch of a stream, the breaker.
+// js_header_filter of every try: what waits for the beginning of an answer are the watch of a stream and the breaker.
+// What NGINX took for HTTP/0.9 has no end but that of a connection, which stays open between the hops: breaking it off
+// is the only way to say so.
 function begun(r) {
+    if (r.httpVersion === '0.9') {
+        judge(r, false);
+        throw new Error('what the service sent is not HTTP');
+    }
     r.variables.gwc_begun = '1';
     judge(r, r.status < 500);
 }
