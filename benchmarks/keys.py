@@ -3,8 +3,8 @@
 `nice python benchmarks/keys.py [--keys N] [--only NAME] [--write]`, with `pip install -e '.[dev]'`. Every gateway in
 its default profile gets N requests, each with a header value that was never seen before, under a limit of one request a
 day for each value: no bucket is full again before the end. Every request has to be admitted. Memory is proportional set
-size, so that pages which processes share count once. A bucket that was spent before the flood is asked for after it,
-and a search among the flood's keys says how many of the latest ones are still kept.
+size without the program's own pages, so that what processes share counts once. A bucket that was spent before the flood
+is asked for after it, and a search among the flood's keys says how many of the latest ones are still kept.
 
 `--write` puts the tables into docs/performance.md, between their marks. Exit 1: a request was refused wrongly.
 """
@@ -135,9 +135,10 @@ class Memory:
 
 
 def proportional(pid: int) -> int:
-    """The proportional set size in bytes. Raises OSError when the process has ended: that must not pass for thrift."""
+    """Its share of memory in bytes, without the pages of files: those are the program, whose share shrinks when others
+    run it too. Raises OSError when the process has ended: that must not pass for thrift."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:")))
 
 
 def statuses(port: int, keys: Sequence[str]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import math
+import random
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -48,6 +49,9 @@ def test_at_the_bound(variant: Variant, service: Service, tmp_path: Path) -> Non
 
         # Nobody is refused for the others' sake, whatever the length of their keys.
         assert set(statuses(gateway, [f"flood-{number}" for number in range(KEYS)])) == {200}
+        # The latest ones once more in another order: what is given up next lies scattered over the memory.
+        latest = [f"flood-{number}" for number in range(KEYS - 400, KEYS)]
+        assert set(statuses(gateway, random.Random(1).sample(latest, len(latest)))) == {200}
         assert set(statuses(gateway, [f"{number:x<240}" for number in range(300)])) == {200}
 
         # Everybody is still counted, and who was given up begins with a full bucket.

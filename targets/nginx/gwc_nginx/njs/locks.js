@@ -24,7 +24,7 @@ function locked(work) {
 }
 
 // What a counter is called in its zone. All names are equally long, because the zone's allocator keeps sizes apart:
-// room that is made by giving up a shorter entry would be of no use to a longer one, which could then not be written.
+// room that is made by giving up a shorter entry would be of no use to a longer one, which might then not be written.
 // With 16 characters (96 bits) an entry takes 128 bytes.
 function name(text) {
     return crypto.createHash('sha256').update(text).digest('base64url').slice(0, 16);
