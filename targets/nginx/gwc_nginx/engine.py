@@ -21,6 +21,8 @@ from gwc_nginx.rehearsal import rehearse
 
 _VARIABLE = "GWC_NGINX"
 _HOW = f"install the engines extra (pip install 'gwc[engines]'), put nginx on PATH, or set {_VARIABLE}"
+_NEEDED = {"njs": "njs", "plain": "http_stub_status_module"}
+"""What a build must have for a profile, as `nginx -V` spells it."""
 _VALIDATE_TIMEOUT = 120.0
 
 
@@ -31,9 +33,9 @@ class NginxEngine:
         unsuitable = ""
         for path in _candidates(profile):
             version, built = _version(path)
-            if profile == "plain" or "njs" in built:
+            if _NEEDED[profile] in built:
                 return Binary(path, version)
-            unsuitable = f"{path} has no njs built in; "
+            unsuitable = f"{path} is built without {_NEEDED[profile]}; "
         raise EngineMissingError(f"no NGINX found for profile {profile}: {unsuitable}{_HOW}")
 
     def verify(self, binary: Binary, directory: Path, artifact: Artifact) -> tuple[Diagnostic, ...]:

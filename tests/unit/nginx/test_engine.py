@@ -82,8 +82,14 @@ def test_a_build_without_njs_will_not_do(monkeypatch: pytest.MonkeyPatch) -> Non
     if system is None:
         pytest.skip("no stock NGINX here")
     monkeypatch.setenv("GWC_NGINX", system)
-    with pytest.raises(EngineMissingError, match="no njs"):
+    with pytest.raises(EngineMissingError, match="without njs"):
         NginxEngine().find("njs")
+
+
+def test_a_build_without_totals_will_not_do_for_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GWC_NGINX", str(NginxEngine().find("njs").path))
+    with pytest.raises(EngineMissingError, match="without http_stub_status_module"):
+        NginxEngine().find("plain")
 
 
 def served(profile: str, directory: Path, identity: dict[str, Any]) -> tuple[Artifact, int]:
