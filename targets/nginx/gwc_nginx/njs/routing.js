@@ -9,6 +9,8 @@ import tokens from 'tokens.js';
 const UNRESERVED = /%(2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/ig;
 const ENCODED_SEPARATOR = /%(2f|5c|00)/i;
 const RAW = /[|^{}"<>`]/g;
+// No part of a request's target: a fragment, and bytes that are no UTF-8, which would not be passed on as they came.
+const UNFIT = /[#\uFFFD]/;
 
 // Headers with which proxies and gateways speak to one another. The known ones are removed (proxy_headers.conf);
 // NGINX cannot remove by prefix, so an unknown one is refused.
@@ -20,7 +22,7 @@ function percentEncoded(character) {
 
 // The one spelling of a path, or null when it must be refused.
 function canonical(raw) {
-    if (raw[0] !== '/' || raw.includes('#') || raw.includes('\uFFFD')) {
+    if (raw[0] !== '/') {
         return null;
     }
     const decoded = raw.replace(UNRESERVED, (e) => String.fromCharCode(parseInt(e.slice(1), 16)));
@@ -93,7 +95,7 @@ async function decided(r) {
     const raw = r.variables.request_uri;
     const query = raw.indexOf('?');
     const path = canonical(query < 0 ? raw : raw.slice(0, query));
-    if (path === null || foreign(r)) {
+    if (path === null || UNFIT.test(raw) || foreign(r)) {
         return refusal(r, 400);
     }
     const entry = found(r.variables.host, path);
