@@ -18,6 +18,7 @@ end
 local function stash(ctx)
   next_ref = next_ref + 1
   local key = tostring(next_ref)
+  refs[ngx.var.ctx_ref or ""] = nil -- of the same request, before its redirect
   refs[key] = ctx
   ngx.var.ctx_ref = key
 end
