@@ -98,6 +98,20 @@ def admissions(free: Mapping[str, Rounds], limited: Mapping[str, Rounds]) -> str
     return markdown(head, rows)
 
 
+FULL = 0.9  # of a core
+
+
+def held_back(tables: Mapping[str, Mapping[str, Rounds]]) -> list[str]:
+    """A warning when a server could not use its core: its rate is then no property of its own."""
+    lowest = min(figure(busy, rounds).median for servers in tables.values() for rounds in servers.values())
+    if lowest >= FULL:
+        return []
+    return [
+        f"Other work took part of the servers' core, which left one of them {lowest:.0%} of it: the rates and their "
+        "ratios are of that moment. Compare the processor time."
+    ]
+
+
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell: the same text reads well in a terminal and on the page."""
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]

@@ -91,7 +91,7 @@ def report(options: argparse.Namespace) -> str:
         behind = stack.enter_context(contestants.upstream())
         servers, notes = started(stack, who, behind)
         measured = measure(servers, behind, plan)
-    return written(measured, [*notes, *facts(plan, who, began)])
+    return written(measured, [*ratios.held_back(measured), *notes, *facts(plan, who, began)])
 
 
 def planned(options: argparse.Namespace) -> Plan:

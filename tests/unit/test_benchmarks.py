@@ -159,6 +159,13 @@ def test_the_table_of_admissions() -> None:
     ]
 
 
+def test_rates_of_servers_that_were_held_back_come_with_a_warning() -> None:
+    full = [Sample(1000, 1.0, 0.97)]
+    assert ratios.held_back({"/a": {"gate": full}, "/b": {"gate": full}}) == []
+    (warning,) = ratios.held_back({"/a": {"gate": full}, "/b": {"gate": BASE}})
+    assert "50% of it" in warning
+
+
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
     assert ratios.replaced("a<b>old<e>z", "<b>", "<e>", "new") == "a<b>\nnew\n<e>z"
     for page in ("a", "a<e><b>z", "<b><b><e>", "<b>old"):
