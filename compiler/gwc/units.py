@@ -48,10 +48,6 @@ class Rate:
     tokens: int
     period: int
 
-    @property
-    def per_second(self) -> float:
-        return self.tokens / self.period
-
 
 def _shown(text: str) -> str:
     """Quoted, and cut short: what somebody pasted by mistake must not fill the screen."""

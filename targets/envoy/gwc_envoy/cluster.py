@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gwc.features import limits as all_limits
 from gwc.ir import Budget, Gateway, Limit, LimitKey, RateLimitStore, Route, Service
+from gwc_envoy.stages import Stage
 from gwc_envoy.xds import UNLIMITED, Json, address, duration, extension, typed
 
 CLUSTER = "gwc.ratelimit"
@@ -24,23 +24,12 @@ _UNAVAILABLE = 503
 MESSAGE = "extensions.filters.http.ratelimit.v3.RateLimit"
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """`number` is Envoy's; a route's limits name it. Those of the gateway's own buckets are below these."""
-
-    number: int
-    early: bool
-    shadow: bool
-
-    @property
-    def name(self) -> str:
-        return f"gwc.cluster.{'ip' if self.early else 'caller'}{'.shadow' if self.shadow else ''}"
-
-    def holds(self, limit: Limit) -> bool:
-        return (limit.key is LimitKey.IP) is self.early and limit.shadow is self.shadow
-
-
-_STAGES = (Stage(5, True, True), Stage(4, True, False), Stage(7, False, True), Stage(6, False, False))
+_FAMILY = "gwc.cluster"
+_STAGES = tuple(
+    Stage(number, early, shadow, _FAMILY)
+    for number, early, shadow in ((5, True, True), (4, True, False), (7, False, True), (6, False, False))
+)
+"""The numbers of the gateway's own stages are below these."""
 
 
 def counted(gateway: Gateway) -> tuple[Limit, ...]:

@@ -8,12 +8,12 @@ limits that apply to them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from gwc.features import limits as all_limits
 from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
+from gwc_envoy.stages import Stage
 from gwc_envoy.xds import Json, extension, lua, set_header
 
 DISTINCT = 100_000
@@ -28,22 +28,6 @@ SHADOW = f"%FILTER_STATE({_SHADOW_STATE}:PLAIN)%"
 _VALUE_LENGTH = 128
 _NAMESPACE = "gwc.limits"
 _MESSAGE = "extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """`number` is Envoy's; a route's limits name it."""
-
-    number: int
-    early: bool
-    shadow: bool
-
-    @property
-    def name(self) -> str:
-        return f"gwc.limits.{'ip' if self.early else 'caller'}{'.shadow' if self.shadow else ''}"
-
-    def holds(self, limit: Limit) -> bool:
-        return (limit.key is LimitKey.IP) is self.early and limit.shadow is self.shadow
 
 
 BEFORE_AUTH = (Stage(1, early=True, shadow=True), Stage(0, early=True, shadow=False))

@@ -8,8 +8,8 @@ from gwc_envoy.xds import Json, duration, extension
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 CAUSE_HEADER = "x-gwc-cause"
-"""Says on a hop's answer why its only try failed: one of the FAILURES."""
-CONNECT, CONNECT_TIMEOUT, RESET, TIMEOUT = FAILURES = ("connect", "connect-timeout", "reset", "timeout")
+"""Says on a hop's answer why its only try failed: one of these."""
+CONNECT, CONNECT_TIMEOUT, RESET, TIMEOUT = "connect", "connect-timeout", "reset", "timeout"
 
 _PREVIOUS = "extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 _ELSEWHERE: Json = {

@@ -1,0 +1,24 @@
+"""The stages in which limits count: per address before authentication, the others after it, shadows apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gwc.ir import Limit, LimitKey
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`number` is Envoy's; a route's limits name it. `family` tells the gateway's own buckets from shared ones."""
+
+    number: int
+    early: bool
+    shadow: bool
+    family: str = "gwc.limits"
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}.{'ip' if self.early else 'caller'}{'.shadow' if self.shadow else ''}"
+
+    def holds(self, limit: Limit) -> bool:
+        return (limit.key is LimitKey.IP) is self.early and limit.shadow is self.shadow
