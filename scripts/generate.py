@@ -11,6 +11,7 @@ from pathlib import Path
 
 import accept
 from gwc.discovery import load_targets
+from gwc.observability import access_log
 from gwc.policy.schema import json_schema
 from gwc.report import matrix
 
@@ -38,6 +39,7 @@ def support() -> str:
 GENERATED: dict[Path, Callable[[], str]] = {
     REPOSITORY / "policies/platform.yaml": accept.platform_policy,
     REPOSITORY / "schema/gwc-v1.json": schema,
+    REPOSITORY / "schema/access-log-v1.json": access_log.schema_text,
     REPOSITORY / "docs/support.md": support,
 }
 

@@ -37,6 +37,8 @@ def test_the_schema_is_a_schema_and_the_examples_keep_to_it() -> None:
 def test_the_published_schema_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["schema"]) == 0
     assert capsys.readouterr().out == generate.schema()
+    assert run(["schema", "access-log"]) == 0
+    assert capsys.readouterr().out == (REPOSITORY / "schema/access-log-v1.json").read_text(encoding="utf-8")
 
 
 def test_the_support_page_is_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:

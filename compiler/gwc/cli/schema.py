@@ -1,4 +1,4 @@
-"""`gwc schema`: the policy language as JSON Schema, for editors."""
+"""`gwc schema`: the policy language as JSON Schema, for editors, and that of the access log."""
 
 from __future__ import annotations
 
@@ -13,21 +13,33 @@ from gwc.cli.guard import guarded
 
 
 class Kind(StrEnum):
-    """Which policies a schema describes."""
+    """What a schema describes."""
 
     PLATFORM = "platform"
     SERVICE = "service"
+    ACCESS_LOG = "access-log"
 
 
 @guarded
 def schema_command(
-    kind: Annotated[Kind | None, typer.Argument(help="One kind of policy. Default: both.")] = None,
+    kind: Annotated[
+        Kind | None, typer.Argument(help="One kind of policy, or the access log. Default: both kinds.")
+    ] = None,
 ) -> ExitCode:
-    """Print the policy language as JSON Schema, for editors."""
+    """Print the policy language, or a line of the access log, as JSON Schema."""
+    sys.stdout.write(_access_log() if kind is Kind.ACCESS_LOG else _policy(kind))
+    return ExitCode.OK
+
+
+def _policy(kind: Kind | None) -> str:
     import json
 
     from gwc.policy.schema import json_schema
 
-    schema = json_schema(kind.value if kind else None)
-    sys.stdout.write(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
-    return ExitCode.OK
+    return json.dumps(json_schema(kind.value if kind else None), indent=2, ensure_ascii=False) + "\n"
+
+
+def _access_log() -> str:
+    from gwc.observability.access_log import schema_text
+
+    return schema_text()
