@@ -22,9 +22,7 @@ class Kind(StrEnum):
 
 @guarded
 def schema_command(
-    kind: Annotated[
-        Kind | None, typer.Argument(help="One kind of policy, or the access log. Default: both kinds.")
-    ] = None,
+    kind: Annotated[Kind | None, typer.Argument(help="One kind of policy, or the log. Default: both kinds.")] = None,
 ) -> ExitCode:
     """Print the policy language, or a line of the access log, as JSON Schema."""
     sys.stdout.write(_access_log() if kind is Kind.ACCESS_LOG else _policy(kind))
