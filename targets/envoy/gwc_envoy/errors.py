@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gwc.ir import Gateway
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
-from gwc_envoy import breaker, budget, request_id, retries
+from gwc_envoy import breaker, budget, cors, request_id, retries
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, literal, set_header
 
@@ -78,17 +78,18 @@ MAPPERS = (
     Mapper(_status(budget.STATUS), PROBLEMS["budget-exhausted"]),
     *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in _BY_STATUS.items()),
     Mapper(_status(500, "GE"), PROBLEMS["internal-error"], keep=True),
-    Mapper(_status(0, "GE"), PROBLEMS["bad-request"], keep=True),
+    Mapper(_status(400, "GE"), PROBLEMS["bad-request"], keep=True),
 )  # fmt: skip
 
 
 def local_reply(gateway: Gateway) -> Json:
-    """Every mapper repeats the request id's own header: an answer in the place of an upstream's passes no filter."""
+    """Every mapper repeats the request id's own header and those of CORS: an answer in the place of an upstream's
+    passes no filter."""
     return {"mappers": _mappers(gateway)}
 
 
 def _mappers(gateway: Gateway) -> list[Json]:
-    named = request_id.header_to_add(gateway)
+    named = [*request_id.header_to_add(gateway), *cors.headers_to_add(gateway)]
     return [_mapper(gateway.error_type_base, mapper, named) for mapper in (*_out_of_use(gateway), *MAPPERS)]
 
 

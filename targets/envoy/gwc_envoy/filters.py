@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from gwc.ir import Gateway
-from gwc_envoy import auth, body, budget, cluster, cluster_budget, errors, headers, hops, identity, limits, request_id
+from gwc_envoy import (
+    auth,
+    body,
+    budget,
+    cluster,
+    cluster_budget,
+    cors,
+    errors,
+    headers,
+    hops,
+    identity,
+    limits,
+    request_id,
+)
 from gwc_envoy.xds import Json
 
 
@@ -11,12 +24,14 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
     protected = any(route.auth is not None for service in gateway.services for route in service.routes)
     chain = (
         headers.hygiene_filter(gateway),  # outermost: the last to see a response
+        cors.cors_filter(gateway),  # errors are for the page's eyes, too
         request_id.instance_filter(),  # before anything can answer: errors quote the path
         identity.forwarded_filter(gateway, scheme),  # takes an untrusted peer's ids away...
         request_id.correlation_filter(gateway),  # ...before they are judged
         limits.answer_filter(gateway),  # outside every limit
         *limits.filters(gateway, limits.BEFORE_AUTH),  # a flood of bad tokens costs no verification
         *cluster.filters(gateway, early=True),  # behind the gateway's own, which spare the service a flood
+        cors.preflight_filter(gateway),  # nobody is asked for credentials
         auth.token_filter(gateway),
         auth.jwt_filter(gateway),
         auth.script_filter(gateway) if protected else None,  # reads what the token filter found

@@ -85,6 +85,11 @@ def route_rate_limits(gateway: Gateway, service: Service, route: Route) -> list[
     return [_named(limit) for limit in _counting(gateway, service, route)]
 
 
+def early_rate_limits(gateway: Gateway, service: Service, route: Route) -> list[Json]:
+    """Those that count before anybody is asked who they are."""
+    return [_named(limit) for limit in _counting(gateway, service, route) if limit.key is LimitKey.IP]
+
+
 def _counting(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
     return [*_applying(gateway, service, route), *cluster.applying(gateway, service, route)]
 

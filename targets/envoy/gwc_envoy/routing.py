@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
-from gwc_envoy import actions, auth, body, budget, cluster_budget, headers, limits, retries
+from gwc_envoy import actions, auth, body, budget, cluster_budget, cors, headers, limits, retries
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -50,6 +50,9 @@ def _domains(host: str | None) -> list[str]:
 
 def _entry(gateway: Gateway, entry: PathEntry) -> Iterator[Json]:
     path = path_match(entry.path)
+    yield from cors.preflights(gateway, entry, path)
+    if (foreign := cors.foreign(entry, path)) is not None:
+        yield _refusal("foreign-origin", foreign, 403)
     for found in entry.routes:
         for methods in retries.method_groups(found.route):
             yield _forward(gateway, found, path, methods)
@@ -87,14 +90,14 @@ def _forward(gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[st
 
 def _metadata(gateway: Gateway, service: Service, route: Route) -> Json:
     """What log lines and filters know about the route."""
-    names = {"service": service.name, "route": route.name, "owner": service.owner}
     own, shared = budget.applies(service, route), cluster_budget.spent(gateway, service, route)
     spent = own or shared
     return {
         "filter_metadata": {
-            "gwc": names,
+            "gwc": cors.names(service, route.name),
             **auth.metadata(route, own.units.period if own else None),
             **limits.metadata(gateway, service, route, spent),
+            **cors.metadata(route.cors),
             **body.metadata(route),
             **budget.metadata(service, route),
             **cluster_budget.metadata(gateway, service, route),

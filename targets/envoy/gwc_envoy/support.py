@@ -140,7 +140,6 @@ _ENTRIES: dict[str, Support | Conditional] = {
             ),
         ),
     ),
-    "cors": unsupported(f"{_LATER}; accepted, browsers of other origins are refused by their own rules"),
     **{name: _CACHE for name in FEATURES if name.partition(".")[0] == "cache"},
 }
 
@@ -180,6 +179,7 @@ _EXACT = (
     "limits.shadow",
     "budget",
     "cost",
+    "cors",
     "concurrency",
     "headers.request",
     "headers.response",

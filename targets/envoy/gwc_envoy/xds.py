@@ -32,12 +32,16 @@ def extension(name: str, message: str, **fields: Any) -> Json:
     return {"name": name, "typed_config": typed(message, **fields)}
 
 
-def lua(name: str, script: str, settings: Mapping[str, str] = MappingProxyType({})) -> Json:
+def lua(name: str, file: str, settings: Mapping[str, str] = MappingProxyType({})) -> Json:
     """A filter that runs one of this package's scripts, with the placeholders of `settings` filled in."""
-    source = files("gwc_envoy").joinpath(script).read_text(encoding="utf-8")
+    source = script(file)
     for placeholder, text in settings.items():
         source = source.replace(placeholder, text)
     return extension(name, "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": source})
+
+
+def script(file: str) -> str:
+    return files("gwc_envoy").joinpath(file).read_text(encoding="utf-8")
 
 
 def duration(seconds: float) -> str:
