@@ -17,6 +17,7 @@ from gwc_nginx import (
     breaker,
     budget,
     concurrency,
+    cors,
     errors,
     headers,
     health,
@@ -40,7 +41,7 @@ _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "retry", "secrets", "tokens"),
-    *("admission", "auth", "breaker", "budget", "health", "limits", "locks", "metrics"),
+    *("admission", "auth", "breaker", "budget", "cors", "health", "limits", "locks", "metrics"),
 )
 _METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
 _SETTINGS = (
@@ -201,6 +202,7 @@ def _settings(gateway: Gateway, service: Service, route: Route) -> dict[str, Any
     return {
         "strip": len(service.strip),
         "response": headers.response(route),
+        "cors": cors.data(route.cors),
         "timeout": timeouts.total(route),
         "patience": round(route.timeouts.request * 1000),
         "firstByte": timeouts.first_byte(route),

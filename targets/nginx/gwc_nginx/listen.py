@@ -65,6 +65,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
         block("location", "/", of=(d("return", "404"),)),
         block("location", "=", "/_gwc/problem", of=(*answer, d("js_content", "problem.made"))),
         block("location", "=", "/_gwc/refusal", of=(*answer, d("js_content", "problem.refuse"))),
+        block("location", "=", "/_gwc/preflight", of=(*answer, d("js_content", "cors.preflight"))),
         block("location", "=", "/_gwc/gone", of=(*answer, d("js_content", "problem.gone"))),
         *routes(gateway, base),
     ))  # fmt: skip

@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from gwc.ir import Gateway, HeaderChanges, RetryCause, Route, SegmentKind, Service
+from gwc.ir import Cors, Gateway, HeaderChanges, RetryCause, Route, SegmentKind, Service
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES
 from gwc.routing import HostTable, PathEntry, host_tables
-from gwc_nginx import access_log, body, errors, headers, identity, listen, request_id, timeouts, upstream
+from gwc_nginx import access_log, body, cors, errors, headers, identity, listen, request_id, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q, qlit, regex
@@ -48,6 +48,7 @@ def clients(gateway: Gateway) -> Iterator[Directive]:
     ))  # fmt: skip
     for source, variable, pattern, value, default in access_log.MAPS:
         yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
+    yield from cors.maps(cors.of_gateway(gateway))
     yield from _problems(gateway)
 
 
@@ -126,7 +127,8 @@ def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) 
     assert gateway.listen.http is not None
     where = q(str(gateway.listen.http))
     default = () if table.host is not None else ("default_server",)
-    unknown = (d("set", "$gwc_route", q("")), d("set", "$gwc_allow", q("")))
+    unknown = (d("set", "$gwc_route", q("")), d("set", "$gwc_allow", q("")), *cors.forgotten())
+    origins = cors.of_gateway(gateway)
     new = (d("set", "$gwc_routed", "1"), d("set", "$gwc_path", "$uri"), *unknown)
     routes = {route_name(m.service, m.route): (m.service, m.route) for e in table.entries for m in e.routes}
     correlation = d("add_header", q(gateway.request_id.header), "$gwc_request_id", "always")
@@ -146,29 +148,31 @@ def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) 
             d("default_type", "application/problem+json"),
             correlation,
             d("add_header", "Allow", "$gwc_allow", "always"),
+            *cors.answers(),
             d("return", "200", _problem_body()),
         )),
+        *cors.preflights(origins, correlation),
         *(block("location", "=", f"/_gwc/error/{s}", of=(d("internal"), d("return", str(s)))) for s in SHAPED),
-        *_entries(table, own),
-        *(_route(service, route, base, correlation) for service, route in routes.values()),
+        *_entries(table, own, origins),
+        *(_route(service, route, base, correlation, origins) for service, route in routes.values()),
     ))  # fmt: skip
 
 
-def _entries(table: HostTable, own: int) -> Iterator[Directive]:
+def _entries(table: HostTable, own: int, origins: tuple[Cors, ...]) -> Iterator[Directive]:
     """A host's own paths first, however wide: `=` would put a literal path of the others before them. The same path
     of both would be a duplicate to NGINX; the first one decides."""
     seen = set()
     for index, entry in enumerate(table.entries):
         if entry.path.shape not in seen:
             seen.add(entry.path.shape)
-            yield _entry(entry, exactly=index < own)
+            yield _entry(entry, origins, exactly=index < own)
 
 
 def _problem_body() -> str:
     return q('{$gwc_problem,"status":$status,$gwc_instance"request_id":"$gwc_request_id"}')
 
 
-def _entry(entry: PathEntry, *, exactly: bool) -> Directive:
+def _entry(entry: PathEntry, origins: tuple[Cors, ...], *, exactly: bool) -> Directive:
     """Where a path leads, by method. `=` wins over every pattern, as a literal path does; patterns are in order."""
     choices = (
         block("if", f"($request_method = {method})", of=(d("rewrite", "^", q(f"/_gwc/route/{name}"), "last"),))
@@ -178,7 +182,8 @@ def _entry(entry: PathEntry, *, exactly: bool) -> Directive:
     )
     refusal = (d("set", "$gwc_allow", q(", ".join(entry.allow))), d("return", "405"))
     span = entry.routes[0].route.provenance.get("path")
-    return block("location", *_matcher(entry, exactly), of=(*choices, *refusal), span=span.span if span else None)
+    of = (*cors.choices(entry, origins), *choices, *refusal)
+    return block("location", *_matcher(entry, exactly), of=of, span=span.span if span else None)
 
 
 def _matcher(entry: PathEntry, exactly: bool) -> tuple[str, str]:
@@ -190,7 +195,9 @@ def _matcher(entry: PathEntry, exactly: bool) -> tuple[str, str]:
     return "~", q(rf"(?s)^/{pattern}\z")
 
 
-def _route(service: Service, route: Route, base: Expressions, correlation: Directive) -> Directive:
+def _route(
+    service: Service, route: Route, base: Expressions, correlation: Directive, origins: tuple[Cors, ...]
+) -> Directive:
     name = route_name(service, route)
     span = route.provenance["path"].span if "path" in route.provenance else None
     matcher = ("=", q(f"/_gwc/route/{name}"))
@@ -206,6 +213,8 @@ def _route(service: Service, route: Route, base: Expressions, correlation: Direc
         *body.flow(route),
         *(() if wanted == base else headers.directives(wanted)),
         *_response(route.headers.response),
+        *cors.of_route(route.cors, origins),
+        *cors.answers(),
         correlation,
         d("proxy_hide_header", q(correlation.args[0].strip('"'))),
         *timeouts.to_retries(route, watch=False),

@@ -35,7 +35,7 @@ def shared(gateway: Gateway) -> dict[str, str]:
 def _guards(service: Service, route: Route) -> tuple[Hashable, ...]:
     """A budget belongs to its service, so that routes of two services share nothing of it."""
     budget = (service.budget, service.name, route.cost) if service.budget is not None else None
-    return (route.auth, service.limits, route.limits, budget)
+    return (route.auth, route.cors, service.limits, route.limits, budget)
 
 
 def places(gateway: Gateway) -> dict[str, str]:

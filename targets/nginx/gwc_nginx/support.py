@@ -83,7 +83,7 @@ def _metrics(note: str) -> Conditional:
 
 _LATER = (
     *("listen.https", "listen.https.redirect", "tracing"),
-    *("cors", "cache"),
+    "cache",
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
 )
@@ -147,6 +147,7 @@ _NJS: dict[str, Support | Conditional] = {
         "NGINX cannot forbid bodies, only bound them, and its least bound is one byte: a body of one byte passes")),)),
     "headers.request": EXACT,
     "headers.response": EXACT,
+    "cors": EXACT,
     "stream": EXACT,
     "websocket": EXACT,
 }  # fmt: skip

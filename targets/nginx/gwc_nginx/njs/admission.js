@@ -14,15 +14,21 @@ function limited(r, refused) {
     return 429;
 }
 
+// 0, or 429 when the limits per address refuse.
+function limit(r, settings) {
+    r.variables.gwc_shadowed = '';
+    const early = limits.stage(r, settings.early, '');
+    return early ? limited(r, early) : 0;
+}
+
 // 0, or the status of the refusal; the verified user is left in $gwc_user.
 async function admit(r, settings) {
     if (settings.refusal || !secrets.present()) {
         return settings.refusal || 500;
     }
-    r.variables.gwc_shadowed = '';
-    const early = limits.stage(r, settings.early, '');
-    if (early) {
-        return limited(r, early);
+    const flooded = limit(r, settings);
+    if (flooded) {
+        return flooded;
     }
     let user = '';
     if (settings.auth) {
@@ -46,4 +52,4 @@ async function admit(r, settings) {
     return 0;
 }
 
-export default {admit};
+export default {admit, limit};

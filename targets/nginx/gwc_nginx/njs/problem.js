@@ -1,6 +1,7 @@
 // Errors as clients see them: RFC 9457, with the status kept.
 
 import budget from 'budget.js';
+import cors from 'cors.js';
 
 const PROBLEM = 'application/problem+json';
 // What may stay of an answer whose body is replaced: nothing that describes the old body or the service's inside.
@@ -26,7 +27,9 @@ function hygiene(r, removed) {
         }
     }
     if (r.variables.gwc_settings) {
-        change(r.headersOut, gwc.settings[r.variables.gwc_settings].response);
+        const settings = gwc.settings[r.variables.gwc_settings];
+        change(r.headersOut, settings.response);
+        cors.respond(r, settings.cors);
     }
     r.headersOut[gwc.requestIdHeader] = r.variables.gwc_request_id;
 }

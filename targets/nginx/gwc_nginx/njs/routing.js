@@ -4,6 +4,7 @@
 // character of their own ("/", ":") so that no client's text can name a property of Object.
 
 import admission from 'admission.js';
+import cors from 'cors.js';
 import tokens from 'tokens.js';
 
 const UNRESERVED = /^(2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/i;
@@ -104,6 +105,19 @@ function refusal(r, status) {
     return '/_gwc/refusal';
 }
 
+function settle(r, triples, at) {
+    r.variables.gwc_route = triples[at + 1];
+    r.variables.gwc_settings = triples[at + 2];
+    return gwc.settings[triples[at + 2]];
+}
+
+// Somebody who asks whether they may ask: no credentials are wanted, and the service hears nothing of it.
+function preflight(r, triples, at) {
+    const settings = settle(r, triples, at);
+    const status = admission.limit(r, settings);
+    return status || !cors.permitted(r, settings) ? refusal(r, status || 403) : '/_gwc/preflight';
+}
+
 // The location of a request, once everything about it is decided.
 async function decided(r) {
     const raw = r.variables.request_uri;
@@ -119,13 +133,15 @@ async function decided(r) {
     // Method, route, and the route with the same settings: one triple after another.
     const triples = entry.split(' ');
     const at = triples.findIndex((text, index) => index % 3 === 0 && text === r.method);
+    const asked = cors.asked(r, triples);
+    if (asked >= 0 && (at >= 0 || cors.permitted(r, gwc.settings[triples[asked + 2]]))) {
+        return preflight(r, triples, asked);
+    }
     if (at < 0) {
         r.variables.gwc_allow = triples.filter((_, index) => index % 3 === 0).join(', ');
         return refusal(r, 405);
     }
-    const settings = gwc.settings[triples[at + 2]];
-    r.variables.gwc_route = triples[at + 1];
-    r.variables.gwc_settings = triples[at + 2];
+    const settings = settle(r, triples, at);
     const status = await admission.admit(r, settings);
     if (status) {
         return refusal(r, status);

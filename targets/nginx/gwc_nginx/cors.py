@@ -1,0 +1,109 @@
+"""Cross-origin requests. Profile njs takes the policy's word as data; profile plain compares origins in maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.ir import Cors, Gateway
+from gwc.routing import PathEntry
+from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.quoting import q, qlit, regex
+
+VARIABLES = ("gwc_allow_origin", "gwc_allow_credentials", "gwc_vary")
+"""Profile plain: what a route leaves for whoever writes the answer. Empty is not sent."""
+
+_OURS = (
+    *("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Methods"),
+    *("Access-Control-Allow-Headers", "Access-Control-Expose-Headers", "Access-Control-Max-Age"),
+)
+"""Headers of a service that the policy's word replaces."""
+
+
+def data(cors: Cors | None) -> dict[str, object] | None:
+    if cors is None:
+        return None
+    return {
+        "origins": " ".join(cors.origins),
+        "credentials": cors.credentials,
+        "methods": ", ".join(cors.methods),
+        "headers": ", ".join(cors.headers),
+        "maxAge": _seconds(cors),
+    }
+
+
+def of_gateway(gateway: Gateway) -> tuple[Cors, ...]:
+    """The different ones, in the order of the policies: a place in it is a name."""
+    found = (route.cors for service in gateway.services for route in service.routes)
+    return tuple(dict.fromkeys(cors for cors in found if cors is not None))
+
+
+def maps(every: tuple[Cors, ...]) -> Iterator[Directive]:
+    """`$gwc_origin_N` is what an answer says of the client's origin. Keys that are text would ignore case."""
+    for index, cors in enumerate(every):
+        cases = (d(q(rf"~^(?<gwc_origin>{regex(origin)})\z"), "$gwc_origin") for origin in cors.origins)
+        anybody = (d("default", q("*")), d(q(""), q("")))
+        named = (d("default", q("")), *cases)
+        yield block("map", "$http_origin", f"$gwc_origin_{index}", of=anybody if cors.origins == ("*",) else named)
+        credentials = (d("default", q("true" if cors.credentials else "")), d(q(""), q("")))
+        yield block("map", f"$gwc_origin_{index}", f"$gwc_credentials_{index}", of=credentials)
+
+
+def preflights(every: tuple[Cors, ...], correlation: Directive) -> Iterator[Directive]:
+    """Where a preflight of a listed origin is answered."""
+    for index, cors in enumerate(every):
+        said = (
+            ("Access-Control-Allow-Methods", ", ".join(cors.methods)),
+            ("Access-Control-Allow-Headers", ", ".join(cors.headers)),
+            ("Access-Control-Max-Age", _seconds(cors)),
+        )
+        yield block("location", "=", f"/_gwc/preflight/{index}", of=(
+            d("internal"),
+            *(d("add_header", name, qlit(value)) for name, value in said),
+            *_set(index, "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"),
+            *answers(),
+            correlation,
+            d("return", "204"),
+        ))  # fmt: skip
+
+
+def choices(entry: PathEntry, every: tuple[Cors, ...]) -> Iterator[Directive]:
+    """A preflight asks about a method, which decides whose word counts; one that nobody grants goes no further where
+    the path has OPTIONS of its own."""
+    for matched in entry.routes:
+        if matched.route.cors is not None:
+            index = every.index(matched.route.cors)
+            methods = "|".join(regex(method) for method in matched.route.methods)
+            yield d("set", "$gwc_asked", q(f"$request_method:$http_access_control_request_method:$gwc_origin_{index}"))
+            yield block("if", "($gwc_asked", "~", q(rf"^OPTIONS:(?:{methods}):.") + ")", of=(
+                d("rewrite", "^", f"/_gwc/preflight/{index}", "last"),
+            ))  # fmt: skip
+    if any("OPTIONS" in matched.route.methods and matched.route.cors is not None for matched in entry.routes):
+        yield d("set", "$gwc_asked", q("$request_method:$http_access_control_request_method:$http_origin"))
+        yield block("if", "($gwc_asked", "~", q(r"^OPTIONS:[^:]+:.") + ")", of=(d("return", "403"),))
+
+
+def of_route(cors: Cors | None, every: tuple[Cors, ...]) -> Iterator[Directive]:
+    """What a route's own answers say, problems included."""
+    if cors is not None:
+        yield from _set(every.index(cors), "Origin")
+        yield from (d("proxy_hide_header", name) for name in _OURS)
+
+
+def forgotten() -> tuple[Directive, ...]:
+    return tuple(d("set", f"${name}", q("")) for name in VARIABLES)
+
+
+def answers() -> tuple[Directive, ...]:
+    names = ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Vary")
+    return tuple(
+        d("add_header", name, f"${variable}", "always") for name, variable in zip(names, VARIABLES, strict=True)
+    )
+
+
+def _set(index: int, vary: str) -> tuple[Directive, ...]:
+    values = (f"$gwc_origin_{index}", f"$gwc_credentials_{index}", vary)
+    return tuple(d("set", f"${name}", q(value)) for name, value in zip(VARIABLES, values, strict=True))
+
+
+def _seconds(cors: Cors) -> str:
+    return str(int(cors.max_age))
