@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 SERVICE_NAME = "service.internal"
+_LOOPBACK = ipaddress.ip_address("127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _authority(name: str) -> _Authority:
 
 def _issue(authority: _Authority, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     issuer = authority.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
-    names = x509.SubjectAlternativeName([x509.DNSName(SERVICE_NAME), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([*map(x509.DNSName, (SERVICE_NAME, "localhost")), x509.IPAddress(_LOOPBACK)])
     builder = _builder(SERVICE_NAME, str(issuer), key).add_extension(names, critical=False)
     return builder.sign(authority.key, hashes.SHA256())
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -46,12 +47,18 @@ class Redis:
 
     password: str = ""
     port: int = field(default_factory=free_port)
+    certificate: Path | None = None
+    """PEM, with its key beside it as .key: TLS alone is spoken then."""
     _process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def url(self) -> str:
+        """Its host has a name: OpenResty verifies names alone, no addresses."""
+        return f"rediss://localhost:{self.port}" if self.certificate else f"redis://127.0.0.1:{self.port}"
+
     def start(self) -> Self:
-        command = ["redis-server", "-", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._process = subprocess.Popen(
-            command,
+            ["redis-server", "-", *self._listener(), "--bind", "127.0.0.1", "--save", ""],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -70,6 +77,20 @@ class Redis:
         self.stop()
         raise RuntimeError("redis-server did not start")
 
+    def _listener(self) -> list[str]:
+        if self.certificate is None:
+            return ["--port", str(self.port)]
+        files = [str(self.certificate), "--tls-key-file", str(self.certificate.with_suffix(".key"))]
+        return ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no", "--tls-cert-file", *files]
+
+    def _connected(self) -> socket.socket:
+        plain = socket.create_connection(("127.0.0.1", self.port), 1)
+        if self.certificate is None:
+            return plain
+        trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # it is ours
+        return trusting.wrap_socket(plain)
+
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
@@ -77,7 +98,7 @@ class Redis:
 
     def command(self, *words: object) -> Any:
         """One command on a connection of its own. Raises OSError when nobody answers."""
-        with socket.create_connection(("127.0.0.1", self.port), 1) as sock, sock.makefile("rb") as replies:
+        with self._connected() as sock, sock.makefile("rb") as replies:
             if self.password:
                 sock.sendall(_encoded("AUTH", self.password))
                 replies.readline()

@@ -10,10 +10,13 @@ local TIMEOUT = 250 -- milliseconds, for each step; a store that is near answers
 local KEPT, CONNECTIONS = 60000, 64 -- milliseconds and connections that each worker keeps
 
 local function prepared(store, client)
-  if client:get_reused_times() > 0 then
+  local reused, err = client:get_reused_times()
+  if not reused then
+    return nil, err -- connected, and lost again
+  elseif reused > 0 then
     return true -- authenticated before
   end
-  local ok, err = true, nil
+  local ok = true
   if store.password then
     ok, err = client:auth(store.password)
   end
