@@ -14,9 +14,23 @@ local function value_of(secret)
   return value
 end
 
-local consumer_of = {}
+-- A key of two consumers identifies nobody.
+local consumer_of, shared = {}, {}
 for _, consumer in ipairs(CONSUMERS) do
-  consumer_of[value_of(consumer)] = consumer.name
+  local key = value_of(consumer)
+  if consumer_of[key] ~= nil then
+    shared[#shared + 1] = (consumer_of[key] or "another") .. " and " .. consumer.name
+    consumer_of[key] = false
+  else
+    consumer_of[key] = consumer.name
+  end
+end
+
+local function complain(handle)
+  for _, names in ipairs(shared) do
+    handle:logErr("the consumers " .. names .. " have the same API key, which therefore identifies nobody")
+  end
+  shared = {}
 end
 
 local function refuse(handle, status, challenge)
@@ -48,7 +62,7 @@ end
 
 local function by_key(handle)
   local key = KEY_HEADER and handle:headers():get(KEY_HEADER)
-  local name = key and consumer_of[key]
+  local name = key and consumer_of[key] or nil
   return name and {user = name, key = "api_key:" .. name}
 end
 
@@ -67,6 +81,7 @@ local function challenge(accepts)
 end
 
 function envoy_on_request(handle)
+  complain(handle)
   local accepts = handle:metadata():get("accepts")
   if accepts == "none" then return end
   if accepts == nil then return refuse(handle, "403") end

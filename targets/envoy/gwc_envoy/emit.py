@@ -48,6 +48,7 @@ def spans(gateway: Gateway) -> Mapping[str, Span]:
     """The policy text behind each name that the bootstrap uses."""
     found: dict[str, Span] = {}
     _note(found, "http", gateway.listen, "http")
+    _note(found, "https", gateway.listen, "https")
     _note(found, "admin", gateway.listen, "admin")
     for service in gateway.services:
         _note(found, service.name, service.upstream, "endpoints")

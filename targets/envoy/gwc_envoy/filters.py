@@ -50,3 +50,14 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         hops.router_filter(),
     )
     return [entry for entry in chain if entry is not None]
+
+
+def redirect_filters(gateway: Gateway) -> list[Json]:
+    """For a listener that only redirects: ids, and no trace of the engine."""
+    return [
+        headers.hygiene_filter(gateway),
+        request_id.instance_filter(),
+        identity.forwarded_filter(gateway, "http"),
+        request_id.correlation_filter(gateway),
+        hops.router_filter(),
+    ]

@@ -41,7 +41,7 @@ def hygiene_filter(gateway: Gateway) -> Json:
     )
 
 
-REQUEST_HEADERS_TO_REMOVE = [
+_NOTES = (
     "x-envoy-internal",
     "x-envoy-external-address",
     "x-envoy-original-path",
@@ -49,5 +49,11 @@ REQUEST_HEADERS_TO_REMOVE = [
     "x-gwc-token",
     "x-gwc-period",
     "x-gwc-shadow",
-]
+)
 """What Envoy itself and its filters add to a request on its way and no service needs."""
+
+
+def request_headers_to_remove(gateway: Gateway) -> list[str]:
+    """What must not reach a service: a credential that is the gateway's business, and what filters have noted."""
+    keys = gateway.identity.api_key
+    return [*_NOTES, *([keys.header.lower()] if keys is not None else [])]

@@ -23,7 +23,7 @@ def route_configuration(gateway: Gateway) -> Json:
     return {
         "name": "gwc",
         "ignore_port_in_host_matching": True,
-        "request_headers_to_remove": headers.REQUEST_HEADERS_TO_REMOVE,
+        "request_headers_to_remove": headers.request_headers_to_remove(gateway),
         "virtual_hosts": [_virtual_host(gateway, table) for table in host_tables(gateway)],
     }
 

@@ -42,9 +42,21 @@ _WINDOWS = (
     "the rate limit service counts in windows of the clock: a rate of N admits at most N in each second, minute, hour "
     "or day of the clock, so at most 2N in any span as long, and burst has no effect"
 )
+_TWO_LISTENERS = Case(
+    "plain HTTP and HTTPS are both served, without redirect",
+    lambda gateway, _: (
+        gateway.listen.http is not None and gateway.listen.https is not None and not gateway.listen.https.redirect
+    ),
+    approximate(
+        "Envoy's buckets belong to a listener: what comes over HTTP and what comes over HTTPS is counted apart, so up "
+        "to twice as much is admitted; with redirect: true there is one count"
+    ),
+)
+_PER_LISTENER = Conditional(EXACT, (_TWO_LISTENERS,))
 _IN_TURN = Conditional(
     EXACT,
     (
+        _TWO_LISTENERS,
         Case(
             "a request passes several enforced limits of one stage (ip; or user, service and header)",
             lambda gateway, use: isinstance(use.node, Limit) and share_a_stage(gateway, use.node),
@@ -67,8 +79,6 @@ _CACHE = unsupported(f"{_LATER}; accepted, every request goes to the service and
 
 
 _ENTRIES: dict[str, Support | Conditional] = {
-    "listen.https": unsupported(f"{_LATER}; accepted, only plain HTTP is served"),
-    "listen.https.redirect": unsupported(f"{_LATER}; accepted, plain HTTP is served without a redirect"),
     "tracing": unsupported(f"{_LATER}; accepted, no span is exported, and traceparent is still forwarded"),
     "metrics": approximate(
         "Prometheus metrics are served under the policy's path on the admin listener, with Envoy's own names"
@@ -90,6 +100,8 @@ _ENTRIES: dict[str, Support | Conditional] = {
     "limits.user": _IN_TURN,
     "limits.service": _IN_TURN,
     "limits.header": _IN_TURN,
+    "limits.shadow": _PER_LISTENER,
+    "budget": _PER_LISTENER,
     "upstream.concurrency": Conditional(
         EXACT, (Case("routes differ", _splits, approximate(_SPLIT + "the cap holds for each group by itself")),)
     ),
@@ -145,6 +157,8 @@ _ENTRIES: dict[str, Support | Conditional] = {
 
 _EXACT = (
     "listen.http",
+    "listen.https",
+    "listen.https.redirect",
     "listen.admin",
     "trusted_proxies",
     "identity.user_header",
@@ -176,8 +190,6 @@ _EXACT = (
     "retries.backoff",
     "retries.budget",
     "retries.unsafe",
-    "limits.shadow",
-    "budget",
     "cost",
     "cors",
     "concurrency",
