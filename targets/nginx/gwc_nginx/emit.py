@@ -21,6 +21,7 @@ from gwc_nginx import (
     errors,
     headers,
     health,
+    https,
     identity,
     limits,
     listen,
@@ -40,7 +41,7 @@ _UPSTREAMS = "Services and their endpoints."
 _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
-    *("routing", "problem", "retry", "secrets", "tokens"),
+    *("routing", "problem", "redirect", "retry", "secrets", "tokens"),
     *("admission", "auth", "breaker", "budget", "cors", "health", "limits", "locks", "metrics"),
 )
 _METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
@@ -103,7 +104,7 @@ def _njs(gateway: Gateway) -> Artifact:
         "banner.conf": OutputFile(_template("banner.conf.j2"), {}),
         **{f"njs/{name}.js": OutputFile(_module(name), {}) for name in MODULES},
     }
-    return Artifact("nginx", "njs", files)
+    return Artifact("nginx", "njs", files, https.secrets(gateway))
 
 
 def _settings_of(gateway: Gateway) -> tuple[str, ...]:
@@ -121,7 +122,7 @@ def _plain(gateway: Gateway) -> Artifact:
     }
     secret = gateway.identity.gateway_secret
     missing = () if secret is None else (SecretOutput(plain.SECRET_FILE, (secret.secret,), plain.secret_file),)
-    return Artifact("nginx", "plain", files, missing)
+    return Artifact("nginx", "plain", files, (*missing, *https.secrets(gateway)))
 
 
 def _skeleton(environment: list[str], settings: tuple[str, ...]) -> str:
@@ -145,6 +146,7 @@ def _module(name: str) -> str:
 
 
 def _clients(gateway: Gateway) -> Iterator[Directive]:
+    yield from https.settings(gateway)
     yield from identity.clients(gateway)
     yield from request_id.correlation(gateway)
     # A request that NGINX has not answered yet and that has no route yet; on a redirect it is neither.
@@ -173,6 +175,7 @@ def data(gateway: Gateway) -> dict[str, Any]:
         **errors.data(gateway),
         "requestIdHeader": gateway.request_id.header,
         "gatewaySecret": auth.reference(secret.secret) if secret is not None else None,
+        "redirect": _redirect(gateway),
         "stripped": {f":{name}": True for name in identity.STRIPPED},
         "others": upstream.others(gateway),
         "breakers": breaker.data(gateway),
@@ -185,6 +188,14 @@ def data(gateway: Gateway) -> dict[str, Any]:
             for name, service, route in routing.distinct(gateway, routing.shared(gateway))
         },
     }
+
+
+def _redirect(gateway: Gateway) -> dict[str, Any] | None:
+    if not https.redirects(gateway):
+        return None
+    hosts = https.hosts(gateway)
+    served = None if hosts is None else " ".join(routing.bracketed(host) for host in hosts)
+    return {"port": https.port(gateway), "hosts": served}
 
 
 def _legible(data: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from gwc import placeholder
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.process import Command, GatewayProcess, chosen_binary
 from gwc.target import Artifact, Binary, EngineMissingError, Running
@@ -48,7 +49,8 @@ class NginxEngine:
             for secret in artifact.secrets:
                 copy = Path(scratch) / secret.path
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_text(secret.render(tuple("rehearsal" for _ in secret.secrets)), encoding="utf-8")
+                made_up = placeholder.KEY if copy.suffix == ".key" else placeholder.TEXT
+                copy.write_text(secret.render(tuple(made_up for _ in secret.secrets)), encoding="utf-8")
             rehearse(Path(scratch))
             complaint = _tested(binary, Path(scratch))
         return () if complaint is None else (_diagnostic(complaint, artifact),)

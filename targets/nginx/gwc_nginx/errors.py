@@ -6,8 +6,11 @@ from gwc.ir import Gateway
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES
 from gwc_nginx.conf import Directive, d
 
-OWN = (400, 401, 403, 404, 405, 408, 413, 414, 416, 429, 495, 496, 497, 500, 501, 502, 503, 504, 505, 507)
-"""Statuses of NGINX's own making. 494 (headers too large) is apart: clients know it as 431."""
+OWN = (400, 401, 403, 404, 405, 408, 413, 414, 416, 429, 500, 501, 502, 503, 504, 505, 507)
+"""Statuses of NGINX's own making that clients know as they are."""
+
+_RENAMED = ((("494",), "431"), (("495", "496", "497"), "400"))
+"""NGINX's own numbers: headers that are too large, and plain HTTP on a port for TLS."""
 
 _AMBIGUOUS = {429: "rate-limited", 503: "unavailable"}
 """The usual type where a status has several."""
@@ -17,9 +20,13 @@ def error_pages() -> tuple[Directive, ...]:
     """By URI, not by name: a request whose URI NGINX could not read has no named location."""
     return (
         d("error_page", *(str(status) for status in OWN if status != 502), "/_gwc/problem"),
-        d("error_page", "494", "=431", "/_gwc/problem"),
+        *renamed(),
         d("error_page", "502", "=", "/_gwc/gone"),
     )
+
+
+def renamed() -> tuple[Directive, ...]:
+    return tuple(d("error_page", *own, f"={status}", "/_gwc/problem") for own, status in _RENAMED)
 
 
 def data(gateway: Gateway) -> dict[str, object]:

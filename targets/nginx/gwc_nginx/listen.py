@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gwc.diagnostics import Span
 from gwc.ir import Address, Gateway, Route, Service
-from gwc_nginx import body, concurrency, errors, headers, health, metrics, retries, timeouts, upstream
+from gwc_nginx import body, concurrency, errors, headers, health, https, metrics, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
@@ -48,27 +49,61 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
 
 def public(gateway: Gateway) -> Iterator[Directive]:
     """Every request is first sent to the location of its route; a client cannot ask for one of those itself."""
-    where = gateway.listen.http
-    if where is None:
-        return
-    span = gateway.listen.provenance["http"].span if "http" in gateway.listen.provenance else None
+    if https.redirects(gateway):
+        yield _redirect(gateway)
     base = headers.of_njs(gateway)
-    # A body that was refused is not measured a second time on its way to the answer.
-    answer = (d("internal"), d("client_max_body_size", "0"))
-    yield block("server", span=span, of=(
-        d("listen", address(where), "default_server"),
+    yield block("server", of=(
+        *listeners(gateway, "default_server"),
         d("server_name", q("_")),
-        *metrics.logs(),
-        *errors.error_pages(),
+        *_common(),
         *headers.directives(base),
         block("if", "($gwc_new)", of=(d("set", "$gwc_routed", "1"), d("rewrite", "^", "$gwc_location", "last"))),
         block("location", "/", of=(d("return", "404"),)),
-        block("location", "=", "/_gwc/problem", of=(*answer, d("js_content", "problem.made"))),
-        block("location", "=", "/_gwc/refusal", of=(*answer, d("js_content", "problem.refuse"))),
-        block("location", "=", "/_gwc/preflight", of=(*answer, d("js_content", "cors.preflight"))),
-        block("location", "=", "/_gwc/gone", of=(*answer, d("js_content", "problem.gone"))),
+        block("location", "=", "/_gwc/refusal", of=(*_ANSWER, d("js_content", "problem.refuse"))),
+        block("location", "=", "/_gwc/preflight", of=(*_ANSWER, d("js_content", "cors.preflight"))),
+        block("location", "=", "/_gwc/gone", of=(*_ANSWER, d("js_content", "problem.gone"))),
         *routes(gateway, base),
     ))  # fmt: skip
+
+
+_ANSWER = (d("internal"), d("client_max_body_size", "0"))
+"""A body that was refused is not measured a second time on its way to the answer."""
+
+
+def _common() -> tuple[Directive, ...]:
+    return (
+        *metrics.logs(),
+        *errors.error_pages(),
+        block("location", "=", "/_gwc/problem", of=(*_ANSWER, d("js_content", "problem.made"))),
+    )
+
+
+def _redirect(gateway: Gateway) -> Directive:
+    assert gateway.listen.http is not None
+    return block("server", span=_span(gateway, "http"), of=(
+        d("listen", address(gateway.listen.http), "default_server"),
+        # A request without a host has none, instead of the server's name.
+        d("server_name", q("")),
+        *_common(),
+        block("location", "=", "/_gwc/gone", of=(d("return", "404"),)),
+        block("location", "/", of=(d("default_type", q("")), d("js_content", "redirect.moved"))),
+    ))  # fmt: skip
+
+
+def listeners(gateway: Gateway, *options: str, old: bool = False) -> Iterator[Directive]:
+    """Of the server that serves. `old`: an NGINX before 1.25.1 takes HTTP/2 as a word of `listen`."""
+    plain, encrypted = gateway.listen.http, gateway.listen.https
+    if plain is not None and not https.redirects(gateway):
+        yield d("listen", address(plain), *options, span=_span(gateway, "http"))
+    if encrypted is not None:
+        words = ("ssl", "http2") if old else ("ssl",)
+        yield d("listen", address(encrypted.address), *words, *options, span=_span(gateway, "https"))
+        yield from () if old else (d("http2", "on"),)
+
+
+def _span(gateway: Gateway, field: str) -> Span | None:
+    written = gateway.listen.provenance
+    return written[field].span if field in written else None
 
 
 def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:

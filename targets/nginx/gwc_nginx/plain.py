@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from gwc.ir import Cors, Gateway, HeaderChanges, RetryCause, Route, SegmentKind, Service
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES
 from gwc.routing import HostTable, PathEntry, host_tables
-from gwc_nginx import access_log, body, cors, errors, headers, identity, listen, request_id, timeouts, upstream
+from gwc_nginx import access_log, body, cors, errors, headers, https, identity, listen, request_id, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q, qlit, regex
@@ -35,6 +35,7 @@ _ACCEL = ("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel
 
 
 def clients(gateway: Gateway) -> Iterator[Directive]:
+    yield from https.settings(gateway)
     yield from identity.clients(gateway)
     yield from request_id.correlation(gateway)
     yield block("map", q("$gwc_routed:$status"), "$gwc_new", of=(d("volatile"), d("default", q("")), d("~^:000$", "1")))
@@ -114,8 +115,8 @@ def secret_file(values: tuple[str, ...]) -> str:
 
 
 def public(gateway: Gateway) -> Iterator[Directive]:
-    if gateway.listen.http is None:
-        return
+    if https.redirects(gateway):
+        yield _redirect(gateway)
     base = headers.base(gateway)
     *named, last = host_tables(gateway)
     for table in named:
@@ -124,37 +125,74 @@ def public(gateway: Gateway) -> Iterator[Directive]:
 
 
 def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) -> Directive:
-    assert gateway.listen.http is not None
-    where = q(str(gateway.listen.http))
     default = () if table.host is not None else ("default_server",)
     unknown = (d("set", "$gwc_route", q("")), d("set", "$gwc_allow", q("")), *cors.forgotten())
     origins = cors.of_gateway(gateway)
     new = (d("set", "$gwc_routed", "1"), d("set", "$gwc_path", "$uri"), *unknown)
     routes = {route_name(m.service, m.route): (m.service, m.route) for e in table.entries for m in e.routes}
-    correlation = d("add_header", q(gateway.request_id.header), "$gwc_request_id", "always")
+    correlation = _correlation(gateway)
     return block("server", of=(
-        d("listen", where, *default),
+        *listen.listeners(gateway, *default, old=True),
         d("server_name", q(bracketed(table.host) if table.host is not None else "_")),
         d("error_page", *(str(s) for s in sorted({*errors.OWN, *SHAPED})), "/_gwc/problem"),
-        d("error_page", "494", "=431", "/_gwc/problem"),
+        *errors.renamed(),
         *headers.directives(base),
         # A route has the bound of its own; before there is one nothing is read.
         d("client_max_body_size", "0"),
         block("if", "($gwc_refused)", of=(d("return", "400"),)),
         block("if", "($gwc_new)", of=new),
         block("location", "/", of=(d("return", "404"),)),
-        block("location", "=", "/_gwc/problem", of=(
-            d("internal"),
-            d("default_type", "application/problem+json"),
-            correlation,
-            d("add_header", "Allow", "$gwc_allow", "always"),
-            *cors.answers(),
-            d("return", "200", _problem_body()),
-        )),
+        _problem(correlation),
         *cors.preflights(origins, correlation),
         *(block("location", "=", f"/_gwc/error/{s}", of=(d("internal"), d("return", str(s)))) for s in SHAPED),
         *_entries(table, own, origins),
         *(_route(service, route, base, correlation, origins) for service, route in routes.values()),
+    ))  # fmt: skip
+
+
+def _correlation(gateway: Gateway) -> Directive:
+    return d("add_header", q(gateway.request_id.header), "$gwc_request_id", "always")
+
+
+def _problem(correlation: Directive) -> Directive:
+    return block("location", "=", "/_gwc/problem", of=(
+        d("internal"),
+        d("default_type", "application/problem+json"),
+        correlation,
+        d("add_header", "Allow", "$gwc_allow", "always"),
+        *cors.answers(),
+        d("return", "200", _problem_body()),
+    ))  # fmt: skip
+
+
+def _redirect(gateway: Gateway) -> Directive:
+    """Only a host that is served, as it may stand in an address: a client's text never becomes a header's. NGINX has a
+    page of its own for a 308, so the answer is made where an error's would be."""
+    assert gateway.listen.http is not None
+    served = https.hosts(gateway)
+    to = q(f"https://$host{https.port(gateway)}$request_uri")
+    hosts = https.HOST if served is None else "(?:" + "|".join(regex(bracketed(host)) for host in served) + ")"
+    correlation = _correlation(gateway)
+    return block("server", of=(
+        d("listen", q(str(gateway.listen.http)), "default_server"),
+        d("server_name", q("")),
+        d("error_page", *(str(s) for s in errors.OWN), "/_gwc/problem"),
+        *errors.renamed(),
+        d("error_page", "308", "/_gwc/moved"),
+        d("client_max_body_size", "0"),
+        *(d("set", f"${name}", q("")) for name in ("gwc_route", "gwc_allow", *cors.VARIABLES)),
+        d("set", "$gwc_asked", q("$host $request_uri")),
+        block("location", "/", of=(
+            block("if", "($gwc_asked", "~", q(rf"^{hosts} {https.TARGET}\z") + ")", of=(d("return", "308", to),)),
+            d("return", "400"),
+        )),
+        block("location", "=", "/_gwc/moved", of=(
+            d("internal"),
+            d("default_type", q("")),
+            correlation,
+            d("return", "200", q("")),
+        )),
+        _problem(correlation),
     ))  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from gwc import placeholder
 
 _TRUSTED = re.compile(r'\b((?:proxy_)?ssl_trusted_certificate) "(/[^"]+)";')
-_PAIR = re.compile(r'\b((?:proxy_)?ssl_certificate(?:_key)?) "(/[^"]+)";')
-"""Paths hold neither quotes nor escapes: the policy language admits none."""
+_PAIR = re.compile(r'\b((?:proxy_)?ssl_certificate(?:_key)?) "((?:/|secrets/)[^"]+)";')
+"""Paths hold neither quotes nor escapes: the policy language admits none. What is below secrets/ is made up here."""
 
 
 def rehearse(directory: Path) -> None:
@@ -26,7 +26,7 @@ def rehearse(directory: Path) -> None:
 
 
 def _present(found: re.Match[str]) -> bool:
-    return Path(found[2]).is_file()
+    return Path(found[2]).is_absolute() and Path(found[2]).is_file()
 
 
 def _stand_in(found: re.Match[str], directory: Path) -> str:

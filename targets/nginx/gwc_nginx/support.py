@@ -82,7 +82,7 @@ def _metrics(note: str) -> Conditional:
 
 
 _LATER = (
-    *("listen.https", "listen.https.redirect", "tracing"),
+    "tracing",
     "cache",
     *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
@@ -98,6 +98,8 @@ _NJS: dict[str, Support | Conditional] = {
     "auth.jwt.jwks_url": unsupported(
         "NGINX does not fetch key sets; use jwks: {file: ...}. Accepted, tokens of such an issuer open nothing"),
     "listen.http": EXACT,
+    "listen.https": EXACT,
+    "listen.https.redirect": EXACT,
     "listen.admin": EXACT,
     "trusted_proxies": EXACT,
     "identity.user_header": EXACT,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gwc import placeholder
 from gwc_nginx import TARGET
 from unit.nginx.gateways import gateway, route
 
@@ -241,3 +242,32 @@ def test_no_metrics_in_the_place_of_the_gateway_s_own_locations(profile: str) ->
     targets = {"nginx": {"profile": profile, "accept": ["metrics"]}}
     rendered = text(profile, metrics={"path": "/_gwc/watch"}, targets=targets)
     assert rendered.count('= "/_gwc/watch"') + rendered.count("= /_gwc/watch {") == (profile == "njs")
+
+
+_HTTPS = {"port": 8443, "certificate": {"file": "/etc/gwc/tls.crt"}, "key": {"secret": {"env": "TLS_KEY"}}}
+
+
+def _encrypted(**fields: Any) -> dict[str, Any]:
+    return {"listen": {"http": 8080, "admin": "127.0.0.1:9901", "https": {**_HTTPS, **fields}}}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_key_from_the_environment_comes_from_a_file(profile: str) -> None:
+    artifact = TARGET.emit(gateway(**_encrypted(min_version="TLSv1.3")), profile)
+    assert 'ssl_certificate_key "secrets/tls.key";' in artifact.files["clients.conf"].text
+    assert "ssl_protocols TLSv1.3;" in artifact.files["clients.conf"].text
+    (secret,) = artifact.secrets
+    assert secret.path == "secrets/tls.key"
+    assert secret.render((placeholder.KEY,)).strip() == placeholder.KEY.strip()
+    with pytest.raises(ValueError, match="no private key"):
+        secret.render(("-----BEGIN CERTIFICATE-----",))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_plain_listener_serves_nothing_beside_a_redirect(profile: str) -> None:
+    public = TARGET.emit(gateway(**_encrypted(redirect=True)), profile).files["public.conf"].text
+    redirecting, *serving = public.split("server {\n")[1:]
+    assert "8080" in redirecting
+    assert "proxy_pass" not in redirecting
+    assert serving
+    assert not any("8080" in server for server in serving)

@@ -43,3 +43,13 @@ def test_half_of_a_pair_is_no_use(tmp_path: Path) -> None:
     text = _rehearsed(tmp_path, "tls.crt", "ca.crt")
     assert "tls.crt" not in text
     assert "ca.crt" in text
+
+
+def test_a_key_that_was_made_up_fits_no_certificate_of_the_host(tmp_path: Path) -> None:
+    certificate = tmp_path / "tls.crt"
+    certificate.write_text("here", encoding="utf-8")
+    conf = tmp_path / "clients.conf"
+    conf.write_text(f'ssl_certificate "{certificate}";\nssl_certificate_key "secrets/tls.key";\n', encoding="utf-8")
+    rehearse(tmp_path)
+    assert f'ssl_certificate_key "{tmp_path}/placeholder.key";' in conf.read_text(encoding="utf-8")
+    assert f'ssl_certificate "{tmp_path}/placeholder.crt";' in conf.read_text(encoding="utf-8")

@@ -178,4 +178,4 @@ function replace(r, data, flags) {
     }
 }
 
-export default {refuse, made, gone, headers, replace};
+export default {answer, refuse, made, gone, headers, replace};
