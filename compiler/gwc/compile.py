@@ -1,4 +1,6 @@
-"""The pipeline: read, parse, validate, resolve, check what each target supports, emit. One type a stage, one direction.
+"""The pipeline: read, parse, validate, resolve, check what each target supports, emit, and add what watches it.
+
+One type a stage, one direction.
 
 Each stage puts what it finds into the Report; a later stage runs only when nothing before it failed.
 """
@@ -6,20 +8,22 @@ Each stage puts what it finds into the Report; a later stage runs only when noth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from gwc.diagnostics import Report
 from gwc.discovery import InstalledTarget, target_names
 from gwc.document import Document, parse
 from gwc.ir import Gateway
+from gwc.observability import emit as observability
+from gwc.observability.metrics import FAMILIES, Family
 from gwc.policy import load
 from gwc.policy.load import environments
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
 from gwc.support import SupportTable, check
-from gwc.target import Artifact, Target, profile_of
+from gwc.target import Artifact, MeasuresInPart, Target, profile_of
 
 
 class UnknownEnvironmentError(Exception):
@@ -107,4 +111,11 @@ def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | N
 
 
 def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable) -> Rendered:
-    return Rendered(installed, table, installed.target.emit(gateway, table.profile))
+    artifact = installed.target.emit(gateway, table.profile)
+    watching = observability.files(gateway, _served(installed.target, table.profile))
+    assert not watching.keys() & artifact.files.keys(), "a target writes where alerts and dashboards belong"
+    return Rendered(installed, table, replace(artifact, files={**artifact.files, **watching}))
+
+
+def _served(target: Target, profile: str) -> frozenset[Family]:
+    return target.families(profile) if isinstance(target, MeasuresInPart) else frozenset(FAMILIES)

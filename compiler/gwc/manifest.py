@@ -18,7 +18,7 @@ from gwc.compile import Rendered
 from gwc.diagnostics import Span
 from gwc.features import FEATURES
 from gwc.ir import Gateway
-from gwc.source import STDIN
+from gwc.source import policy_name
 from gwc.support import Fidelity, Support, SupportTable
 
 NAME = "manifest.json"
@@ -95,11 +95,6 @@ def is_secret(path: str) -> bool:
     """Whether `path` lies in a target's directory of secrets."""
     directory, _, name = path.partition("/")
     return directory == SECRETS and is_inside(name)
-
-
-def policy_name(name: str) -> str:
-    """A source's name relative to the policies directory, so that the place of the checkout does not matter."""
-    return STDIN if name == STDIN else PurePosixPath(name).name
 
 
 def _digest(text: str) -> str:

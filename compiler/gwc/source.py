@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from gwc.diagnostics import Report, Span
 
@@ -37,6 +37,11 @@ class Source:
     def directory(self) -> Path:
         """What the file references of this policy are relative to; the current directory for standard input."""
         return Path() if self.name == STDIN else Path(self.name).parent
+
+
+def policy_name(name: str) -> str:
+    """A source's name relative to the policies directory, so that the place of the checkout does not matter."""
+    return STDIN if name == STDIN else PurePosixPath(name).name
 
 
 def read_policies(path: str, report: Report) -> tuple[Source, ...]:

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from gwc.diagnostics import Diagnostic, Span
 from gwc.ir import Gateway, Secret
+from gwc.observability.metrics import Family
 from gwc.support import SupportTable
 
 
@@ -108,6 +109,14 @@ class JudgesOffline(Protocol):
 
     offline_judge: str
     """What it judges by, to complete "judged by ..."."""
+
+
+@runtime_checkable
+class MeasuresInPart(Protocol):
+    """A target that does not serve all metric families in every profile."""
+
+    def families(self, profile: str) -> frozenset[Family]:
+        """Those that it serves, itself or by the recording rules that it emits."""
 
 
 def profile_of(target: Target, gateway: Gateway) -> str:

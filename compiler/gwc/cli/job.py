@@ -18,9 +18,8 @@ from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, rend
 from gwc.diagnostics import Report, Severity
 from gwc.discovery import UnknownTargetError, check_names, load_targets
 from gwc.ir import Gateway
-from gwc.manifest import policy_name
 from gwc.resolve import read_beside
-from gwc.source import Source, SourceError, read_policies
+from gwc.source import Source, SourceError, policy_name, read_policies
 
 _UNSUPPORTED = "GWC601"
 

@@ -6,6 +6,7 @@ policies have routes, limits and endpoints. A request that matches nothing has `
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,3 +57,14 @@ CACHE_RESULTS = ("hit", "miss", "stale", "bypass")
 def bound_text(bound: float) -> str:
     """A bucket's bound as the label `le` has it: 0.005, 1, 2.5."""
     return f"{bound:g}"
+
+
+_BY_NAME = {family.name: family for family in FAMILIES}
+_NAME = re.compile(r"\bgwc_[a-z_]+")
+_STRING = re.compile(r'"(\\.|[^"\\])*"')
+_SUFFIX = re.compile(r"_(bucket|sum|count)\Z")
+
+
+def named_in(expr: str) -> frozenset[Family]:
+    """The families that a PromQL expression of ours names. KeyError: a name that is no family's."""
+    return frozenset(_BY_NAME[_SUFFIX.sub("", name)] for name in _NAME.findall(_STRING.sub("", expr)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from gwc.diagnostics import Diagnostic, Severity
 from gwc.features import FEATURES
 from gwc.ir import Gateway
+from gwc.observability.metrics import Family
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running, SecretOutput
 
@@ -52,6 +53,7 @@ class FakeTarget:
     fault: Exception | None = None
     secret_path: str = "secrets/gateway.conf"
     extra_files: Mapping[str, str] = field(default_factory=dict)
+    measured: frozenset[Family] = frozenset()
 
     def support(self, profile: str) -> SupportTable:
         return SupportTable(self.name, profile, {**dict.fromkeys(FEATURES, EXACT), **self.entries})
@@ -74,6 +76,9 @@ class FakeTarget:
 
     def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
         return self.judgement
+
+    def families(self, profile: str) -> frozenset[Family]:
+        return self.measured
 
 
 class OfflineTarget(FakeTarget):

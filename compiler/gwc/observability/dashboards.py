@@ -1,0 +1,127 @@
+"""One Grafana dashboard a service: what the policy guards, and nothing that it does not use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+
+from gwc.ir import Gateway, Service
+from gwc.observability import metrics
+from gwc.observability.panels import Json, Panel, Query, printed
+from gwc.observability.promql import series
+from gwc.target import OutputFile
+
+_SCHEMA_VERSION = 38
+"""Grafana 10.0's; later ones read it and bring it up to date."""
+
+_WINDOW = "$__rate_interval"
+_QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
+
+
+def panels(gateway: Gateway, service: Service) -> Iterator[Panel]:
+    yield from _traffic(service)
+    limits = [*gateway.limits, *service.limits, *(limit for route in service.routes for limit in route.limits)]
+    guards = (gateway.concurrency, service.budget, service.upstream.concurrency, service.upstream.breaker)
+    if not all(limit.shadow for limit in limits) or any(guard is not None for guard in guards):
+        yield _by_label(metrics.REFUSALS, "limit", service, "Refusals by limit", "Requests that got 429 or 503.")
+    if any(limit.shadow for limit in limits):
+        about = "Requests that would have got 429 if the limit were enforced."
+        yield _by_label(metrics.SHADOWED, "limit", service, "Shadow limits", about)
+    if any(route.cache for route in service.routes):
+        yield _by_label(metrics.CACHE, "result", service, "Cache", "Requests on cached routes, by X-Cache.")
+    if service.upstream.breaker is not None:
+        yield _breaker(service)
+    yield _attempts(service)
+    if service.budget is not None:
+        yield _by_label(metrics.BUDGET_UNITS, "route", service, "Budget", "Units taken from users' budgets, a second.")
+
+
+def _traffic(service: Service) -> Iterator[Panel]:
+    requests = _of(metrics.REQUESTS.name, service)
+    failed = _of(metrics.REQUESTS.name, service, status="5xx")
+    yield _by_label(metrics.REQUESTS, "status", service, "Requests", "A second, by class of the status.")
+    yield Panel(
+        "Failures",
+        "The share of requests that end with a 5xx, whoever made it.",
+        "percentunit",
+        [Query(f"sum (rate({failed}[{_WINDOW}])) / sum (rate({requests}[{_WINDOW}]))", "5xx")],
+    )
+    yield Panel("Latency", "Of all routes, streams too, up to 10s.", "s", [_quantile(service, *q) for q in _QUANTILES])
+    yield Panel("Latency by route", "The 99th percentile.", "s", [_quantile(service, 0.99, "{{route}}", "route, ")])
+
+
+def _quantile(service: Service, share: float, legend: str, by: str = "") -> Query:
+    buckets = _of(f"{metrics.DURATION.name}_bucket", service)
+    return Query(f"histogram_quantile({share}, sum by ({by}le) (rate({buckets}[{_WINDOW}])))", legend)
+
+
+def _by_label(family: metrics.Family, label: str, service: Service, title: str, about: str) -> Panel:
+    query = Query(f"sum by ({label}) (rate({_of(family.name, service)}[{_WINDOW}]))", f"{{{{{label}}}}}")
+    return Panel(title, about, "short" if family is metrics.BUDGET_UNITS else "reqps", [query], stacked=True)
+
+
+def _breaker(service: Service) -> Panel:
+    open_ = series(metrics.BREAKER_OPEN.name, service=service.name)
+    query = Query(f"max by (endpoint) ({open_})", "{{endpoint}}")
+    return Panel("Breaker", "Open: the endpoint gets no traffic.", "short", [query], kind="state-timeline")
+
+
+def _attempts(service: Service) -> Panel:
+    tries = f"sum by (route) (rate({_of(metrics.ATTEMPTS.name, service)}[{_WINDOW}]))"
+    requests = f"sum by (route) (rate({_of(metrics.REQUESTS.name, service)}[{_WINDOW}]))"
+    about = "Above 1: retries. Below: the gateway answered by itself."
+    return Panel("Tries for each request", about, "short", [Query(f"{tries} / {requests}", "{{route}}")])
+
+
+def _of(metric: str, service: Service, **labels: str) -> str:
+    """The series of the routes that the reader picks at the top of the dashboard."""
+    return series(metric, service=service.name, route="~$route", **labels)
+
+
+def dashboard(gateway: Gateway, service: Service, served: frozenset[metrics.Family]) -> OutputFile:
+    """The dashboard of `service`, of what a gateway with the families `served` can show."""
+    shown = [panel for panel in panels(gateway, service) if _needs(panel) <= served]
+    content = {
+        "uid": "gwc-" + sha256(service.name.encode()).hexdigest()[:32],
+        "title": f"gwc: {service.name}",
+        "description": service.description,
+        "tags": ["gwc", *([service.owner] if service.owner else [])],
+        "schemaVersion": _SCHEMA_VERSION,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "refresh": "30s",
+        "time": {"from": "now-6h", "to": "now"},
+        "timezone": "",
+        "annotations": {"list": []},
+        "templating": {"list": [_datasource(), _routes(service)]},
+        "panels": [printed(panel, number) for number, panel in enumerate(shown)],
+    }
+    return OutputFile(json.dumps(content, indent=1, ensure_ascii=False) + "\n", {})
+
+
+def _needs(panel: Panel) -> frozenset[metrics.Family]:
+    return frozenset().union(*(metrics.named_in(query.expr) for query in panel.queries))
+
+
+def _datasource() -> Json:
+    return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0}
+
+
+def _routes(service: Service) -> Json:
+    query = f"label_values({series(metrics.REQUESTS.name, service=service.name)}, route)"
+    return {
+        "name": "route",
+        "label": "Route",
+        "type": "query",
+        "datasource": {"type": "prometheus", "uid": "${datasource}"},
+        "definition": query,
+        "query": {"query": query, "refId": "routes"},
+        "refresh": 2,
+        "includeAll": True,
+        "allValue": ".*",
+        "multi": True,
+        "sort": 1,
+        "hide": 0,
+    }
