@@ -20,9 +20,9 @@ from conformance import scenario as scenarios
 from conformance.client import Conversation, Request, Response, abandoned, converse, exchange, exchange_kept
 from conformance.judge import Names, Outcome, faults
 from conformance.scenario import Case, Scenario, Step
-from conformance.script import KEY_HEADER, SCRIPT_HEADER, encode
+from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
 from conformance.tokens import fill, read_public
-from conformance.upstream import Upstream
+from conformance.upstream import MARK, Upstream
 from conformance.variants import Variant
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
@@ -145,7 +145,8 @@ class Launched:
         return self._futures[case.name].result()
 
     def _run(self, variant: Variant, case: Case) -> list[str]:
-        run, steps = uuid.uuid4().hex, steps_of(case, variant)
+        run = uuid.uuid4().hex
+        steps = [step.of_case(f"case-{run[:12]}") for step in steps_of(case, variant)]
         with self.upstream.recorder.healthy(), ThreadPoolExecutor(len(steps)) as pool:
             found: list[Future[list[str]]] = []
             for number, step in enumerate(steps, 1):
@@ -161,11 +162,14 @@ class Launched:
     def _faults(self, step: Step, key: str) -> list[str]:
         pause(step)
         self.upstream.recorder.health.update(step.health)
+        if mark := MARK.search(step.target):
+            self.upstream.recorder.mark(mark[0], key, step.upstream or [Script()])
         names = self._names()
         try:
             responses = self._responses(step, key)
         except TimeoutError as late:
             return [f"no end of the answer: {late}"]
+        time.sleep(step.settle)
         recorder = self.upstream.recorder
         return shortened(list(faults(step, Outcome(responses, recorder.seen(key), recorder.peak(key)), names)))
 

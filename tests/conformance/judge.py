@@ -49,7 +49,7 @@ def faults(step: Step, outcome: Outcome, names: Names) -> Iterator[str]:
             yield from _response(step, step.expect.by_status[response.status], response, names)
         if not step.parser and response.status:
             yield from _hygiene(response, names)
-    yield from _correlation(outcome, names)
+    yield from _correlation(step, outcome, names)
     yield from _private(step, outcome)
     if step.expect.upstream is not None:
         yield from _upstream(step.expect.upstream, outcome)
@@ -183,11 +183,13 @@ def _hygiene(response: Response, names: Names) -> Iterator[str]:
         yield f"the response shows the engine: {banners}"
 
 
-def _correlation(outcome: Outcome, names: Names) -> Iterator[str]:
+def _correlation(step: Step, outcome: Outcome, names: Names) -> Iterator[str]:
+    """A step that waits for what follows its answers sees requests of the gateway's own, with ids of their own."""
     answered = {response.value(names.request_id) for response in outcome.responses if response.status}
     for seen in outcome.seen:
         ids, parents = seen.values(names.request_id), seen.values("traceparent")
-        if len(ids) != 1 or (answered and len(outcome.responses) == len(answered) and ids[0] not in answered):
+        told = answered and len(outcome.responses) == len(answered) and not step.settle
+        if len(ids) != 1 or not _ID.match(ids[0]) or (told and ids[0] not in answered):
             yield f"the service saw the request ids {ids}, the client {answered}"
         if len(parents) != 1 or not _TRACEPARENT.match(parents[0]):
             yield f"the service saw the traceparent {parents}"
@@ -252,6 +254,9 @@ def _tally(expect: Expectation, responses: Sequence[Response], names: Names) -> 
     ids = {response.value(names.request_id) for response in responses}
     if expect.tally.ids is not None and len(ids) != expect.tally.ids:
         yield f"{len(ids)} different request ids, expected {expect.tally.ids}"
+    bodies = {response.body for response in responses}
+    if expect.tally.bodies is not None and len(bodies) != expect.tally.bodies:
+        yield f"{len(bodies)} different bodies, expected {expect.tally.bodies}"
     statuses: Counter[int | str | None] = Counter(response.status for response in responses)
     instances: Counter[int | str | None] = Counter(response.value("x-instance") for response in responses)
     for count, wanted in ((statuses, expect.tally.status), (instances, expect.tally.instance)):

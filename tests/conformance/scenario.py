@@ -68,11 +68,12 @@ class UpstreamExpectation(_Strict):
 
 
 class Tally(_Strict):
-    """How many of the repeated responses had a status or came from an instance, and how many ids there were."""
+    """How many of the repeated responses had a status or came from an instance; how many ids and bodies there were."""
 
     status: dict[int, int | Range] = {}
     instance: dict[str, int | Range] = {}
     ids: int | None = None
+    bodies: int | None = None
 
 
 class Expectation(_Strict):
@@ -127,6 +128,7 @@ class Step(_Strict):
     websocket: list[str] | None = None
     pause: float = Field(0, ge=0, le=10)
     delay: float = Field(0, ge=0, le=30)
+    settle: float = Field(0, ge=0, le=10)
     align: float = Field(0, ge=0, le=60)
     background: bool = False
     abandon: float | None = None
@@ -155,6 +157,11 @@ class Step(_Strict):
     @classmethod
     def text(cls, value: object) -> object:
         return {"text": value} if isinstance(value, str) else value
+
+    def of_case(self, mark: str) -> Step:
+        """With `mark` for every `${case}`, in what is sent and in what is expected."""
+        text = self.model_dump_json(by_alias=True, exclude_unset=True)
+        return Step.model_validate_json(text.replace("${case}", mark)) if "${case}" in text else self
 
     @property
     def method(self) -> str:

@@ -11,13 +11,14 @@ import base64
 import contextlib
 import hashlib
 import json
+import re
 import socket
 import ssl
 import struct
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, decode
@@ -25,6 +26,8 @@ from conformance.tokens import ISSUERS, key_set
 
 MOVED = "127.0.0.7"
 """Where instance MOVED listens, on the port of A."""
+MARK = re.compile(r"case-[0-9a-f]{12}")
+"""In the path of a request whose headers do not reach the service: tells which case it belongs to."""
 _MAX_HEAD = 256 * 1024
 _MAX_BODY = 64 * 2**20
 _HANG = 60.0  # seconds; longer than any timeout under test
@@ -63,10 +66,21 @@ class Recorder:
     """
 
     health: dict[str, int] = field(default_factory=dict)
+    _marked: dict[str, tuple[str, Sequence[Script]]] = field(default_factory=dict)
     _seen: dict[str, list[Seen]] = field(default_factory=lambda: defaultdict(list))
     _running: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _peak: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def mark(self, mark: str, key: str, scripts: Sequence[Script]) -> None:
+        """From now on a request with `mark` in its target counts for `key` and is answered by `scripts`."""
+        with self._lock:
+            self._marked[mark] = (key, scripts)
+
+    def marked(self, target: str) -> tuple[str, Sequence[Script]] | None:
+        found = MARK.search(target)
+        with self._lock:
+            return self._marked.get(found[0]) if found else None
 
     def begin(self, key: str, seen: Seen) -> Seen:
         with self._lock:
@@ -181,8 +195,7 @@ class _Connection:
 
     async def serve(self) -> None:
         while (seen := await _read_request(self._reader, self._writer, self._instance)) is not None:
-            key = seen.value(KEY_HEADER) or ""
-            scripts = decode(seen.value(SCRIPT_HEADER) or "[]") if self._scripted(seen) else [self._check(seen)]
+            key, scripts = self._told(seen)
             seen = self._recorder.begin(key, seen)
             try:
                 if not await self._answer(scripts[min(seen.attempt, len(scripts) - 1)], seen):
@@ -190,9 +203,12 @@ class _Connection:
             finally:
                 self._recorder.end(key)
 
-    @staticmethod
-    def _scripted(seen: Seen) -> bool:
-        return seen.value(KEY_HEADER) is not None or seen.value(SCRIPT_HEADER) is not None
+    def _told(self, seen: Seen) -> tuple[str, Sequence[Script]]:
+        """Whose request it is and what to do with it: by its own headers, or by the mark in its path."""
+        key, script = seen.value(KEY_HEADER), seen.value(SCRIPT_HEADER)
+        if key is not None or script is not None:
+            return key or "", decode(script or "[]")
+        return self._recorder.marked(seen.target) or ("", [self._check(seen)])
 
     def _check(self, seen: Seen) -> Script:
         """The answer to what no test sent: a gateway's health check, or its request for an issuer's keys."""
