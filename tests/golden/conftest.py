@@ -25,6 +25,10 @@ class _Yaml(_Text):
     file_extension = "yml"
 
 
+class _Rules(_Text):
+    file_extension = "yaml"
+
+
 class _Env(_Text):
     file_extension = "env"
 
@@ -33,7 +37,7 @@ class _Lua(_Text):
     file_extension = "lua"
 
 
-_EXTENSIONS = {one.file_extension: one for one in (_Json, _Conf, _Yaml, _Env, _Lua)}
+_EXTENSIONS = {one.file_extension: one for one in (_Json, _Conf, _Yaml, _Rules, _Env, _Lua)}
 
 
 @pytest.fixture

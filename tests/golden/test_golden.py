@@ -20,6 +20,8 @@ from gwc.diagnostics import Report
 from gwc.discovery import load_targets
 from gwc.ir import Gateway
 from gwc.ir_json import gateway_to_json
+from gwc.observability import emit as observability
+from gwc.observability.metrics import FAMILIES
 from gwc.source import read_policies
 from gwc.target import EngineMissingError, Target
 
@@ -54,6 +56,12 @@ def test_gateway_to_files(environment: str | None, target: Target, profile: str,
     for path, output in artifact.files.items():
         if output.text not in shipped(target):
             assert output.text == golden(path)
+
+
+def test_gateway_to_what_watches_it(golden: Golden) -> None:
+    """The same for every target that serves all metric families."""
+    for path, output in observability.files(accept.gateway(None), frozenset(FAMILIES)).items():
+        assert output.text == golden(path)
 
 
 @variants
