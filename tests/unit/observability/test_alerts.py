@@ -321,7 +321,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("owner", HOSTILE)
 def test_no_owner_escapes_its_quotes(owner: str, tmp_path: Path) -> None:
-    text = SHOP.replace("owner: team-shop", f"owner: {json.dumps(owner, ensure_ascii=max(owner) < '\U00010000')}")
+    written = json.dumps(owner, ensure_ascii=max(owner) < "\U00010000")  # YAML knows no surrogates
+    text = SHOP.replace("owner: team-shop", f"owner: {written}")
     given = gateway(text, platform=PLATFORM)
     rules = rules_of(given).text
     labels = {"service": "shop", "owner": owner, "severity": "page"}
