@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from gwc.ir import ApiKeys, Gateway, JwtProvider, Route, Secret
+from gwc_nginx.conf import Directive, block, d
 
 
 def data(gateway: Gateway) -> dict[str, Any]:
@@ -15,6 +17,12 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "jwt": [_provider(provider, provider.jwks) for provider in identity.jwt if provider.jwks is not None],
         "apiKey": _api_key(identity.api_key) if identity.api_key is not None else None,
     }
+
+
+def examination(gateway: Gateway) -> Iterator[Directive]:
+    """Whether consumers share a key is looked at when the gateway starts, and once a day."""
+    if gateway.identity.api_key is not None:
+        yield block("location", "@gwc_keys", of=(d("js_periodic", "auth.examine", "interval=24h"),))
 
 
 def environment(gateway: Gateway) -> list[str]:

@@ -16,6 +16,7 @@ from gwc_nginx import (
     auth,
     breaker,
     budget,
+    cache,
     concurrency,
     cors,
     errors,
@@ -42,7 +43,7 @@ _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "redirect", "retry", "secrets", "tokens"),
-    *("admission", "auth", "breaker", "budget", "cors", "health", "limits", "locks", "metrics"),
+    *("admission", "auth", "breaker", "budget", "cache", "cors", "health", "limits", "locks", "metrics"),
 )
 _METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
 _SETTINGS = (
@@ -85,6 +86,7 @@ _SETTINGS = (
         "gwc_rate_left",
         "gwc_shadowed",
         "gwc_limited_by",
+        *cache.VARIABLES,
     )),
 )  # fmt: skip
 
@@ -108,7 +110,8 @@ def _njs(gateway: Gateway) -> Artifact:
 
 
 def _settings_of(gateway: Gateway) -> tuple[str, ...]:
-    return (*_SETTINGS, *(f"js_shared_dict_zone zone={zone};" for zone in metrics.zones(gateway)))
+    zones = (*metrics.zones(gateway), *cache.zones(gateway))
+    return (*_SETTINGS, *(f"js_shared_dict_zone zone={zone};" for zone in zones))
 
 
 def _plain(gateway: Gateway) -> Artifact:
@@ -156,6 +159,7 @@ def _clients(gateway: Gateway) -> Iterator[Directive]:
         yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
     yield block("map", "$gwc_route", "$gwc_everything", of=(d("default", "1"), d(q(""), q(""))))
     yield from concurrency.zones()
+    yield from cache.store(gateway)
 
 
 def _upstreams(gateway: Gateway) -> Iterator[Directive]:
@@ -180,6 +184,7 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "others": upstream.others(gateway),
         "breakers": breaker.data(gateway),
         "health": health.data(gateway),
+        "cached": cache.names(gateway),
         "hosts": hosts,
         "anywhere": anywhere,
         **auth.data(gateway),
@@ -219,6 +224,7 @@ def _settings(gateway: Gateway, service: Service, route: Route) -> dict[str, Any
         "firstByte": timeouts.first_byte(route),
         "retries": retries.data(service, route),
         "auth": auth.of_route(route),
+        "cache": cache.data(route),
         **limits.stages(gateway, service, route),
         **budget.of_route(service, route),
     }

@@ -21,12 +21,13 @@ _ENVOY = (
 _KONG = (
     *("x-consumer-custom-id", "x-consumer-groups", "x-consumer-id", "x-consumer-username", "x-anonymous-consumer"),
     *("x-credential-identifier", "x-credential-username", "x-credential-id", "x-authenticated-scope"),
-    *("x-authenticated-userid", "x-authenticated-groups", "x-kong-request-id"),
+    *("x-authenticated-userid", "x-authenticated-groups", "x-kong-request-id", "x-kong-request-debug"),
+    *("x-kong-request-debug-log", "x-kong-request-debug-token", "x-kong-admin-request-id"),
     *("x-forwarded-path", "x-forwarded-prefix"),
 )
 _NGINX = ("x-accel-buffering", "x-accel-charset", "x-accel-expires", "x-accel-limit-rate", "x-accel-redirect")
 _ADDRESS = ("forwarded", "x-real-ip", "x-forwarded-port")
-_HOPS = tuple(f"x-gwc-{name}" for name in ("address", "hop", "lane", "reason", "tries", "upstream"))
+_HOPS = tuple(f"x-gwc-{name}" for name in ("address", "errand", "hop", "lane", "reason", "tries", "upstream"))
 """What the hops of this gateway say to each other. The inner one obeys: from a client it would choose the service."""
 
 STRIPPED = tuple(sorted((*(f"x-envoy-{name}" for name in _ENVOY), *_KONG, *_NGINX, *_ADDRESS, *_HOPS)))
@@ -71,5 +72,7 @@ def forwarded(gateway: Gateway) -> Iterator[tuple[str, str]]:
     yield "X-Forwarded-Proto", "$gwc_forwarded_proto"
     yield "X-Forwarded-Host", "$gwc_forwarded_host"
     yield gateway.identity.user_header, ""
+    if gateway.identity.api_key is not None:
+        yield gateway.identity.api_key.header, ""
     if gateway.identity.gateway_secret is not None:
         yield gateway.identity.gateway_secret.header, "$gwc_secret"

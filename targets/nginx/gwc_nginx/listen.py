@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gwc.diagnostics import Span
 from gwc.ir import Address, Gateway, Route, Service
-from gwc_nginx import body, concurrency, errors, headers, health, https, metrics, retries, timeouts, upstream
+from gwc_nginx import auth, body, concurrency, errors, headers, health, https, metrics, retries, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
@@ -43,6 +43,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         block("location", "/", of=(d("return", "404"),)),
         *retries.doors(),
         *health.location(gateway),
+        *auth.examination(gateway),
         *retries.locations(gateway),
     ))  # fmt: skip
 

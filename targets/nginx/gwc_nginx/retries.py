@@ -31,7 +31,10 @@ _HANDS_ON: Expressions = {
 
 
 def needs_hop(service: Service, route: Route) -> bool:
-    """A breaker counts tries, so the hop that makes them counts for it."""
+    """A breaker counts tries, so the hop that makes them counts for it. A cache has a hop of its own anyway, and all
+    failures look the same to it behind this one."""
+    if route.cache is not None:
+        return True
     return route.retries.attempts > 0 or timeouts.watched(route) or breaker.guarded(service)
 
 

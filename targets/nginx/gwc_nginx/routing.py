@@ -65,6 +65,7 @@ def _place(service: Service, route: Route) -> Hashable:
         route.headers,
         route.stream,
         route.websocket,
+        route.cache,
     )
     return (*forwarding, *own)
 

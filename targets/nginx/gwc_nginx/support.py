@@ -175,7 +175,7 @@ _PLAIN: dict[str, Support | Conditional] = {
         "it yet"),
     "identity.user_header": approximate(
         "a client's user header, gateway secret and every control header that gwc knows by name are removed, but NGINX "
-        "cannot remove by prefix: another x-envoy-*, x-consumer-*, x-credential-* or x-accel-* reaches the service"),
+        "cannot remove by prefix: another x-envoy-*, x-kong-*, x-consumer-*, x-credential-* or x-accel-* reaches the service"),
     "metrics": _metrics(
         "Prometheus metrics under the policy's path: NGINX's own totals of connections and requests, those of the "
         "gateway to itself among them; nothing by service, route, status, time or limit; a build without stub_status "

@@ -3,6 +3,7 @@
 
 import auth from 'auth.js';
 import budget from 'budget.js';
+import cache from 'cache.js';
 import limits from 'limits.js';
 import secrets from 'secrets.js';
 
@@ -44,7 +45,9 @@ async function admit(r, settings) {
     if (late) {
         return limited(r, late);
     }
-    const broke = settings.budget ? budget.spend(r, settings, user) : null;
+    r.variables.gwc_payer = user;
+    // What the store answers costs nothing.
+    const broke = settings.budget && !cache.serves(r, settings) ? budget.spend(r, settings, user) : null;
     if (broke) {
         r.variables.gwc_type = 'budget-exhausted';
         return limited(r, broke);

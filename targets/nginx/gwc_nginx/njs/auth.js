@@ -136,23 +136,38 @@ function same(a, b) {
     return difference === 0;
 }
 
-// The holder of an API key. Keys have no scopes.
-function holder(r, needed) {
-    const given = gwc.apiKey && r.headersIn[gwc.apiKey.header];
-    if (!given) {
-        return null;
-    }
-    let name = null;
+// The names of all consumers with this key.
+function holders(given) {
+    const names = [];
     for (let i = 0; i < gwc.apiKey.consumers.length; i++) {
         const consumer = gwc.apiKey.consumers[i];
         const secret = secrets.value(consumer.secret);
         if (secret && same(secret, given)) {
-            name = consumer.name;
+            names.push(consumer.name);
         }
     }
-    if (name === null) {
+    return names;
+}
+
+// js_periodic: a key that several have opens nothing, so somebody should know.
+function examine() {
+    for (let i = 0; i < gwc.apiKey.consumers.length; i++) {
+        const consumer = gwc.apiKey.consumers[i];
+        const names = holders(secrets.value(consumer.secret));
+        if (names.length > 1 && names[0] === consumer.name) {
+            ngx.log(ngx.ERR, 'these consumers share an API key, which therefore opens nothing: ' + names.join(', '));
+        }
+    }
+}
+
+// The holder of an API key: a key that several have identifies nobody. Keys have no scopes.
+function holder(r, needed) {
+    const given = gwc.apiKey && r.headersIn[gwc.apiKey.header];
+    const names = given ? holders(given) : [];
+    if (names.length !== 1) {
         return null;
     }
+    const name = names[0];
     return needed ? forbidden() : {user: name, key: 'api_key ' + name};
 }
 
@@ -171,4 +186,4 @@ function challenge(auth) {
     return auth.providers.split(' ').map((name) => name === 'jwt' ? 'Bearer' : 'ApiKey').join(', ');
 }
 
-export default {verify, challenge};
+export default {verify, challenge, examine};

@@ -15,7 +15,7 @@ const UNFIT = /[#\uFFFD]/;
 
 // Headers with which proxies and gateways speak to one another. The known ones are removed (proxy_headers.conf);
 // NGINX cannot remove by prefix, so an unknown one is refused.
-const PRIVATE = /^x-(envoy|consumer|credential|accel|gwc)-/;
+const PRIVATE = /^x-(envoy|kong|consumer|credential|authenticated|accel|gwc)-/;
 
 // A path is taken apart and put together, never searched and replaced: that takes njs a time that grows with the square
 // of the matches, and a worker serves nobody else meanwhile.

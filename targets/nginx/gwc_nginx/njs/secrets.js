@@ -4,7 +4,8 @@ import fs from 'fs';
 
 function value(reference) {
     if (reference.env) {
-        return process.env[reference.env] || '';
+        // njs has the names of the environment in capitals.
+        return process.env[reference.env.toUpperCase()] || '';
     }
     try {
         return fs.readFileSync(reference.file, 'utf8').replace(/\r?\n$/, '');

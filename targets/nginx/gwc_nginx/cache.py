@@ -1,0 +1,223 @@
+"""The edge cache. NGINX stores the answers (proxy_cache); njs/cache.js says what keys one, and judges its age.
+
+On a cached route a request goes from the location that has the store to the inner hop only when the service has to be
+asked. There the budget is charged and the caps count, so that what the store answers costs nothing; the tries follow in
+the next hop, as for any other route.
+
+- `cache`: answers from the store, or asks; one of several that miss asks for all.
+- `stale`: the hop's word that the service failed while an older answer may stand in.
+- `renew`: an old answer is served while the hop fetches a new one into the store by itself.
+- `asked`: the hop's way to the tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.ir import Cache, Gateway, Route, Service
+from gwc_nginx import body, concurrency, headers, timeouts
+from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.headers import Expressions
+from gwc_nginx.quoting import milliseconds, q
+from gwc_nginx.request_id import variable_of
+from gwc_nginx.routing import distinct, places, routes
+
+MAX_SIZE = "256m"
+MAX_ANSWER = 1 << 20
+"""Bytes of a body, at most; a larger answer passes and is not kept."""
+
+ZONES = (
+    # Names and ages of answers, of one length each; when it is full, the answer goes that is of use for the least time.
+    "gwc_cached:16m timeout=366d evict",
+    # What is not worth waiting for one another, and what is being renewed.
+    "gwc_cache_marks:1m timeout=1h evict type=number",
+)
+_GRACE = 60.0
+"""Seconds that NGINX keeps an answer beyond the last moment at which the njs module may use it."""
+
+_SLOT = 256
+"""Bytes of a generation in its zone."""
+
+VARIABLES = (
+    *("gwc_cache", "gwc_cache_key", "gwc_cache_kept", "gwc_cache_since", "gwc_cache_size"),
+    *("gwc_cache_pass", "gwc_cache_unfit", "gwc_errand", "gwc_renewal", "gwc_stale_errand", "gwc_stale_key"),
+    "gwc_payer",
+)
+"""`$gwc_cache` is what X-Cache says, empty where there is no cache or nothing asked it."""
+
+_IGNORED = (
+    *("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset"),
+    *("Cache-Control", "Expires", "Set-Cookie", "Vary"),
+)
+"""All of it is judged in njs. X-Accel-Redirect is the inner hop's own word: it hides the service's."""
+
+_ERRAND = "X-Gwc-Errand"
+
+
+def cached(gateway: Gateway) -> tuple[Cache, ...]:
+    return tuple(route.cache for _, _, route in routes(gateway) if route.cache is not None)
+
+
+def zones(gateway: Gateway) -> tuple[str, ...]:
+    """Generations of purged routes have a zone of their own: nothing else may push one out."""
+    if not cached(gateway):
+        return ()
+    size = 64 + -(-len(cached(gateway)) * _SLOT // 1024)
+    return (*ZONES, f"gwc_purged:{size}k type=number")
+
+
+def store(gateway: Gateway) -> Iterator[Directive]:
+    """Where answers are kept: files below the prefix that nobody but the workers may read."""
+    found = cached(gateway)
+    if found:
+        idle = milliseconds(max(_life(cache) for cache in found))
+        bounds = (f"max_size={MAX_SIZE}", f"inactive={idle}", "use_temp_path=off")
+        yield d("proxy_cache_path", "cache", "levels=1:2", "keys_zone=gwc_answers:16m", *bounds)
+
+
+def names(gateway: Gateway) -> dict[str, bool]:
+    """The routes that can be purged."""
+    return {f":{name}": True for name, _, route in routes(gateway) if route.cache is not None}
+
+
+def _life(cache: Cache) -> float:
+    """Seconds for which anything may be served from an answer, fresh or stale."""
+    life = cache.ttl + max(cache.stale_if_error, cache.stale_while_revalidate)
+    return max(life, cache.negative_ttl or 0.0) + _GRACE
+
+
+def data(route: Route) -> dict[str, object] | None:
+    """What cache.js needs to know of a route; times in milliseconds."""
+    cache = route.cache
+    if cache is None:
+        return None
+    return {
+        "ttl": _ms(cache.ttl),
+        "negative": 0 if cache.negative_ttl is None else _ms(cache.negative_ttl),
+        "ifError": _ms(cache.stale_if_error),
+        "whileRevalidate": _ms(cache.stale_while_revalidate),
+        "query": "&".join(cache.vary_query),
+        "headers": " ".join(variable_of(name)[1:] for name in cache.vary_headers),
+        "user": cache.per_user,
+        "largest": MAX_ANSWER,
+        "request": _ms(route.timeouts.request),
+    }
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def outer(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
+    """On the public listener."""
+    for name, service, route in _each(gateway):
+        yield _location("cache", name, route, (
+            d("js_header_filter", "cache.headers"),
+            d("js_body_filter", "cache.body", "buffer_type=buffer"),
+            *_store(route),
+            *_asking(route, base, "$gwc_errand"),
+            _to_hop("miss"),
+        ))  # fmt: skip
+        if route.cache is not None and route.cache.stale_while_revalidate:
+            yield _location("renew", name, route, (*_asking(route, base, "$gwc_renewal"), _to_hop("renew")))
+    if cached(gateway):
+        yield block("location", "/_gwc/stale/", of=(
+            d("internal"),
+            d("set", "$gwc_cache_key", "$gwc_stale_key"),
+            d("set", "$gwc_cache_kept", "STALE"),
+            d("set", "$gwc_errand", "$gwc_stale_errand"),
+            d("rewrite", q("^/_gwc/stale/(.*)"), q("/_gwc/cache/$1"), "last"),
+        ))  # fmt: skip
+
+
+def inner(gateway: Gateway) -> Iterator[Directive]:
+    """On the inner hop."""
+    if not cached(gateway):
+        return
+    yield from _doors()
+    for name, service, route in _each(gateway):
+        yield _location("asked", name, route, (
+            *concurrency.caps(gateway, service),
+            d("error_page", "503", "@gwc_capped"),
+            d("js_header_filter", "cache.asked"),
+            *body.flow(route),
+            *timeouts.to_retries(route, watch=False),
+            *_handed_on(("X-Gwc-Hop", "$gwc_hop")),
+            # What the tries say of themselves stays in; a service's word of a cache does not.
+            d("proxy_hide_header", "X-Cache"),
+            d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),
+        ))  # fmt: skip
+        if route.cache is not None and route.cache.stale_while_revalidate:
+            hop = ("X-Gwc-Hop", "$gwc_hop")
+            yield _location("renewal", name, route, (
+                d("js_header_filter", "cache.renewed"),
+                *_store(route),
+                *timeouts.within(),
+                *_handed_on(hop, (_ERRAND, "$gwc_errand")),
+                _to_hop("miss"),
+            ))  # fmt: skip
+
+
+def _doors() -> tuple[Directive, ...]:
+    return (
+        block("location", "/_gwc/miss/", of=(d("js_content", "cache.miss"),)),
+        # The connection is of no use to others before the renewal is over.
+        block("location", "/_gwc/renew/", of=(d("keepalive_timeout", "0"), d("js_content", "cache.renew"))),
+        block("location", "@gwc_capped", of=(d("js_content", "cache.capped"),)),
+        block("location", "/purge/", of=(d("js_content", "cache.purge"),)),
+    )
+
+
+def _each(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
+    return (found for found in distinct(gateway, places(gateway)) if found[2].cache is not None)
+
+
+def _location(kind: str, name: str, route: Route, of: tuple[Directive, ...]) -> Directive:
+    span = route.cache.provenance["ttl"].span if route.cache and "ttl" in route.cache.provenance else None
+    return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), span=span)
+
+
+def _store(route: Route) -> tuple[Directive, ...]:
+    """NGINX's own validity is only the outer bound. Whoever waits for another's miss does so as long as for a service
+    that answers in time."""
+    assert route.cache is not None
+    patience = milliseconds(route.timeouts.request)
+    statuses = ("200", "301", "404") if route.cache.negative_ttl is not None else ("200",)
+    return (
+        d("proxy_cache", "gwc_answers"),
+        d("proxy_cache_key", "$gwc_cache_key"),
+        d("proxy_cache_valid", *statuses, milliseconds(_life(route.cache))),
+        d("proxy_cache_lock", "on"),
+        d("proxy_cache_lock_timeout", patience),
+        d("proxy_cache_lock_age", patience),
+        d("proxy_cache_bypass", "$gwc_cache_pass"),
+        d("proxy_no_cache", "$gwc_cache_unfit"),
+        d("proxy_ignore_headers", *_IGNORED),
+        d("proxy_hide_header", "X-Cache"),
+    )
+
+
+def _asking(route: Route, base: Expressions, errand: str) -> tuple[Directive, ...]:
+    """Of the client's request the service gets what keys the answer, and nothing else: no other header, no body."""
+    assert route.cache is not None
+    listed = {name: (name, q(variable_of(name))) for name in route.cache.vary_headers}
+    said = {**listed, **headers.changed(base, route.headers.request), _ERRAND.lower(): (_ERRAND, q(errand))}
+    wanted = {key: pair for key, pair in said.items() if pair[1] != q("") or key == "connection"}
+    return (
+        *timeouts.client(route),
+        *timeouts.within(),
+        d("client_max_body_size", str(max(1, route.max_body))),
+        d("proxy_pass_request_headers", "off"),
+        d("proxy_pass_request_body", "off"),
+        *headers.directives({**wanted, "content-length": ("Content-Length", q(""))}),
+    )
+
+
+def _handed_on(*own: tuple[str, str]) -> tuple[Directive, ...]:
+    silent = {name.lower(): (name, q("")) for name in ("X-Gwc-Hop", _ERRAND, "Connection")}
+    said = {name.lower(): (name, q(value)) for name, value in (("Host", "$http_host"), *own)}
+    return headers.directives({**silent, **said})
+
+
+def _to_hop(door: str) -> Directive:
+    return d("proxy_pass", f"http://gwc_hop/_gwc/{door}/$gwc_settings/$gwc_route$gwc_uri")
