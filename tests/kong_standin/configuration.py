@@ -25,7 +25,8 @@ _IGNORED = {
     "KONG_UPSTREAM_KEEPALIVE_IDLE_TIMEOUT": "4", "KONG_DATABASE": "off",
     "KONG_DECLARATIVE_CONFIG": "kong.yml", "KONG_ROUTER_FLAVOR": "expressions",
     "KONG_HEADERS": "off", "KONG_HEADERS_UPSTREAM": "off", "KONG_ADMIN_LISTEN": "off", "KONG_ADMIN_GUI_LISTEN": "off",
-    "KONG_ANONYMOUS_REPORTS": "off", "KONG_ALLOW_DEBUG_HEADER": "off", "KONG_REAL_IP_HEADER": "X-Forwarded-For",
+    "KONG_ANONYMOUS_REPORTS": "off", "KONG_ALLOW_DEBUG_HEADER": "off", "KONG_REQUEST_DEBUG": "off",
+    "KONG_REAL_IP_HEADER": "X-Forwarded-For",
     "KONG_REAL_IP_RECURSIVE": "on", "KONG_DNS_ORDER": "LAST,A,AAAA,CNAME",
 }  # fmt: skip
 """Settings whose one accepted value is what the stand-in does anyway."""
@@ -163,11 +164,13 @@ _HEADERS = {
     "Host": "$upstream_host", "Upgrade": "$upstream_upgrade", "Connection": "$upstream_connection",
     "Via": "$upstream_via", "X-Forwarded-For": "$upstream_x_forwarded_for",
     "X-Forwarded-Proto": "$upstream_x_forwarded_proto", "X-Forwarded-Host": "$upstream_x_forwarded_host",
-    "X-Real-IP": "$remote_addr", "TE": '""',
+    "X-Forwarded-Port": "$upstream_x_forwarded_port", "X-Forwarded-Path": "$upstream_x_forwarded_path",
+    "X-Forwarded-Prefix": "$upstream_x_forwarded_prefix", "X-Real-IP": "$remote_addr", "TE": '""',
 }  # fmt: skip
 _VARIABLES = (
     "ctx_ref", "upstream_via", "upstream_host", "upstream_upgrade", "upstream_connection", "upstream_scheme",
     "upstream_uri", "upstream_x_forwarded_for", "upstream_x_forwarded_proto", "upstream_x_forwarded_host",
+    "upstream_x_forwarded_port", "upstream_x_forwarded_path", "upstream_x_forwarded_prefix",
 )  # fmt: skip
 
 

@@ -21,8 +21,9 @@ from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.yaml_text import render
 
 LUA_MODULES = (
-    *("path", "router", "ids", "problem", "access_log", "headers", "counters", "limits", "budget", "concurrency"),
-    *("health", "breaker", "auth", "cors", "upstream", "core"),
+    *("path", "router", "ids", "problem", "access_log", "headers", "counters", "limits", "budget"),
+    *("flights", "concurrency", "health", "breaker", "auth", "cors", "upstream"),
+    *("cache_key", "cache_rules", "cache_store", "renewal", "cache", "core"),
 )
 """In the order of their dependencies."""
 _PLUGIN_FILES = (*LUA_MODULES, "tls", "redis", "cluster", "handler", "schema")

@@ -9,6 +9,7 @@ from gwc.ir import Gateway, Https, Route, Secret
 from gwc.target import OutputFile
 from gwc_kong.access_log import FORMAT, VARIABLE
 from gwc_kong.bundled import REQUIRES
+from gwc_kong.cache import DICTIONARY as CACHE
 from gwc_kong.secrets import vault_reference
 
 _Setting = tuple[str, str, Span | None]
@@ -16,7 +17,7 @@ _MEBIBYTE = 2**20
 
 
 _DICTIONARIES = "; lua_shared_dict ".join(
-    ("gwc 4m", *(f"gwc_{kind} 16m" for kind in ("ip", "user", "header", "budget")))
+    ("gwc 4m", *(f"gwc_{kind} 16m" for kind in ("ip", "user", "header", "budget")), CACHE)
 )
 """Kong writes a directive once, with its value as it is: the others ride along. Each kind of key has a dictionary of
 its own, with room for more than a hundred thousand entries, so that a flood of one kind pushes nothing else out."""
@@ -65,6 +66,7 @@ def _fixed(profile: str) -> Iterator[_Setting]:
     yield "KONG_ADMIN_GUI_LISTEN", "off", None
     yield "KONG_ANONYMOUS_REPORTS", "off", None
     yield "KONG_ALLOW_DEBUG_HEADER", "off", None
+    yield "KONG_REQUEST_DEBUG", "off", None  # on by default: any client on loopback may ask where the time goes
     yield "KONG_DNS_ORDER", "LAST,A,AAAA,CNAME", None  # an SRV record would replace the policy's port
 
 

@@ -66,6 +66,10 @@ _NO_FILES = unsupported(
     "what ships with Kong takes certificates inline only, not from the policy's files; use the plugin profile"
 )
 
+_UNTIL_RESTART = approximate(
+    "the cap is never exceeded; but what a worker process was serving when it crashed counts until Kong is restarted"
+)
+
 _BUNDLED: dict[str, Support | Conditional] = {
     "listen.http": EXACT,
     "listen.https": _LATER,
@@ -138,8 +142,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "headers.response": EXACT,
     "stream": EXACT,
     "websocket": EXACT,
-    "concurrency": EXACT,
-    "upstream.concurrency": EXACT,
+    "concurrency": _UNTIL_RESTART,
+    "upstream.concurrency": _UNTIL_RESTART,
     "upstream.breaker": EXACT,
     "upstream.health": unsupported(
         "what ships with Kong makes no active checks for gwc's endpoints; use the plugin profile or upstream.breaker"
@@ -164,13 +168,13 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "limits.shadow": EXACT,
     "limits.cluster": _CLUSTER,
     "cors": EXACT,
-    "cache": _LATER,
-    "cache.vary.query": _LATER,
-    "cache.vary.headers": _LATER,
-    "cache.stale.if_error": _LATER,
-    "cache.stale.while_revalidate": _LATER,
-    "cache.negative_ttl": _LATER,
-    "cache.scope.user": _LATER,
+    "cache": EXACT,
+    "cache.vary.query": EXACT,
+    "cache.vary.headers": EXACT,
+    "cache.stale.if_error": EXACT,
+    "cache.stale.while_revalidate": EXACT,
+    "cache.negative_ttl": EXACT,
+    "cache.scope.user": EXACT,
 }  # fmt: skip
 
 
@@ -199,6 +203,8 @@ _PASSWORD = Case("a password in a lower-case variable", _unreadable_password, un
 
 _PLUGIN: dict[str, Support | Conditional] = {
     **_BUNDLED,
+    "concurrency": EXACT,
+    "upstream.concurrency": EXACT,
     "limits.cluster": Conditional(
         EXACT,
         (

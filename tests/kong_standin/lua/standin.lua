@@ -232,6 +232,9 @@ local function forwarded_headers()
   local trusted = is_trusted(realip)
   ngx.var.upstream_x_forwarded_proto = trusted and ngx.var.http_x_forwarded_proto or ngx.var.scheme
   ngx.var.upstream_x_forwarded_host = trusted and ngx.var.http_x_forwarded_host or ngx.var.host
+  ngx.var.upstream_x_forwarded_port = trusted and ngx.var.http_x_forwarded_port or ngx.var.server_port
+  ngx.var.upstream_x_forwarded_path = trusted and ngx.var.http_x_forwarded_path or string.match(ngx.var.request_uri, "^[^?]*")
+  ngx.var.upstream_x_forwarded_prefix = trusted and ngx.var.http_x_forwarded_prefix or ""
   ngx.var.upstream_via = "1.1 kong/stand-in"
 end
 
@@ -372,6 +375,9 @@ end
 
 function M.init_worker()
   for _, plugin in ipairs(plugins) do
+    if plugin.handler.init_worker then
+      plugin.handler:init_worker()
+    end
     if plugin.handler.configure then
       plugin.handler.configure(plugin.handler, { plugin.config })
     end

@@ -24,6 +24,11 @@ local function dictionary()
   end
   function dict:delete(key) values[key], ends[key] = nil, nil end
   function dict:ttl(key) return alive(key) ~= nil and (ends[key] or 0) - now or nil end
+  function dict:get_keys()
+    local keys = {}
+    for key in pairs(values) do keys[#keys + 1] = key end
+    return keys
+  end
   function dict:incr(key, by, init)
     local value = alive(key) or init
     if not value then return nil, "not found" end
@@ -32,7 +37,7 @@ local function dictionary()
   end
   return dict
 end
-now, headers = 1000000, {}
+now, headers, pid = 1000000, {}, 100
 ngx = {
   shared = {
     gwc = dictionary(), gwc_ip = dictionary(), gwc_user = dictionary(), gwc_header = dictionary(),
@@ -41,6 +46,7 @@ ngx = {
   now = function() return now end,
   time = function() return math.floor(now) end,
   update_time = function() end,
+  worker = { pid = function() return pid end },
   req = { get_headers = function() return headers end },
   md5 = function(text)
     local sum = 0

@@ -13,7 +13,7 @@ class Guards:
     """The guards' modules in one runtime, with shared counters."""
 
     def __init__(self) -> None:
-        needs = ("counters", "health", "breaker", "budget", "concurrency")
+        needs = ("counters", "health", "breaker", "budget", "flights", "concurrency")
         self.runtime, self.limits = loaded("limits", *needs)
         self.budget, self.breaker, self.concurrency = (self.named(n) for n in ("budget", "breaker", "concurrency"))
 
@@ -125,6 +125,22 @@ def test_places_are_taken_together_and_given_back() -> None:
     guards.concurrency.leave(states[2])
     assert guards.concurrency.enter(caps, guards.table("{}"))
     assert not guards.concurrency.enter(caps, guards.table("{}"))
+
+
+def test_what_a_dead_worker_held_is_taken_off() -> None:
+    guards, caps = Guards(), '{{name="s", most=3}, {name="other", most=9}}'
+    held = guards.table("{}")
+    assert guards.concurrency.enter(guards.table(caps), held)
+    guards.runtime.execute("pid = 200")
+    assert all(guards.concurrency.enter(guards.table(caps), guards.table("{}")) for _ in range(2))
+    assert not guards.concurrency.enter(guards.table(caps), guards.table("{}"))
+    flights = guards.named("flights")
+    for _ in range(2):  # every worker does it when it begins
+        flights.recover(guards.table('function(pid) return pid ~= "200" end'))
+    assert (flights.value("s"), flights.value("other")) == (1, 1)
+    guards.runtime.execute("pid = 100")
+    guards.concurrency.leave(held)
+    assert (flights.value("s"), flights.value("other")) == (0, 0)
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_closes_again() -> None:

@@ -78,9 +78,11 @@ local function in_time(claims, leeway)
   return claims.nbf == nil or (type(claims.nbf) == "number" and claims.nbf <= now + leeway)
 end
 
--- A name that can stand in a header as it is.
+-- A name that can stand in a header as it is. Spaces around a header's value are no part of it: with them a user would
+-- reach the service under another one's name.
 local function usable(user)
-  return type(user) == "string" and #user > 0 and #user <= LONGEST_USER and not string.find(user, "[%c\127]")
+  return type(user) == "string" and #user > 0 and #user <= LONGEST_USER
+    and not string.find(user, "[%c\127]") and not string.find(user, "^ ") and not string.find(user, " $")
 end
 
 local function for_audience(provider, aud)
@@ -166,18 +168,29 @@ local function digest(key)
   return ngx.hmac_sha1(salt, key)
 end
 
+-- A value that several consumers share tells nobody who asks.
+local function remember(found, consumer, key)
+  local name = digest(key)
+  if found[name] ~= nil then
+    kong.log.err("gwc: consumer ", consumer.name, " has the same API key as another one, so it is refused")
+  end
+  found[name] = found[name] == nil and consumer.name
+end
+
 local function known_consumers(conf)
-  if not consumers then
-    consumers = {}
-    for _, consumer in ipairs(conf.consumers) do
-      local key = kong.vault.get(consumer.key)
-      if type(key) == "string" and key ~= "" then
-        consumers[digest(key)] = consumer.name
-      else
-        kong.log.err("gwc: the API key of consumer ", consumer.name, " is not set")
-      end
+  if consumers then
+    return consumers
+  end
+  local found = {}
+  for _, consumer in ipairs(conf.consumers) do
+    local key = kong.vault.get(consumer.key)
+    if type(key) == "string" and key ~= "" then
+      remember(found, consumer, key)
+    else
+      kong.log.err("gwc: the API key of consumer ", consumer.name, " is not set")
     end
   end
+  consumers = found
   return consumers
 end
 

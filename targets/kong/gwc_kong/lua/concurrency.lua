@@ -1,17 +1,15 @@
 -- Requests in flight, over all workers of this gateway.
 
-local counters = require("kong.plugins.gwc.counters")
+local flights = require("kong.plugins.gwc.flights")
 
 local M = {}
 
 -- Takes a place in each of the caps, or in none. False when one is full.
 function M.enter(caps, state)
-  local dict = counters.dict()
   local taken = {}
   for _, cap in ipairs(caps) do
-    local key = "flight:" .. cap.name
-    taken[#taken + 1] = key
-    if dict:incr(key, 1, 0) > cap.most then
+    taken[#taken + 1] = cap.name
+    if flights.begin(cap.name) > cap.most then
       M.leave({ places = taken })
       return false
     end
@@ -21,8 +19,8 @@ function M.enter(caps, state)
 end
 
 function M.leave(state)
-  for _, key in ipairs(state.places or {}) do
-    counters.dict():incr(key, -1, 0)
+  for _, name in ipairs(state.places or {}) do
+    flights.finish(name)
   end
   state.places = nil
 end

@@ -4,6 +4,7 @@ local access_log = require("kong.plugins.gwc.access_log")
 local auth = require("kong.plugins.gwc.auth")
 local breaker = require("kong.plugins.gwc.breaker")
 local budgets = require("kong.plugins.gwc.budget")
+local cache = require("kong.plugins.gwc.cache")
 local concurrency = require("kong.plugins.gwc.concurrency")
 local cors = require("kong.plugins.gwc.cors")
 local headers = require("kong.plugins.gwc.headers")
@@ -29,8 +30,9 @@ local function current(conf)
     path = paths.of_target(ngx.var.request_uri or "/"),
     method = ngx.req.get_method() or "",
     version = ngx.req.http_version(),
+    given = ngx.req.get_headers(0), -- as the client sent them
   }
-  local given = ngx.req.get_headers(0)[conf.request_id_header]
+  local given = state.given[conf.request_id_header]
   state.id = state.kept and ids.valid_request_id(given) and given or ngx.var.request_id
   kong.ctx.plugin.state = state
   return state
@@ -75,6 +77,9 @@ end
 
 -- What the service is told: nothing that the client claims for itself, and what only the gateway knows.
 local function vouch(conf, route, state)
+  if state.cache then
+    cache.narrow(state)
+  end
   headers.strip_request(conf)
   headers.forwarded(state.trusted)
   headers.change_request(route.request_headers)
@@ -85,7 +90,7 @@ local function vouch(conf, route, state)
   if state.user then
     ngx.req.set_header(conf.user_header, state.user.name)
   end
-  if not route.websocket then
+  if not state.upgrading then
     ngx.var.upstream_upgrade = ""
     ngx.var.upstream_connection = "keep-alive"
   end
@@ -98,12 +103,13 @@ end
 
 -- A stream is bound until its first byte only.
 local function start_clock(route, state)
-  if not route.websocket then
+  if not state.upgrading and not state.deadline then
     state.deadline = ngx.now() + route.request
   end
 end
 
 function M.rewrite(conf)
+  headers.drop_underscored() -- before Kong reads any
   current(conf)
 end
 
@@ -117,6 +123,12 @@ local function route_of(conf, state, path)
     return (own == route or (own and own.answer)) and own or nil
   end
   return route
+end
+
+-- Whether the connection is to become a WebSocket; any other request on such a route is an ordinary one.
+local function upgrades(route)
+  local body = ngx.var.http_content_length or ngx.var.http_transfer_encoding
+  return route.websocket and not body and string.lower(ngx.var.http_upgrade or "") == "websocket"
 end
 
 -- The stages of admission, in their order: a refusal reaches nothing behind it. Each returns the type of its refusal
@@ -162,8 +174,8 @@ local function check_limits(conf, route, state)
   return take(conf, route.limits_after, route.shared_after, { user = state.user and state.user.bucket }, state)
 end
 
-local function check_body(_, route)
-  if not route.websocket and not body_fits(route) then
+local function check_body(_, route, state)
+  if not state.upgrading and not body_fits(route) then
     return "payload-too-large"
   end
 end
@@ -182,7 +194,7 @@ local function check_concurrency(_, route, state)
 end
 
 local function check_budget(conf, route, state)
-  if not (route.budget and state.user) then
+  if not (route.budget and state.user) or state.renewal then
     return
   end
   if route.budget.cluster then
@@ -194,19 +206,22 @@ local function check_budget(conf, route, state)
   end
 end
 
-local STAGES = {
+-- To the gateway, and from there to the service. An answer that is kept needs the first only.
+local ENTRY = {
   check_request,
   check_address, -- before authentication: a flood of bad tokens is limited
   check_identity,
   check_limits,
   check_body,
+}
+local PASSAGE = {
   check_breaker,
   check_concurrency, -- before the budget: what is refused costs nothing
   check_budget,
 }
 
-local function admitted(conf, route, state)
-  for _, stage in ipairs(STAGES) do
+local function refusal(stages, conf, route, state)
+  for _, stage in ipairs(stages) do
     local kind, extra = stage(conf, route, state)
     if kind then
       concurrency.leave(state)
@@ -215,25 +230,44 @@ local function admitted(conf, route, state)
   end
 end
 
--- `tls` applies the settings of https services; the bundled profile has neither.
+-- Sends the request on its way, or returns why that cannot be. `tls` applies the settings of https services; the
+-- bundled profile has neither.
 local function forward(conf, route, state, path, tls)
+  local kind, extra = refusal(PASSAGE, conf, route, state)
+  if kind then
+    return kind, extra
+  end
   start_clock(route, state)
   vouch(conf, route, state)
   if route.tls and not tls.apply(route.tls) then
-    return refuse(conf, state, "bad-gateway")
+    return "bad-gateway"
   end
-  local kind = upstream.admit(route, state, forwarded_path(route, path))
+  kind = upstream.admit(route, state, forwarded_path(route, path))
   if kind then
-    return refuse(conf, state, kind, kind == "circuit-open" and { ["Retry-After"] = "1" })
+    return kind, kind == "circuit-open" and { ["Retry-After"] = "1" } or nil
   end
   state.admitted = true
+end
+
+-- An answer that is kept. Its headers follow in their phase; without a type, Kong would ask the client's for one.
+local function answer_from_cache(answer)
+  return kong.response.exit(answer.status, answer.body, { ["Content-Type"] = "application/octet-stream" })
+end
+
+-- What is kept for the request, after the clock has begun: it may have to wait for another one's answer.
+local function kept_answer(conf, route, state, path)
+  if not route.cache or state.renewal then
+    return nil
+  end
+  start_clock(route, state)
+  return cache.look(conf, route, state, path)
 end
 
 -- `cluster` counts together with other gateways; the bundled profile has no such thing either.
 function M.access(conf, tls, cluster)
   local state = current(conf)
   state.cluster = cluster
-  local path = paths.canonical(state.path)
+  local path = not string.find(ngx.var.request_uri, "#", 1, true) and paths.canonical(state.path)
   local route = path and route_of(conf, state, path)
   if not route then
     return refuse(conf, state, "bad-request")
@@ -246,12 +280,25 @@ function M.access(conf, tls, cluster)
   if route.answer then
     return refuse(conf, state, route.answer, route.allow and { Allow = route.allow })
   end
-  state.route = route
-  local kind, extra = admitted(conf, route, state)
+  state.route, state.upgrading = route, upgrades(route)
+  local kind, extra
+  if not cache.renews(route, state, path) then
+    kind, extra = refusal(ENTRY, conf, route, state)
+  end
   if kind then
     return refuse(conf, state, kind, extra)
   end
-  return forward(conf, route, state, path, tls)
+  local answer = kept_answer(conf, route, state, path)
+  if not answer then
+    kind, extra = forward(conf, route, state, path, tls)
+    answer = kind and route.cache and cache.covers(route, state, kind)
+  end
+  if answer then
+    return answer_from_cache(answer)
+  end
+  if kind then
+    return refuse(conf, state, kind, extra)
+  end
 end
 
 local function shape(conf, state, kind, status)
@@ -307,8 +354,9 @@ end
 
 function M.header_filter(conf)
   local state = current(conf)
+  local failed = false
   if state.admitted then
-    local failed = kong.response.get_source() ~= "service" or ngx.status >= 500 or ngx.req.http_version() ~= state.version
+    failed = kong.response.get_source() ~= "service" or ngx.status >= 500 or ngx.req.http_version() ~= state.version
     upstream.finished(state.route, state, failed)
   end
   if ngx.req.http_version() ~= state.version then
@@ -316,11 +364,16 @@ function M.header_filter(conf)
     error("gwc: the service did not answer in HTTP", 0)
   end
   settle(conf, state)
-  shape_error(conf, state)
+  if not (state.route and state.route.cache and cache.head(conf, state.route, state, failed)) then
+    shape_error(conf, state)
+  end
   headers.strip_response()
   if state.route then
     headers.change_response(state.route.response_headers)
-    cors.respond(state.route)
+    cors.respond(state.route, state.given["origin"])
+  end
+  if state.cached then
+    ngx.header["X-Cache"] = state.cached
   end
   ngx.header[conf.request_id_header] = state.id
 end
@@ -336,6 +389,7 @@ function M.body_filter(conf)
     -- The head is gone; an error here is the one way to end the connection without a proper end of the body.
     error("gwc: the request took longer than its timeout", 0)
   end
+  cache.piece(state.route, state, ngx.arg[1], ngx.arg[2])
 end
 
 function M.log(conf)
@@ -343,8 +397,9 @@ function M.log(conf)
   if state.route then
     upstream.done(state.route, state)
     concurrency.leave(state)
+    cache.done(state)
   end
-  ngx.var.gwc_access_log = access_log.line(state, paths.shown(state.path))
+  ngx.var.gwc_access_log = not state.renewal and access_log.line(state, paths.shown(state.path)) or ""
 end
 
 return M

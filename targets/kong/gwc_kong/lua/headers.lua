@@ -41,11 +41,17 @@ local function each_request_header(visit)
   end
 end
 
--- Whether the client declares one of the gateway's headers to be of its connection alone: Kong takes such headers off
--- after the gateway has set its own, so a client could strip the gateway's proof or name.
+-- What frames a message is of the whole way: without it, the service would take a body for the next request.
+local FRAMING = { "content-length", "transfer-encoding", "host", "trailer" }
+
+-- Whether the client declares framing, or one of the gateway's headers, to be of its connection alone: Kong takes such
+-- headers off after the gateway has set its own, so a client could strip the gateway's proof or name.
 function M.hides_own(conf, changes)
   local own = own_names(conf)
   own[folded(conf.request_id_header)], own["traceparent"] = true, true
+  for _, name in ipairs(FRAMING) do
+    own[name] = true
+  end
   for _, header in ipairs(changes.set or {}) do
     own[folded(header.name)] = true
   end
@@ -59,9 +65,21 @@ function M.hides_own(conf, changes)
   return false
 end
 
--- Identity that a client claims for itself, and engine-internal headers.
+-- Names with underscores: nginx's variables and many services read `X_Forwarded_For` as if it were `X-Forwarded-For`.
+function M.drop_underscored()
+  for name in pairs(ngx.req.get_headers(0, true)) do
+    if string.find(name, "_", 1, true) then
+      ngx.req.clear_header(name)
+    end
+  end
+end
+
+-- Identity that a client claims for itself, engine-internal headers, and the credential that was the gateway's to check.
 function M.strip_request(conf)
   local own = own_names(conf)
+  if conf.api_key_header then
+    own[folded(conf.api_key_header)] = true
+  end
   each_request_header(function(name, fold)
     if reserved(fold, own) then
       ngx.req.clear_header(name)

@@ -1,7 +1,7 @@
 -- Where a request goes, how long each try may take, and whether there is another one.
 
 local breaker = require("kong.plugins.gwc.breaker")
-local counters = require("kong.plugins.gwc.counters")
+local flights = require("kong.plugins.gwc.flights")
 
 local M = {}
 
@@ -9,7 +9,6 @@ local SAFE = { GET = true, HEAD = true, OPTIONS = true, PUT = true, DELETE = tru
 local LIVE, RETRYING = "live:", "retrying:"
 -- Below this many retries in flight a budget refuses nothing: a share of little traffic would round to none.
 local FREE_RETRIES = 3
-local COUNTER_TTL = 3600 -- seconds; a worker that dies never counts down, so counters must not live for ever
 
 local function milliseconds(seconds)
   return math.max(1, math.floor(seconds * 1000))
@@ -129,14 +128,12 @@ local function within_budget(route, state)
   if not share then
     return true
   end
-  local shared = counters.dict()
-  local live = shared:get(LIVE .. route.service) or 0
-  local retrying = shared:get(RETRYING .. route.service) or 0
+  local live, retrying = flights.value(LIVE .. route.service), flights.value(RETRYING .. route.service)
   if retrying >= math.max(FREE_RETRIES, share * live) then
     return false
   end
   if not state.retrying then
-    shared:incr(RETRYING .. route.service, 1, 0, COUNTER_TTL)
+    flights.begin(RETRYING .. route.service)
     state.retrying = true
   end
   return true
@@ -183,7 +180,7 @@ function M.admit(route, state, path)
   kong.service.set_target_retry_callback(function()
     return again(route, state)
   end)
-  counters.dict():incr(LIVE .. route.service, 1, 0, COUNTER_TTL)
+  flights.begin(LIVE .. route.service)
   state.live = true
   return nil
 end
@@ -198,10 +195,10 @@ end
 
 function M.done(route, state)
   if state.live then
-    counters.dict():incr(LIVE .. route.service, -1, 0, COUNTER_TTL)
+    flights.finish(LIVE .. route.service)
   end
   if state.retrying then
-    counters.dict():incr(RETRYING .. route.service, -1, 0, COUNTER_TTL)
+    flights.finish(RETRYING .. route.service)
   end
 end
 
