@@ -12,6 +12,7 @@ the next hop, as for any other route.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gwc.ir import Cache, Gateway, Route, Service
@@ -32,7 +33,7 @@ ZONES = (
     # What is not worth waiting for one another, and what is being renewed.
     "gwc_cache_marks:1m timeout=1h evict type=number",
 )
-_GRACE = 60.0
+_GRACE = 60
 """Seconds that NGINX keeps an answer beyond the last moment at which the njs module may use it."""
 
 _SLOT = 256
@@ -70,7 +71,7 @@ def store(gateway: Gateway) -> Iterator[Directive]:
     """Where answers are kept: files below the prefix that nobody but the workers may read."""
     found = cached(gateway)
     if found:
-        idle = milliseconds(max(_life(cache) for cache in found))
+        idle = f"{max(_life(cache) for cache in found)}s"
         bounds = (f"max_size={MAX_SIZE}", f"inactive={idle}", "use_temp_path=off")
         yield d("proxy_cache_path", "cache", "levels=1:2", "keys_zone=gwc_answers:16m", *bounds)
 
@@ -80,10 +81,10 @@ def names(gateway: Gateway) -> dict[str, bool]:
     return {f":{name}": True for name, _, route in routes(gateway) if route.cache is not None}
 
 
-def _life(cache: Cache) -> float:
+def _life(cache: Cache) -> int:
     """Seconds for which anything may be served from an answer, fresh or stale."""
     life = cache.ttl + max(cache.stale_if_error, cache.stale_while_revalidate)
-    return max(life, cache.negative_ttl or 0.0) + _GRACE
+    return math.ceil(max(life, cache.negative_ttl or 0.0)) + _GRACE
 
 
 def data(route: Route) -> dict[str, object] | None:
@@ -110,7 +111,7 @@ def _ms(seconds: float) -> int:
 
 def outer(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
     """On the public listener."""
-    for name, service, route in _each(gateway):
+    for name, _, route in _each(gateway):
         yield _location("cache", name, route, (
             d("js_header_filter", "cache.headers"),
             d("js_body_filter", "cache.body", "buffer_type=buffer"),
@@ -164,7 +165,7 @@ def _doors() -> tuple[Directive, ...]:
         # The connection is of no use to others before the renewal is over.
         block("location", "/_gwc/renew/", of=(d("keepalive_timeout", "0"), d("js_content", "cache.renew"))),
         block("location", "@gwc_capped", of=(d("js_content", "cache.capped"),)),
-        block("location", "/purge/", of=(d("js_content", "cache.purge"),)),
+        block("location", "/cache/purge/", of=(d("js_content", "cache.purge"),)),
     )
 
 
@@ -186,12 +187,13 @@ def _store(route: Route) -> tuple[Directive, ...]:
     return (
         d("proxy_cache", "gwc_answers"),
         d("proxy_cache_key", "$gwc_cache_key"),
-        d("proxy_cache_valid", *statuses, milliseconds(_life(route.cache))),
+        d("proxy_cache_valid", *statuses, f"{_life(route.cache)}s"),
         d("proxy_cache_lock", "on"),
         d("proxy_cache_lock_timeout", patience),
         d("proxy_cache_lock_age", patience),
         d("proxy_cache_bypass", "$gwc_cache_pass"),
         d("proxy_no_cache", "$gwc_cache_unfit"),
+        d("if_modified_since", "before"),
         d("proxy_ignore_headers", *_IGNORED),
         d("proxy_hide_header", "X-Cache"),
     )

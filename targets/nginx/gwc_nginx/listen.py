@@ -6,7 +6,20 @@ from collections.abc import Iterator
 
 from gwc.diagnostics import Span
 from gwc.ir import Address, Gateway, Route, Service
-from gwc_nginx import auth, body, concurrency, errors, headers, health, https, metrics, retries, timeouts, upstream
+from gwc_nginx import (
+    auth,
+    body,
+    cache,
+    concurrency,
+    errors,
+    headers,
+    health,
+    https,
+    metrics,
+    retries,
+    timeouts,
+    upstream,
+)
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
@@ -42,6 +55,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         *metrics.of_njs(gateway),
         block("location", "/", of=(d("return", "404"),)),
         *retries.doors(),
+        *cache.inner(gateway),
         *health.location(gateway),
         *auth.examination(gateway),
         *retries.locations(gateway),
@@ -64,6 +78,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
         block("location", "=", "/_gwc/preflight", of=(*_ANSWER, d("js_content", "cors.preflight"))),
         block("location", "=", "/_gwc/gone", of=(*_ANSWER, d("js_content", "problem.gone"))),
         *routes(gateway, base),
+        *cache.outer(gateway, base),
     ))  # fmt: skip
 
 

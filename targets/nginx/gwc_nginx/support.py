@@ -81,10 +81,9 @@ def _metrics(note: str) -> Conditional:
         "NGINX keeps paths below /_gwc/ of the admin listener for itself; choose another metrics.path")),))  # fmt: skip
 
 
-_LATER = (
-    "tracing",
-    "cache",
-    *("cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
+_LATER = ("tracing",)
+_CACHE = (
+    *("cache", "cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
 )
 _LIMITS = ("limits.ip", "limits.user", "limits.service", "limits.header", "limits.shadow")
@@ -94,7 +93,7 @@ _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", 
 _NJS: dict[str, Support | Conditional] = {
     **dict.fromkeys(_LATER, _NOT_YET),
     **dict.fromkeys(("limits.cluster", "budget.cluster"), _CLUSTER),
-    **dict.fromkeys((*_CREDENTIALS, *_LIMITS, *_GUARDS), EXACT),
+    **dict.fromkeys((*_CREDENTIALS, *_LIMITS, *_GUARDS, *_CACHE), EXACT),
     "auth.jwt.jwks_url": unsupported(
         "NGINX does not fetch key sets; use jwks: {file: ...}. Accepted, tokens of such an issuer open nothing"),
     "listen.http": EXACT,
@@ -167,6 +166,7 @@ _BANNER = "every answer says `Server: nginx`, without a version: a build without
 _PLAIN: dict[str, Support | Conditional] = {
     **_NJS,
     **dict.fromkeys(_CREDENTIALS, _AUTH),
+    **dict.fromkeys(_CACHE, _NOT_YET),
     **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health"), _PLAIN_LIMITS),
     **dict.fromkeys(("limits.cluster", "budget.cluster"), _PLAIN_CLUSTER),
     "listen.http": approximate(_BANNER),

@@ -14,7 +14,7 @@ import tokens from 'tokens.js';
 
 const MISS = '/_gwc/miss/';
 const RENEW = '/_gwc/renew/';
-const PURGE = '/purge/';
+const PURGE = '/cache/purge/';
 // After an answer that is not kept, everybody asks for himself for so long.
 const PASS = 5000;
 // How long it is known under which name an answer is being fetched.
@@ -118,7 +118,8 @@ function aim(r, cache, id, now) {
     v.gwc_cache_key = key(id, over && !renewing ? entry.name + 1 : entry.name);
     v.gwc_cache_kept = renewing ? 'STALE' : 'HIT';
     v.gwc_stale_key = substitute ? key(id, substitute) : '';
-    v.gwc_cache_pass = ngx.shared.gwc_cache_marks.get(mark(id, 'pass')) ? '1' : '';
+    const asking = !entry.until || (over && !renewing);
+    v.gwc_cache_pass = asking && ngx.shared.gwc_cache_marks.get(mark(id, 'pass')) ? '1' : '';
     return renewing && ngx.shared.gwc_cache_marks.add(mark(id, 'renewal'), 1, cache.request) ? entry.name + 1 : 0;
 }
 
@@ -218,6 +219,18 @@ function refused(r) {
     }
 }
 
+// NGINX itself wants the date to fit too where a client names both; but a tag that fits is enough.
+function condition(r) {
+    const asked = r.headersIn['If-None-Match'];
+    const tag = r.headersOut.ETag;
+    const bare = (text) => text.replace(/^W\//, '');
+    if (r.status === 200 && asked && tag && (asked.match(/(W\/)?"[^"]*"/g) || []).some((one) => bare(one) === bare(tag))) {
+        r.status = 304;
+        delete r.headersOut['Content-Length'];
+        delete r.headersOut['Content-Type'];
+    }
+}
+
 function forget(r) {
     for (const name in r.headersOut) {
         if (MOMENTARY.test(name)) {
@@ -238,6 +251,7 @@ function headers(r) {
         judge(r, settings.cache);
         refused(r);
     }
+    condition(r);
     problem.headers(r);
     if (settings.timeout) {
         // Whoever waited for another's miss has waited; what is in the store is there.
@@ -245,14 +259,14 @@ function headers(r) {
     }
 }
 
-// js_body_filter beside it. How long an answer without a length is, is known in its end.
+// js_body_filter beside it. How long an answer is, in bytes and in time, may only be known in its end.
 function body(r, data, flags) {
     const v = r.variables;
     if (!v.gwc_cache_unfit) {
         const size = Number(v.gwc_cache_size || 0) + data.length;
         const cache = gwc.settings[v.gwc_settings].cache;
         v.gwc_cache_size = String(size);
-        if (size > cache.largest) {
+        if (size > cache.largest || Date.now() > Number(v.gwc_deadline)) {
             const at = parsed(v.gwc_cache_key);
             v.gwc_cache_unfit = '1';
             drop(at.id, cache, at.name);
@@ -353,9 +367,12 @@ function renew(r) {
 
 // js_header_filter of what a renewal fetched.
 function renewed(r) {
-    if (r.variables.upstream_cache_status !== 'HIT') {
-        judge(r, gwc.settings[r.variables.gwc_settings].cache);
+    const v = r.variables;
+    if (v.upstream_cache_status !== 'HIT') {
+        judge(r, gwc.settings[v.gwc_settings].cache);
     }
+    // It has failed, or there is a new answer: in either case the next one may begin when it is due.
+    ngx.shared.gwc_cache_marks.delete(mark(parsed(v.gwc_cache_key).id, 'renewal'));
 }
 
 // js_content: whatever is kept of a route is of no use from now on.

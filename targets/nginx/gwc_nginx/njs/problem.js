@@ -32,6 +32,9 @@ function hygiene(r, removed) {
         cors.respond(r, settings.cors);
     }
     r.headersOut[gwc.requestIdHeader] = r.variables.gwc_request_id;
+    if (r.variables.gwc_cache) {
+        r.headersOut['X-Cache'] = r.variables.gwc_cache;
+    }
 }
 
 // What a status calls for beside its body.
@@ -102,6 +105,7 @@ function shape(r, status) {
     const text = body(r, reason(r) || upstreamType(status), status);
     hygiene(r, (name) => !KEPT.test(name));
     r.variables.gwc_body = text;
+    explain(r, status);
     r.headersOut['Content-Type'] = PROBLEM;
     r.headersOut['Content-Length'] = String(Buffer.from(text).length);
 }

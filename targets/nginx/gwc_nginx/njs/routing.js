@@ -4,6 +4,7 @@
 // character of their own ("/", ":") so that no client's text can name a property of Object.
 
 import admission from 'admission.js';
+import cache from 'cache.js';
 import cors from 'cors.js';
 import tokens from 'tokens.js';
 
@@ -146,10 +147,21 @@ async function decided(r) {
     if (status) {
         return refusal(r, status);
     }
-    r.variables.gwc_host = forwardedHost(r);
-    r.variables.gwc_uri = (path.slice(settings.strip) || '/') + (query < 0 ? '' : raw.slice(query));
     r.variables.gwc_upstream = triples[at + 1].split('/')[0];
     r.variables.gwc_password = settings.retries ? tokens.hop() : '';
+    return forward(r, settings, path.slice(settings.strip) || '/', query < 0 ? '' : raw.slice(query));
+}
+
+// To the service, or first to the store: then nothing is forwarded that does not key the answer.
+function forward(r, settings, path, query) {
+    if (cache.serves(r, settings)) {
+        r.variables.gwc_host = r.variables.host;
+        r.variables.gwc_uri = path + cache.query(settings.cache, query.slice(1));
+        return cache.place(r, settings, r.variables.gwc_payer);
+    }
+    r.variables.gwc_cache = settings.cache ? 'BYPASS' : '';
+    r.variables.gwc_host = forwardedHost(r);
+    r.variables.gwc_uri = path + query;
     return '/_gwc/route/' + settings.place;
 }
 
