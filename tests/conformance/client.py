@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -14,8 +15,19 @@ from typing import BinaryIO
 
 import h11
 
+from conformance.http2 import Multiplexed
+from conformance.tls import REFUSED, RefusedError, Tls, shake_hands
+
 _PIECE = 64 * 1024
 _IP_BIND_ADDRESS_NO_PORT = 24  # ip(7); Python 3.11 has no name for it
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A client that sends the first half of its `head` or `body` and then a byte `every` so many seconds, or none."""
+
+    part: str
+    every: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,8 @@ class Request:
     chunked: bool = False
     version: str = "HTTP/1.1"
     source: str = "127.0.0.1"
+    tls: Tls | None = None
+    slow: Slow | None = None
 
     def connect(self, address: tuple[str, int], limit: float) -> socket.socket:
         """From the address that the gateway shall see; all of 127.0.0.0/8 is this machine."""
@@ -39,10 +53,10 @@ class Request:
             sock.setsockopt(socket.SOL_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
             sock.bind((self.source, 0))
             sock.connect(address)
+            return sock if self.tls is None or self.tls.off else shake_hands(sock, self.tls)
         except BaseException:
             sock.close()
             raise
-        return sock
 
     def head(self) -> bytes:
         framing: list[tuple[str, str]] = []
@@ -66,7 +80,8 @@ class Response:
     """What came back. `status` 0: the connection ended without an answer. Times are seconds since the request.
 
     `arrivals` holds, for every piece of the body, when it came and how long the body was with it. `surplus` is what
-    came after the answer's end on a connection that was kept: an answer to nothing that was asked.
+    came after the answer's end on a connection that was kept: an answer to nothing that was asked. `tls` and `alpn`
+    are what the handshake agreed on.
     """
 
     status: int = 0
@@ -78,6 +93,8 @@ class Response:
     arrivals: list[tuple[float, int]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     surplus: bytes = b""
+    tls: str = ""
+    alpn: str = ""
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key.lower() == name.lower()]
@@ -106,9 +123,11 @@ def exchange_kept(address: tuple[str, int], requests: Sequence[Request], limit: 
     """One request after the other on the same connection, or on a new one where the gateway closed it."""
     responses: list[Response] = []
     sock: socket.socket | None = None
+    if requests[0].tls is not None and "h2" in requests[0].tls.alpn:
+        return exchange_multiplexed(address, requests, limit)
     for request in requests:
-        sock = sock or request.connect(address, limit)
         response, started = Response(), time.monotonic()
+        sock = sock or _connected(address, request, response, limit)
         responses.append(response)
         with contextlib.suppress(ConnectionError):
             sock.sendall(request.head() + request.payload())
@@ -118,6 +137,29 @@ def exchange_kept(address: tuple[str, int], requests: Sequence[Request], limit: 
     if sock is not None:
         sock.close()
     return responses
+
+
+def exchange_multiplexed(address: tuple[str, int], requests: Sequence[Request], limit: float = 20.0) -> list[Response]:
+    """All requests at once on one connection of HTTP/2; without an answer where the gateway does not speak it."""
+    responses = [Response() for _ in requests]
+    with contextlib.suppress(ConnectionError), _connected(address, requests[0], responses[0], limit) as sock:
+        for response in responses:
+            response.tls, response.alpn = responses[0].tls, responses[0].alpn
+        if responses[0].alpn == "h2":
+            Multiplexed(sock, requests, responses).run(limit)
+    return responses
+
+
+def _connected(address: tuple[str, int], request: Request, response: Response, limit: float) -> socket.socket:
+    """The connection, with what was agreed on noted in the response."""
+    try:
+        sock = request.connect(address, limit)
+    except RefusedError:
+        response.tls = REFUSED
+        raise
+    if isinstance(sock, ssl.SSLSocket):
+        response.tls, response.alpn = sock.version() or "", sock.selected_alpn_protocol() or ""
+    return sock
 
 
 def _kept(sock: socket.socket, response: Response) -> socket.socket | None:
@@ -141,10 +183,15 @@ def abandoned(address: tuple[str, int], request: Request, after: float) -> Respo
 
 
 def _exchange(address: tuple[str, int], request: Request, response: Response, started: float, limit: float) -> None:
-    """Send and receive at once: a gateway may answer before it has read everything."""
-    with request.connect(address, limit) as sock:
-        sender = threading.Thread(target=_send, args=(sock, request.head() + request.payload()), daemon=True)
+    """Send and receive at once: a gateway may answer before it has read everything. Not over TLS, where one thread
+    at a time may use the connection."""
+    with _connected(address, request, response, limit) as sock:
+        if response.alpn == "h2":
+            return Multiplexed(sock, [request], [response]).run(limit)
+        sender = threading.Thread(target=_send, args=(sock, request), daemon=True)
         sender.start()
+        if response.tls:
+            sender.join(limit)
         try:
             _receive(sock, request.method, response, started, limit)
         finally:
@@ -153,11 +200,24 @@ def _exchange(address: tuple[str, int], request: Request, response: Response, st
             sender.join(limit)
 
 
-def _send(sock: socket.socket, payload: bytes) -> None:
+def _send(sock: socket.socket, request: Request) -> None:
+    head, payload = request.head(), request.payload()
     try:
-        sock.sendall(payload)
+        if request.slow is None:
+            sock.sendall(head + payload)
+        else:
+            _send_slowly(sock, head, payload, request.slow)
     except OSError:
         return  # the gateway answered early and closed: the answer tells
+
+
+def _send_slowly(sock: socket.socket, head: bytes, payload: bytes, slow: Slow) -> None:
+    whole = head + payload
+    begun = len(head) // 2 if slow.part == "head" else len(head) + len(payload) // 2
+    sock.sendall(whole[:begun])
+    for byte in whole[begun:] if slow.every else b"":
+        time.sleep(slow.every)
+        sock.sendall(bytes([byte]))
 
 
 def _parser(method: str) -> h11.Connection:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from conformance import scenario as scenarios
-from conformance.client import Conversation, Request, Response, abandoned, converse, exchange, exchange_kept
+from conformance.client import Conversation, Request, Response, Slow, abandoned, converse, exchange, exchange_kept
 from conformance.judge import Names, Outcome, faults
 from conformance.scenario import Case, Scenario, Step
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
+from conformance.tls import Tls
 from conformance.tokens import fill, read_public
 from conformance.upstream import MARK, Upstream
 from conformance.variants import Variant
@@ -133,7 +134,9 @@ class Launched:
         self.running.stop()
 
     def faults_of(self, variant: Variant, case: Case) -> list[str]:
-        """Run the case. The cases of a scenario that says `together` all start when the first is asked for."""
+        """Run the case, with the ports of this gateway. The cases of a scenario that says `together` all start when the
+        first is asked for."""
+        case = next(own for own in self.scenario.cases if own.name == case.name)
         if not self.scenario.together:
             return self._run(variant, case)
         if not self._futures:
@@ -180,19 +183,31 @@ class Launched:
 
     def _responses(self, step: Step, key: str) -> list[Response]:
         if step.kept:
-            requests = [request_of(step, key, number) for number in range(step.repeat)]
+            requests = [self._request(step, key, number) for number in range(step.repeat)]
             return exchange_kept(self._address(step), requests)
         with ThreadPoolExecutor(step.parallel) as pool:
             return list(pool.map(lambda number: self.ask(step, key, number), range(step.repeat)))
 
     def _address(self, step: Step) -> tuple[str, int]:
-        listener = self.gateway.listen.admin if step.admin else self.gateway.listen.http
+        listen = self.gateway.listen
+        listener = listen.admin if step.admin else listen.http
+        if step.tls is not None:
+            listener = listen.https.address if listen.https is not None else None
         assert listener is not None
         return listener.host, listener.port
 
+    def _request(self, step: Step, key: str, number: int) -> Request:
+        """The authority that a client over TLS trusts lies beside the gateway's certificate."""
+        request, https = request_of(step, key, number), self.gateway.listen.https
+        if step.tls is None or https is None:
+            return request
+        offer = step.tls.model_dump(exclude={"alpn"})
+        tls = Tls(Path(https.certificate).parent / "ca.pem", alpn=tuple(step.tls.alpn), **offer)
+        return replace(request, tls=tls)
+
     def ask(self, step: Step, key: str, number: int = 0) -> Response:
         """One request of the step."""
-        request, address = request_of(step, key, number), self._address(step)
+        request, address = self._request(step, key, number), self._address(step)
         if step.abandon is not None:
             return abandoned(address, request, step.abandon)
         if step.websocket is None:
@@ -219,7 +234,9 @@ def request_of(step: Step, key: str, number: int = 0) -> Request:
     filled = [(name, fill(value, number)) for name, value in step.headers]
     headers = (*host, ("Accept", "*/*"), (KEY_HEADER, key), *script, *filled, *padding)
     target, source = fill(step.target, number) + "s" * step.stretch, fill(step.source, number)
-    return Request(step.method, target, headers, step.body.content, step.body.chunked, step.version, source)
+    slow = None if step.slowly is None else Slow(step.slowly.part, step.slowly.every)
+    body = step.body
+    return Request(step.method, target, headers, body.content, body.chunked, step.version, source, slow=slow)
 
 
 def steps_of(case: Case, variant: Variant) -> list[Step]:
@@ -243,13 +260,14 @@ def refused(case: Case, declared: Mapping[str, Fidelity]) -> str | None:
 @contextlib.contextmanager
 def launched(path: Path, variant: Variant, service: Service, directory: Path) -> Iterator[Launched]:
     """Compile, write, start; everything below exact is taken knowingly, and `declared` says what it is."""
-    values = {"LISTEN": free_port(), "ADMIN": free_port(), "PKI": str(service.pki), **service.upstream.ports}
+    ports = {name: free_port() for name in ("LISTEN", "ADMIN", "HTTPS")}
+    values: Values = {**ports, "PKI": str(service.pki), **service.upstream.ports}
     scenario = scenarios.load(path, values)
     gateway, declared = accepted_gateway(scenario, variant, values)
     artifact = variant.target.emit(gateway, variant.profile)
     assert variant.target.judge(artifact) == ()
-    write(artifact, directory, scenario.environ)
-    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.environ)
+    write(artifact, directory, scenario.secrets)
+    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.secrets)
     gateway_process = Launched(scenario, gateway, declared, service.upstream, running, directory)
     try:
         yield gateway_process

@@ -67,6 +67,9 @@ def _response(step: Step, expect: Expectation, response: Response, names: Names)
         yield f"after the answer came what nobody asked for: {response.surplus[:200]!r}"
     for name, wanted_value in expect.headers.items():
         yield from _text(f"response header {name}", response.values(name), wanted_value)
+    yield from _text("the version of TLS", [response.tls] if response.tls else [], expect.tls)
+    if expect.alpn is not None and response.alpn != expect.alpn:
+        yield f"the protocol {response.alpn!r} was agreed on, expected {expect.alpn!r}"
     yield from _body(expect, response)
     yield from _times(expect, response)
     if expect.problem is not None:

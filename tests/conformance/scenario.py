@@ -6,10 +6,11 @@ import contextlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from conformance.pki import SERVICE_NAME
 from conformance.script import Script
 from gwc.diagnostics import Report
 from gwc.document import parse
@@ -18,6 +19,7 @@ from gwc.problems import PROBLEMS
 from gwc.source import Source
 
 SCENARIOS = Path(__file__).parent / "scenarios"
+Version = Literal["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 Range = tuple[float, float]
 """Both ends included."""
 
@@ -92,6 +94,8 @@ class Expectation(_Strict):
     first_byte: Range | None = None
     arrivals: dict[str, Range] = {}
     messages: list[str] | None = None
+    tls: Expected = Match()
+    alpn: str | None = None
     upstream: UpstreamExpectation | None = None
     tally: Tally | None = None
     retry_after: Range | None = None
@@ -114,6 +118,30 @@ class Body(_Strict):
     @property
     def content(self) -> bytes:
         return b"y" * self.size or self.text.encode()
+
+
+class Handshake(_Strict):
+    """The step goes to the TLS listener, and offers this. `off`: in plain HTTP all the same."""
+
+    alpn: list[str] = ["http/1.1"]
+    lowest: Version = "TLSv1.2"
+    highest: Version = "TLSv1.3"
+    ciphers: str | None = None
+    name: str | None = SERVICE_NAME
+    off: bool = False
+
+
+class Slowness(_Strict):
+    """Half of the head or body at once, then a byte `every` so many seconds; 0 for no more."""
+
+    part: Literal["head", "body"]
+    every: float = Field(0, ge=0, le=5)
+
+
+class EnvironFile(_Strict):
+    """A secret that lies in a file: it goes into the gateway's environment."""
+
+    file: Path
 
 
 class Step(_Strict):
@@ -139,6 +167,8 @@ class Step(_Strict):
     padding: int = Field(0, ge=0, le=10**6)
     stretch: int = Field(0, ge=0, le=10**6)
     parser: bool = False
+    tls: Handshake | None = None
+    slowly: Slowness | None = None
     source: str = "127.0.0.1"
     admin: bool = False
     expect: Expectation
@@ -221,9 +251,14 @@ class Scenario(_Strict):
     summary: str
     platform: dict[str, Any] = {}
     services: list[dict[str, Any]]
-    environ: dict[str, str] = {}
+    environ: dict[str, str | EnvironFile] = {}
     together: bool = False
     cases: list[Case]
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The environment of the gateway."""
+        return {k: v if isinstance(v, str) else v.file.read_text(encoding="utf-8") for k, v in self.environ.items()}
 
     @model_validator(mode="after")
     def distinct(self) -> Self:
@@ -234,8 +269,8 @@ class Scenario(_Strict):
 
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
-PORTS = ("LISTEN", "ADMIN", "A", "B", "C", "TLS", "MTLS", "ROGUE", "SLAM", "DEAD", "BLACKHOLE")
-"""The gateway's two, the upstream's instances and its dead ends."""
+PORTS = ("LISTEN", "ADMIN", "HTTPS", "A", "B", "C", "TLS", "MTLS", "ROGUE", "SLAM", "DEAD", "BLACKHOLE")
+"""The gateway's three, the upstream's instances and its dead ends."""
 DUMMIES: Mapping[str, int | str] = {"PKI": "/pki", **{name: 20_000 + index for index, name in enumerate(PORTS)}}
 """Placeholders to read and compile a scenario that is not going to run."""
 

@@ -78,8 +78,8 @@ def _cramped(variant: Variant, service: Service, directory: Path) -> Iterator[La
     scenario = scenarios.load(SCENARIOS / "identity_attacks/draining.yaml", values)
     compiled, declared = accepted_gateway(scenario, variant, values)
     artifact = _with_little_room(variant, variant.target.emit(compiled, variant.profile))
-    write(artifact, directory, scenario.environ)
-    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.environ)
+    write(artifact, directory, scenario.secrets)
+    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.secrets)
     gateway = Launched(scenario, compiled, declared, service.upstream, running, directory)
     try:
         yield gateway
