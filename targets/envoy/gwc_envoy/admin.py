@@ -7,6 +7,7 @@ of this network namespace, and a listener passes the few paths on.
 from __future__ import annotations
 
 from gwc.ir import Address, Gateway
+from gwc_envoy import cache, hops
 from gwc_envoy.listen import listener
 from gwc_envoy.xds import Json, extension
 
@@ -39,17 +40,17 @@ def admin_listener(gateway: Gateway) -> Json:
 
 def _connection_manager(gateway: Gateway) -> Json:
     paths = {gateway.metrics_path: "/stats/prometheus", "/config_dump": "/config_dump", "/ready": "/ready"}
-    host = {"name": "admin", "domains": ["*"], "routes": [_route(path, own) for path, own in sorted(paths.items())]}
+    routes = [*(_route(path, own) for path, own in sorted(paths.items())), *cache.purge_routes(gateway)]
+    purge = cache.purge_filter(gateway)
     return extension(
         "envoy.filters.network.http_connection_manager",
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix="admin",
         server_header_transformation="PASS_THROUGH",
         normalize_path=True,
-        http_filters=[extension("envoy.filters.http.router", "extensions.filters.http.router.v3.Router",
-                                suppress_envoy_headers=True)],
-        route_config={"name": "admin", "virtual_hosts": [host]},
-    )  # fmt: skip
+        http_filters=[*([purge] if purge else []), hops.router_filter()],
+        route_config={"name": "admin", "virtual_hosts": [{"name": "admin", "domains": ["*"], "routes": routes}]},
+    )
 
 
 def _route(path: str, own: str) -> Json:

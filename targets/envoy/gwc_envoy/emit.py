@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
 from gwc.target import Artifact, OutputFile
-from gwc_envoy import admin, cluster, hops, identity, listen, ratelimit, upstream
+from gwc_envoy import admin, cache, cluster, hops, identity, listen, ratelimit, upstream
 from gwc_envoy.printing import render
 from gwc_envoy.xds import Json
 
@@ -25,7 +25,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 
 def bootstrap(gateway: Gateway) -> Json:
-    internal = list(hops.listeners(gateway))
+    internal = [*hops.listeners(gateway), *cache.listeners(gateway)]
     return {
         "node": {"id": "gwc", "cluster": "gwc"},
         "admin": admin.admin(gateway),
@@ -37,6 +37,7 @@ def bootstrap(gateway: Gateway) -> Json:
                 *upstream.clusters(gateway),
                 *hops.clusters(gateway),
                 *cluster.clusters(gateway),
+                *cache.clusters(gateway),
                 admin.cluster(gateway),
             ],
             "secrets": identity.secrets(gateway),

@@ -24,11 +24,13 @@ def used(gateway: Gateway) -> tuple[Hop, ...]:
 
 def listeners(gateway: Gateway) -> Iterator[Json]:
     for hop in used(gateway):
-        yield {
-            "name": hop.value,
-            "internal_listener": {},
-            "filter_chains": [{"filters": [_connection_manager(gateway, hop)]}],
-        }
+        replies = errors.failure_replies(gateway) if hop is Hop.SINGLE_TRY else errors.local_reply(gateway)
+        manager = connection_manager(hop.value, replies, [request_id.instance_filter()], _virtual_host(gateway, hop))
+        yield internal_listener(hop.value, manager)
+
+
+def internal_listener(name: str, manager: Json) -> Json:
+    return {"name": name, "internal_listener": {}, "filter_chains": [{"filters": [manager]}]}
 
 
 def clusters(gateway: Gateway) -> Iterator[Json]:
@@ -38,7 +40,7 @@ def clusters(gateway: Gateway) -> Iterator[Json]:
             name = actions.hop_cluster(hop, cluster_name(service, route))
             found[name] = (hop, _threshold(gateway, hop, route))
     for name, (hop, caps) in sorted(found.items()):
-        yield _cluster(name, hop, caps)
+        yield internal_cluster(name, hop.value, caps)
 
 
 def _threshold(gateway: Gateway, hop: Hop, route: Route) -> Json:
@@ -47,8 +49,8 @@ def _threshold(gateway: Gateway, hop: Hop, route: Route) -> Json:
     return threshold(route.retries.budget if route.retries.attempts else None, None)
 
 
-def _cluster(name: str, hop: Hop, caps: Json) -> Json:
-    where = {"envoy_internal_address": {"server_listener_name": hop.value, "endpoint_id": name}}
+def internal_cluster(name: str, listener: str, caps: Json) -> Json:
+    where = {"envoy_internal_address": {"server_listener_name": listener, "endpoint_id": name}}
     return {
         "name": name,
         "connect_timeout": "1s",
@@ -59,13 +61,12 @@ def _cluster(name: str, hop: Hop, caps: Json) -> Json:
     }
 
 
-def _connection_manager(gateway: Gateway, hop: Hop) -> Json:
+def connection_manager(name: str, replies: Json, http_filters: list[Json], virtual_host: Json) -> Json:
     """Passes everything on as it came: the outer listener has judged it already."""
-    replies = errors.failure_replies(gateway) if hop is Hop.SINGLE_TRY else errors.local_reply(gateway)
     return extension(
         "envoy.filters.network.http_connection_manager",
         "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix=hop.value,
+        stat_prefix=name,
         use_remote_address=False,
         skip_xff_append=True,
         generate_request_id=False,
@@ -74,8 +75,8 @@ def _connection_manager(gateway: Gateway, hop: Hop) -> Json:
         stream_idle_timeout="0s",
         delayed_close_timeout="0s",
         local_reply_config=replies,
-        http_filters=[request_id.instance_filter(), router_filter()],
-        route_config={"name": hop.value, "virtual_hosts": [_virtual_host(gateway, hop)]},
+        http_filters=[*http_filters, router_filter()],
+        route_config={"name": name, "virtual_hosts": [virtual_host]},
     )
 
 

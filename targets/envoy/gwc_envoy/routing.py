@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
-from gwc_envoy import actions, auth, body, budget, cluster_budget, cors, headers, limits, retries
+from gwc_envoy import access_log, actions, auth, body, budget, cache, cluster_budget, cors, headers, limits, retries
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -98,9 +98,11 @@ def _metadata(gateway: Gateway, service: Service, route: Route) -> Json:
             **auth.metadata(route, own.units.period if own else None),
             **limits.metadata(gateway, service, route, spent),
             **cors.metadata(route.cors),
+            **access_log.metadata(gateway, service, route),
             **body.metadata(route),
             **budget.metadata(service, route),
             **cluster_budget.metadata(gateway, service, route),
+            **cache.metadata(service, route),
         }
     }
 
@@ -111,5 +113,5 @@ def _methods(methods: tuple[str, ...]) -> Json:
 
 
 def _refusal(name: str, path: Json, status: int) -> Json:
-    open_to_all = {"filter_metadata": {auth.FILTER: {"accepts": "none"}}}
+    open_to_all = {"filter_metadata": {**access_log.NO_ROUTE, auth.FILTER: {"accepts": "none"}}}
     return {"name": name, "match": path, "metadata": open_to_all, "direct_response": {"status": status}}

@@ -1,0 +1,229 @@
+-- The cache of a route, behind every check and before the budget: what is answered here costs nothing.
+--@SHARED@
+
+local NAMESPACE = "gwc.cache"
+local UNKEPT_APART, FAILED_APART = 5, 1
+
+local function note(handle, field, value)
+  handle:streamInfo():dynamicMetadata():set(NAMESPACE, field, value)
+end
+
+-- Lower case, without port and the root's dot.
+local function host_of(headers)
+  local host = headers:get(":authority"):lower()
+  local name = host:match("^(%[[^%]]*%])") or host:match("^[^:]*")
+  return (name:gsub("%.$", ""))
+end
+
+-- The listed parameters by their names, as they were written; repeated ones keep their order.
+local function query_of(route, query)
+  local found = {}
+  for part in query:gmatch("[^&]+") do
+    local name = part:match("^[^=]*")
+    if route.asked[name] then
+      found[name] = found[name] and found[name] .. "&" .. part or part
+    end
+  end
+  local parts = {}
+  for _, name in ipairs(route.query) do parts[#parts + 1] = found[name] end
+  return table.concat(parts, "&")
+end
+
+-- Leaves of the request what keys the answer and what the gateway has written, so that nothing else can colour it.
+local function narrow(route, headers)
+  local path, query = headers:get(":path"):match("^([^?]*)%??(.*)$")
+  local host, listed = host_of(headers), query_of(route, query)
+  local dropped = {}
+  for name in pairs(headers) do
+    local own = name:sub(1, 1) == ":" or name:sub(1, 6) == "x-gwc-"
+    if not (own or OURS[name] or route.listed[name]) then dropped[#dropped + 1] = name end
+  end
+  for _, name in ipairs(dropped) do headers:remove(name) end
+  for _, name in ipairs(route.headers) do
+    local value = headers:get(name)
+    if value ~= nil then headers:replace(name, value) end  -- several lines become one: what is keyed is what is sent
+  end
+  headers:replace(":path", listed == "" and path or path .. "?" .. listed)
+  headers:replace(":authority", host)
+  headers:replace("x-forwarded-host", host)
+end
+
+-- Every part with its length in front, so that no value can pass for two; in plain ASCII.
+local function key_of(route, headers)
+  local parts = {
+    string.format("%d.%d", route.number, store.generation(route.number)),
+    headers:get(":authority"), headers:get("x-forwarded-proto") or "", headers:get(":path"),
+    route.per_user and headers:get("x-gwc-user") or "",
+  }
+  for _, name in ipairs(route.headers) do
+    local value = headers:get(name)
+    parts[#parts + 1] = value and "=" .. value or "-"
+  end
+  for i, part in ipairs(parts) do parts[i] = #part .. ":" .. part end
+  return (table.concat(parts, "|"):gsub("[%%\128-\255%c]", function(c) return string.format("%%%02X", c:byte()) end))
+end
+
+-- What is kept under a key, with its age; nil when there is nothing.
+local function look(route, key)
+  local born, head, body = store.get(key)
+  if born == nil then return nil end
+  local status = head:sub(1, 3)
+  local kept = {head = head, body = body, age = store.now() - born, whole = status == "200"}
+  kept.ttl = kept.whole and route.ttl or route.negative_ttl or 0
+  return kept
+end
+
+local function tag_matches(condition, tag)
+  if condition:match("^%s*%*%s*$") then return true end
+  local opaque = tag and tag:match('^W?/?("[^"]*")$')
+  for known in condition:gmatch('"[^"]*"') do
+    if known == opaque then return true end
+  end
+  return false
+end
+
+local MONTHS = {Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12}
+
+-- A date in a form that sorts; nil when it is none.
+local function date(text)
+  local day, month, year, clock = (text or ""):match("^%a+, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d:%d%d:%d%d) GMT$")
+  return day and MONTHS[month] and string.format("%s%02d%s%s", year, MONTHS[month], day, clock)
+end
+
+local function unmodified(conditions, answer)
+  if answer[":status"] ~= "200" then return false end
+  if conditions.tag then return tag_matches(conditions.tag, answer["etag"]) end
+  local since, modified = date(conditions.since), date(answer["last-modified"])
+  return since ~= nil and modified ~= nil and modified <= since
+end
+
+local OF_THE_BODY = {"content-type", "content-encoding", "content-language"}
+
+local function serve(handle, kept, result, conditions)
+  local answer, body = keep.headers_of(kept.head), kept.body
+  if unmodified(conditions, answer) then
+    answer[":status"], body = "304", nil
+    for _, name in ipairs(OF_THE_BODY) do answer[name] = nil end
+  end
+  answer["age"], answer["x-cache"] = string.format("%d", kept.age), result
+  note(handle, "result", result)
+  note(handle, "served", answer["content-type"] and "typed" or "untyped")
+  handle:headers():replace("x-gwc-served", result)
+  handle:respond(answer, body)
+end
+
+-- Renews what has been served old, without anybody waiting for it.
+local function renew(handle, route, key)
+  if store.begin(key, route.request + 0.1) ~= "lead" then return end
+  local copy = {}
+  for name, value in pairs(handle:headers()) do
+    if name:sub(1, 6) ~= "x-gwc-" then copy[name] = value end
+  end
+  copy[":method"], copy["x-gwc-renewal"], copy["x-gwc-key"] = "GET", route.name, key
+  handle:httpCall("gwc.cache.renewal", copy, nil, (route.request + 0.1) * 1000, {asynchronous = true, send_xff = false})
+end
+
+-- Until somebody else's request has brought the answer, or it is this one's turn. Nil when it is.
+local function await(handle, route, key)
+  local started = store.now()
+  while true do
+    local word = store.begin(key, route.patience)
+    local kept = look(route, key)
+    if kept and kept.age <= kept.ttl then
+      if word == "lead" then store.finish(key, 0) end
+      return kept
+    end
+    local waited = store.now() - started
+    if word ~= "wait" or waited > route.patience then
+      note(handle, "lead", word)
+      return nil
+    end
+    local pause = math.min(math.max(waited / 4, 0.005), 0.1)
+    handle:httpCall("gwc.cache.wait", {
+      [":method"] = "GET", [":path"] = "/", [":authority"] = "wait",
+      ["x-envoy-fault-delay-request"] = string.format("%d", pause * 1000),
+    }, nil, 1000, {trace_sampled = false, send_xff = false})
+  end
+end
+
+local function bypasses(handle, route)
+  local method = handle:headers():get(":method")
+  if method ~= "GET" and method ~= "HEAD" then return true end
+  if route.per_user and handle:headers():get("x-gwc-user") == nil then return true end
+  local body = handle:body()
+  return body ~= nil and body:length() > 0
+end
+
+function envoy_on_request(handle)
+  local route = ROUTES[handle:metadata():get("route") or ""]
+  if route == nil then return end
+  if bypasses(handle, route) then return note(handle, "result", "BYPASS") end
+  local headers = handle:headers()
+  local method = headers:get(":method")
+  local conditions = {tag = headers:get("if-none-match"), since = headers:get("if-modified-since")}
+  narrow(route, headers)
+  local key = key_of(route, headers)
+  local kept = look(route, key)
+  if kept and kept.age <= kept.ttl then return serve(handle, kept, "HIT", conditions) end
+  if kept and kept.whole and kept.age <= kept.ttl + route.revalidate then
+    renew(handle, route, key)
+    return serve(handle, kept, "STALE", conditions)
+  end
+  if method == "GET" then
+    kept = await(handle, route, key)
+    if kept then return serve(handle, kept, "HIT", conditions) end
+  end
+  note(handle, "result", "MISS")
+  note(handle, "method", method)
+  note(handle, "key", key)
+end
+
+local function failed(headers)
+  return tonumber(headers:get(":status")) >= 500 or headers:get("x-gwc-cause") ~= nil
+end
+
+-- The kept answer in the place of a failure.
+local function cover(handle, kept, method)
+  local headers, gone = handle:headers(), {}
+  for name in pairs(headers) do
+    if name:sub(1, 1) ~= ":" then gone[name] = true end
+  end
+  for name in pairs(gone) do headers:remove(name) end
+  for name, value in pairs(keep.headers_of(kept.head)) do
+    for _, line in ipairs(type(value) == "table" and value or {value}) do
+      if name == ":status" then headers:replace(name, line) else headers:add(name, line) end
+    end
+  end
+  headers:add("age", string.format("%d", kept.age))
+  headers:add("x-cache", "STALE")
+  headers:add("content-length", string.format("%d", #kept.body))
+  note(handle, "result", "STALE")
+  if method ~= "HEAD" then handle:body(true):setBytes(kept.body) end
+end
+
+local function after_failure(handle, route, known)
+  if known.lead == "lead" then store.finish(known.key, FAILED_APART) end
+  local kept = route.if_error > 0 and look(route, known.key)
+  if kept and kept.whole and kept.age <= kept.ttl + route.if_error then cover(handle, kept, known.method) end
+end
+
+local function settle(known, body, head)
+  local stored = body and store.put(known.key, head, body)
+  if known.lead == "lead" then store.finish(known.key, stored and 0 or UNKEPT_APART) end
+end
+
+function envoy_on_response(handle)
+  local known = handle:streamInfo():dynamicMetadata():get(NAMESPACE)
+  if known == nil or known.result == nil then return end
+  local headers = handle:headers()
+  if known.served then
+    if known.served == "untyped" then headers:remove("content-type") end
+    return
+  end
+  headers:replace("x-cache", known.result)
+  local route = ROUTES[handle:metadata():get("route") or ""]
+  if known.key == nil or route == nil then return end
+  if failed(headers) then return after_failure(handle, route, known) end
+  local head = known.method == "GET" and keep.lifetime(route, headers) and keep.head(headers)
+  settle(known, head and keep.body(handle), head)
+end
