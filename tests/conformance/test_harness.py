@@ -20,8 +20,10 @@ from conformance.scenario import (
     SCENARIOS,
     Case,
     Expectation,
+    Handshake,
     Match,
     Scenario,
+    Slowness,
     Step,
     Tally,
     UpstreamExpectation,
@@ -111,6 +113,11 @@ def problem(**changed: object) -> Response:
         ({"upstream": {"target": "/x"}}, answer()),
         ({"tally": {"status": {"200": 2}}}, answer()),
         ({"tally": {"ids": 2}}, answer()),
+        ({"tally": {"bodies": 2}}, answer()),
+        ({"tls": "TLSv1.3"}, replace(answer(), tls="TLSv1.2")),
+        ({"tls": "refused"}, replace(answer(), tls="TLSv1.2")),
+        ({"tls": None}, replace(answer(), tls="TLSv1.2")),
+        ({"alpn": "h2"}, replace(answer(), alpn="http/1.1")),
     ],
 )  # fmt: skip
 def test_a_wrong_answer_is_a_fault(expect: dict[str, Any], response: Response) -> None:
@@ -139,6 +146,14 @@ def test_a_wrong_answer_is_a_fault(expect: dict[str, Any], response: Response) -
 )  # fmt: skip
 def test_a_wrong_request_at_the_service_is_a_fault(expect: dict[str, Any], call: Seen) -> None:
     assert judged({"upstream": expect}, answer(), call)
+
+
+@pytest.mark.parametrize("settle", [0, 0.1])
+def test_only_what_follows_an_answer_has_an_id_of_its_own(settle: float) -> None:
+    step = Step.model_validate({"request": "GET /x", "settle": settle, "expect": {}})
+    found = list(faults(step, Outcome([answer()], [seen(X_Request_ID="id-of-the-renewal")], 1), NAMES))
+    assert bool(found) is not bool(settle)
+    assert list(faults(step, Outcome([answer()], [seen(X_Request_ID="short")], 1), NAMES))
 
 
 @pytest.mark.parametrize(
@@ -260,7 +275,17 @@ def test_what_a_step_sends_is_filled_by_repetition() -> None:
     assert ("X-A", "a-3") in request.headers
 
 
-@pytest.mark.parametrize("model", [Scenario, Case, Step, Script, Expectation, UpstreamExpectation, Tally, Match])
+def test_the_mark_of_a_case_is_sent_and_expected() -> None:
+    data = {"request": "GET /${case}/${n}", "upstream": {"body": "${case}"}, "expect": {"body": "${case}"}}
+    step = Step.model_validate(data).of_case("case-0123456789ab")
+    assert request_of(step, "key", 3).target == "/case-0123456789ab/3"
+    assert (step.upstream[0].body, step.expect.body) == ("case-0123456789ab", "case-0123456789ab")
+    assert step.expect.cut is False
+
+
+@pytest.mark.parametrize(
+    "model", [Scenario, Case, Step, Script, Expectation, UpstreamExpectation, Tally, Match, Handshake, Slowness]
+)
 def test_the_format_is_documented(model: type[BaseModel]) -> None:
     page = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
     words = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`]+)`", page))))

@@ -119,3 +119,13 @@ def test_the_peak_counts_requests_in_flight(upstream: Upstream) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: ask(upstream, Script(delay=0.3), key="peak"), range(4)))
     assert upstream.recorder.peak("peak") == 4
+
+
+def test_a_mark_in_the_path_tells_whose_request_it_is(upstream: Upstream) -> None:
+    mark, address = "case-0123456789ab", ("127.0.0.1", upstream.ports["A"])
+    request = Request("GET", f"/x/{mark}?q", (("Host", "h"),))
+    assert exchange(address, request).status == 200
+    upstream.recorder.mark(mark, "marked", [Script(status=404), Script(status=410)])
+    assert [exchange(address, request).status for _ in range(3)] == [404, 410, 410]
+    assert ask(upstream, Script(status=201), key="own").status == 201
+    assert (len(upstream.recorder.seen("marked")), len(upstream.recorder.seen("own"))) == (3, 1)

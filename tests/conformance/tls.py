@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 import threading
@@ -52,8 +51,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
         context.minimum_version = ssl.TLSVersion[tls.lowest.replace(".", "_")]
         context.maximum_version = ssl.TLSVersion[tls.highest.replace(".", "_")]
     old = tls.lowest in ("TLSv1", "TLSv1.1")
-    with contextlib.suppress(ssl.SSLError):
-        context.set_ciphers(tls.ciphers or ("ALL:@SECLEVEL=0" if old else "DEFAULT"))
+    context.set_ciphers(tls.ciphers or ("ALL:@SECLEVEL=0" if old else "DEFAULT"))
     if tls.alpn:
         context.set_alpn_protocols(list(tls.alpn))
     return context
