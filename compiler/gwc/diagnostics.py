@@ -48,6 +48,21 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """`text` in the place of what `span` holds."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fix:
+    """What mends a finding without changing anything else that clients can see."""
+
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class Diagnostic:
     """One finding. `message` says what is wrong, with the value; `hint` what to write instead."""
 
@@ -57,6 +72,7 @@ class Diagnostic:
     message: str
     hint: str = ""
     related: tuple[Related, ...] = ()
+    fix: Fix | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)

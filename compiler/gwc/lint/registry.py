@@ -1,0 +1,15 @@
+"""Every rule, in the order of the codes."""
+
+from __future__ import annotations
+
+from gwc.lint import access, cache, concurrency, cost, limits, operations, perimeter, retries, routing, upstream
+from gwc.lint.rule import Rule
+
+_GROUPS = (retries, upstream, limits, cost, concurrency, cache, access, perimeter, routing, operations)
+
+RULES: tuple[type[Rule], ...] = tuple(
+    sorted(
+        (rule for group in _GROUPS for rule in group.RULES),
+        key=lambda rule: rule.code,
+    )
+)

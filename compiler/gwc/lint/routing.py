@@ -1,0 +1,381 @@
+"""Paths that lead elsewhere than their writer thinks (GWC430 to GWC449)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from gwc.diagnostics import Related, Severity
+from gwc.features import routes
+from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
+from gwc.lint.rule import Finding, Findings, Rule
+
+
+def _pairs(gateway: Gateway) -> Iterator[tuple[Service, Route, Route]]:
+    for service in gateway.services:
+        yield from ((service, first, second) for first, second in combinations(service.routes, 2))
+
+
+def _without_slash(path: PathTemplate) -> str:
+    return path.text.rstrip("/")
+
+
+def _guard(route: Route) -> tuple[object, ...]:
+    return (route.auth and (route.auth.providers, route.auth.scopes),)
+
+
+class SlashDecides(Rule):
+    """A trailing slash decides who may call.
+
+    ## What it does
+    Looks for two routes of a service whose paths differ in a trailing slash alone, and whose `auth` differs.
+
+    ## Why is this bad?
+    For the gateway these are two paths; most frameworks serve both from one handler. Whoever is refused on one asks for
+    the other.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: orders, path: /orders, methods: [GET]}
+      - {name: orders-slash, path: /orders/, methods: [GET], auth: none}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: orders, path: /orders, methods: [GET]}
+      - {name: orders-slash, path: /orders/, methods: [GET]}
+    ```
+    """
+
+    code, name, severity = "GWC430", "slash-decides", Severity.ERROR
+
+    def check(self, gateway: Gateway) -> Findings:
+        for service, first, second in _pairs(gateway):
+            slashed = _without_slash(first.path) == _without_slash(second.path) and first.path.text != second.path.text
+            if slashed and set(first.methods) & set(second.methods) and _guard(first) != _guard(second):
+                yield Finding(
+                    second.provenance["path"].span,
+                    f"{service.name}/{second.name}",
+                    f"{second.path.text} asks for other credentials than {first.path.text}",
+                    "give both the same auth, or serve one of them alone",
+                    (Related(first.provenance["path"].span, "the same without or with the slash"),),
+                )
+
+
+class HoleInTheRest(Rule):
+    """A public path in the middle of a guarded one.
+
+    ## What it does
+    Looks for a public route with a `{param}` below another route's `/**` that asks for credentials.
+
+    ## Why is this bad?
+    `{param}` is any segment. `/admin/{page}` made public for one page makes every page at that depth public, before the
+    guard of `/admin/**` is ever asked.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: admin, path: /admin/**, methods: [GET]}
+      - {name: login, path: "/admin/{page}", methods: [GET], auth: none}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: admin, path: /admin/**, methods: [GET]}
+      - {name: login, path: /admin/login, methods: [GET], auth: none}
+    ```
+    """
+
+    code, name = "GWC431", "hole-in-the-rest"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for service, first, second in _pairs(gateway):
+            for public, guarded in ((first, second), (second, first)):
+                if public.auth is None and guarded.auth and _below(public.path, guarded.path):
+                    yield Finding(
+                        public.provenance["path"].span,
+                        f"{service.name}/{public.name}",
+                        f"{public.path.text} is public, and any segment fits it: a hole in {guarded.path.text}",
+                        "name the public path literally",
+                        (Related(guarded.provenance["path"].span, "guarded here"),),
+                    )
+
+
+def _below(path: PathTemplate, rest: PathTemplate) -> bool:
+    """Whether `path` lies below the `/**` of `rest` and takes any segment there."""
+    if rest.segments[-1].kind is not SegmentKind.REST:
+        return False
+    stem = rest.shape[:-1]
+    below = path.segments[len(stem) :]
+    return path.shape[: len(stem)] == stem and any(s.kind is SegmentKind.PARAM for s in below)
+
+
+class WritesMoreOpenThanReads(Rule):
+    """Reading asks for credentials, writing does not.
+
+    ## What it does
+    Looks for a path whose GET asks for credentials while its POST, PUT, PATCH or DELETE is public, or asks for fewer
+    scopes.
+
+    ## Why is this bad?
+    Nobody means that. It happens when methods of a path are split over two routes and the guard is added to one.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: read, path: /notes, methods: [GET], auth: {any_of: [jwt], scopes: [notes]}}
+      - {name: write, path: /notes, methods: [POST]}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: read, path: /notes, methods: [GET], auth: {any_of: [jwt], scopes: [notes]}}
+      - {name: write, path: /notes, methods: [POST], auth: {any_of: [jwt], scopes: [notes]}}
+    ```
+    """
+
+    code, name = "GWC432", "writes-more-open-than-reads"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for service, first, second in _pairs(gateway):
+            for read, write in ((first, second), (second, first)):
+                same = read.path.shape == write.path.shape and "GET" in read.methods
+                if same and set(write.methods) - {"GET", "HEAD", "OPTIONS"} and _more_open(write, read):
+                    yield Finding(
+                        write.provenance["auth"].span,
+                        f"{service.name}/{write.name}",
+                        f"{', '.join(write.methods)} {write.path.text} is more open than GET",
+                        "ask for at least what reading asks for",
+                        (Related(read.provenance["auth"].span, "what GET asks for"),),
+                    )
+
+
+def _more_open(write: Route, read: Route) -> bool:
+    if read.auth is None:
+        return False
+    return write.auth is None or set(write.auth.scopes) < set(read.auth.scopes)
+
+
+class RestWithoutItself(Rule):
+    """`/files/**` does not match `/files`.
+
+    ## What it does
+    Looks for routes that end in `/**` on services where nothing matches the path before it.
+
+    ## Why is this bad?
+    The request for `/files` itself is 404. That may be meant; more often it is found by the first client that leaves
+    the last slash out.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: files, path: /files/**, methods: [GET]}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: files, path: /files/**, methods: [GET]}
+      - {name: files-index, path: /files, methods: [GET]}
+    ```
+    """
+
+    code, name, severity = "GWC433", "rest-without-itself", Severity.INFO
+
+    def check(self, gateway: Gateway) -> Findings:
+        for subject, service, route in routes(gateway):
+            stem = route.path.text.removesuffix("/**")
+            rest = route.path.segments[-1].kind is SegmentKind.REST and stem not in ("", service.base_path)
+            shape = route.path.shape[:-1]
+            if rest and not any(other.path.shape == shape for other in service.routes):
+                yield Finding(
+                    route.provenance["path"].span,
+                    subject,
+                    f"{route.path.text} does not match {stem} itself, which is 404",
+                    f"add a route for {stem}, or suppress this if nobody may ask for it",
+                )
+
+
+class BasePathTwice(Rule):
+    """The base path is in the route's path again.
+
+    ## What it does
+    Looks for routes whose path, without the base path, begins with the base path.
+
+    ## Why is this bad?
+    Paths are below the base path. `/shop` and `/shop/items` make `/shop/shop/items`, and what clients ask for is 404.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    base_path: /shop
+    routes:
+      - {name: items, path: /shop/items, methods: [GET]}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    base_path: /shop
+    routes:
+      - {name: items, path: /items, methods: [GET]}
+    ```
+    """
+
+    code, name = "GWC434", "base-path-twice"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for subject, service, route in routes(gateway):
+            twice = service.base_path * 2
+            if service.base_path and (route.path.text == twice or route.path.text.startswith(f"{twice}/")):
+                yield Finding(
+                    route.provenance["path"].span,
+                    subject,
+                    f"clients have to ask for {route.path.text}",
+                    f"write path: {route.path.text.removeprefix(twice) or '/'}",
+                    (Related(service.provenance["base_path"].span, "the base path is put before it"),),
+                )
+
+
+class SharedShadow(Rule):
+    """A host's own route hides one for every host.
+
+    ## What it does
+    Looks for a route of a service without `hosts` whose path and method a service with hosts serves too.
+
+    ## Why is this bad?
+    On those hosts the service without hosts is never asked. That is the order of matching, and a surprise for the team
+    whose health page or sign-in works everywhere but there.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    hosts: [shop.example.com]
+    routes:
+      - {name: status, path: /status, methods: [GET]}
+    ```
+    ```yaml
+    # policies/other.yaml
+    routes:
+      - {name: status, path: /status, methods: [GET]}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    hosts: [shop.example.com]
+    routes:
+      - {name: status, path: /shop-status, methods: [GET]}
+    ```
+    ```yaml
+    # policies/other.yaml
+    routes:
+      - {name: status, path: /status, methods: [GET]}
+    ```
+    """
+
+    code, name = "GWC435", "shared-shadow"
+
+    def check(self, gateway: Gateway) -> Findings:
+        named = {
+            (route.path.shape, method): (service, route)
+            for _, service, route in routes(gateway)
+            for method in route.methods
+            if service.hosts
+        }
+        for subject, service, route in routes(gateway):
+            hidden = [(m, *named[route.path.shape, m]) for m in route.methods if (route.path.shape, m) in named]
+            for method, other, its in () if service.hosts else hidden:
+                yield Finding(
+                    route.provenance["path"].span,
+                    subject,
+                    f"{method} {route.path.text} goes to {other.name} on {', '.join(other.hosts)}",
+                    "give one of them another path, or this service hosts of its own",
+                    (Related(its.provenance["path"].span, f"{other.name}/{its.name}"),),
+                )
+
+
+class NestedBasePath(Rule):
+    """One team's paths lie inside another's.
+
+    ## What it does
+    Looks for services of different owners on the same host where one's base path lies below a `/**` of the other.
+
+    ## Why is this bad?
+    The more specific path wins. A route that one team adds takes requests away from the other, whose policy did not
+    change.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    hosts: [api.example.com]
+    base_path: /shop
+    routes:
+      - {name: everything, path: /**, methods: [GET]}
+    ```
+    ```yaml
+    # policies/other.yaml
+    hosts: [api.example.com]
+    base_path: /shop/reviews
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    hosts: [api.example.com]
+    base_path: /shop
+    routes:
+      - {name: everything, path: /**, methods: [GET]}
+    ```
+    ```yaml
+    # policies/other.yaml
+    hosts: [api.example.com]
+    base_path: /reviews
+    ```
+    """
+
+    code, name = "GWC436", "nested-base-path"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for outer in gateway.services:
+            rests = [r for r in outer.routes if r.path.segments[-1].kind is SegmentKind.REST]
+            for inner in gateway.services:
+                if inner is outer or inner.owner == outer.owner or not _share_host(outer, inner):
+                    continue
+                for route in rests:
+                    if inner.base_path and f"{inner.base_path}/".startswith(route.path.text.removesuffix("**")):
+                        yield Finding(
+                            inner.provenance["base_path"].span,
+                            inner.name,
+                            f"{inner.base_path} lies inside {route.path.text} of {outer.name}, "
+                            f"which belongs to {outer.owner or 'nobody'}",
+                            "choose a base path beside it, or let one team own both",
+                            (Related(route.provenance["path"].span, "what it takes requests from"),),
+                        )
+
+
+def _share_host(first: Service, second: Service) -> bool:
+    return first.hosts == second.hosts or bool(set(first.hosts) & set(second.hosts))
+
+
+RULES: tuple[type[Rule], ...] = (
+    SlashDecides,
+    HoleInTheRest,
+    WritesMoreOpenThanReads,
+    RestWithoutItself,
+    BasePathTwice,
+    SharedShadow,
+    NestedBasePath,
+)

@@ -1,0 +1,82 @@
+"""What a lint rule is: a small class whose docstring is its documentation, and what it finds in a Gateway."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gwc.diagnostics import Diagnostic, Fix, Related, Severity, Span
+from gwc.ir import Gateway
+
+SECTIONS = ("What it does", "Why is this bad?", "Example", "Use instead", "References")
+"""The headings of a rule's documentation, in this order. A rule without a source leaves the references out."""
+
+Findings = Iterator["Finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says about one subject (`shop/checkout`, or empty for the platform), before it is a Diagnostic."""
+
+    span: Span
+    subject: str
+    message: str
+    hint: str
+    related: tuple[Related, ...] = ()
+    fix: Fix | None = None
+
+
+class Rule(ABC):
+    """Base of all rules. `code` is stable for ever, `name` is what people call it."""
+
+    code: ClassVar[str]
+    name: ClassVar[str]
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    @abstractmethod
+    def check(self, gateway: Gateway) -> Findings:
+        """Everything that this rule finds, in any order."""
+
+    def diagnostics(self, gateway: Gateway) -> Iterator[Diagnostic]:
+        """One for each line and message: a line that many routes inherit is wrong once."""
+        found: dict[tuple[Span, str], list[Finding]] = {}
+        for finding in self.check(gateway):
+            found.setdefault((finding.span, finding.message), []).append(finding)
+        for same in found.values():
+            yield self._diagnostic(same)
+
+    def _diagnostic(self, same: list[Finding]) -> Diagnostic:
+        first = same[0]
+        more = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        message = f"{first.subject}{more}: {first.message}" if first.subject else first.message
+        return Diagnostic(first.span, self.code, self.severity, message, first.hint, first.related, first.fix)
+
+
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """A rule's docstring: its first line, and its sections by their headings."""
+
+    summary: str
+    sections: dict[str, str]
+
+
+def documentation(rule: type[Rule]) -> Documentation:
+    """Raises ValueError for a docstring without its sections."""
+    text = inspect.getdoc(rule) or ""
+    summary, *parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    sections = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
+    if missing := [name for name in SECTIONS[:-1] if not sections.get(name)]:
+        raise ValueError(f"{rule.code} does not say: {', '.join(missing)}")
+    return Documentation(summary.strip(), sections)
+
+
+_BLOCK = re.compile(r"^```yaml\n# policies/([a-z0-9-]+)\.yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def examples(section: str) -> Iterable[tuple[str, str]]:
+    """The policies in a section: the file's name without its suffix, and what it says beyond a plain policy."""
+    return _BLOCK.findall(section)

@@ -1,0 +1,77 @@
+"""A plain platform and plain services that no rule has anything to say about, and what an example adds to them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import yaml
+
+from gwc.compile import compile_sources
+from gwc.diagnostics import Diagnostic, Report
+from gwc.lint import lint
+from gwc.lint.registry import RULES
+from gwc.lint.rule import examples
+from gwc.source import Source
+
+NOW = date(2026, 11, 23)
+_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "kid": "a",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
+_PLATFORM: dict[str, Any] = {
+    "apiVersion": "gwc/v1",
+    "kind": "Platform",
+    "owner": "team-platform",
+    "listen": {"http": "127.0.0.1:8080"},
+    "identity": {
+        "gateway_secret": {"header": "X-Gateway-Secret", "secret": {"env": "GATEWAY_SECRET"}},
+        "jwt": {"issuer": "https://id.example.com/", "audience": ["shop"], "jwks": {"file": "keys.json"}},
+    },
+    "limits": [{"per": "ip", "rate": "1000/min", "burst": 20}],
+    "defaults": {"auth": {"any_of": ["jwt"]}, "timeouts": {"connect": "1s", "request": "15s", "idle": "60s"}},
+}
+
+
+def _service(name: str, port: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "gwc/v1",
+        "kind": "Service",
+        "service": name,
+        "owner": f"team-{name}",
+        "upstream": {"endpoints": [{"url": f"http://127.0.0.1:{port}"}]},
+        "routes": [{"name": f"{name}-items", "path": f"/{name}-items", "methods": ["GET"]}],
+    }
+
+
+def _merged(base: Any, over: Any) -> Any:
+    if not (isinstance(base, Mapping) and isinstance(over, Mapping)):
+        return over
+    merged = {
+        key: _merged(base[key], over[key]) if key in base and key in over else value
+        for key, value in {**base, **over}.items()
+    }
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def sources(section: str) -> tuple[Source, ...]:
+    """The policies of an example: plain ones, with what it says merged in."""
+    said: dict[str, Any] = {name: yaml.safe_load(text) for name, text in examples(section)}
+    plain = {"platform": _PLATFORM, "shop": _service("shop", 8000)}
+    plain |= {"other": _service("other", 8001)} if "other" in said else {}
+    whole = {name: _merged(base, said.get(name, {})) for name, base in plain.items()}
+    return tuple(Source(f"policies/{name}.yaml", yaml.safe_dump(one, sort_keys=False)) for name, one in whole.items())
+
+
+def linted(policies: Iterable[Source]) -> tuple[Diagnostic, ...]:
+    report = Report()
+    gateway = compile_sources(
+        tuple(policies), environment=None, now=NOW, report=report, read=lambda _, __: json.dumps({"keys": [_KEY]})
+    )
+    assert gateway is not None, report.diagnostics
+    return lint(gateway, RULES)
