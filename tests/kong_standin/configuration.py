@@ -203,7 +203,8 @@ def _ready(settings: dict[str, str]) -> str:
     """The route that the plugin adds to the status listener."""
     if "gwc" not in settings["KONG_PLUGINS"].split(","):
         return ""
-    return """    location = /ready { default_type application/json; return 200 '{"message":"ready"}'; }\n"""
+    return """    location = /ready { default_type application/json; return 200 '{"message":"ready"}'; }
+    location / { default_type application/json; content_by_lua_block { require("standin").status() } }\n"""
 
 
 def _unbuffered(name: str, tls: dict[str, str] | None) -> str:

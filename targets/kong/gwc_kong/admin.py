@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gwc.ir import Gateway
 from gwc.target import OutputFile
 from gwc_kong.bundled import quote
+from gwc_kong.cache import cached_routes
 
 READY = "/ready"
+PURGE = "/cache/purge/:service/:route"
 _KONGS_METRICS = "/metrics"
 PROMETHEUS: dict[str, object] = {
     "name": "prometheus",
@@ -21,6 +25,17 @@ PROMETHEUS: dict[str, object] = {
 """Off by default, every one of them; consumers stay out, because their names would be labels without bound."""
 
 
+def _purge(gateway: Gateway) -> Iterator[str]:
+    cached: dict[str, list[str]] = {}
+    for service, route in cached_routes(gateway):
+        cached.setdefault(service.name, []).append(route.name)
+    if cached:
+        yield f'routes[{quote(PURGE)}] = require("kong.plugins.gwc.purge")({{'
+        for name, members in cached.items():
+            yield f"  [{quote(name)}] = {{ " + ", ".join(f"[{quote(member)}] = true" for member in members) + " },"
+        yield "})"
+
+
 def status_api(gateway: Gateway) -> OutputFile:
     """The routes that the plugin adds to Kong's status listener."""
     lines = [
@@ -33,4 +48,5 @@ def status_api(gateway: Gateway) -> OutputFile:
         lines.append(f'routes[{path}] = require("kong.plugins.prometheus.status_api")["/metrics"]')
     origin = gateway.provenance.get("metrics_path")
     spans = {4: origin.span} if origin and len(lines) == 4 else {}
+    lines += _purge(gateway)
     return OutputFile("\n".join([*lines, "return routes", ""]), spans)

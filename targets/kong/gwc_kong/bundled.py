@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from gwc_kong.yaml_text import At
 
-REQUIRES = ("cjson.safe", "ngx.base64", "resty.openssl.pkey")
+REQUIRES = ("cjson.safe", "ngx.base64", "resty.openssl.pkey", "resty.openssl.rand")
 """Kong's own modules that the functions need: the sandbox has to name them."""
 
 

@@ -26,7 +26,7 @@ LUA_MODULES = (
     *("cache_key", "cache_rules", "cache_store", "renewal", "cache", "core"),
 )
 """In the order of their dependencies."""
-_PLUGIN_FILES = (*LUA_MODULES, "tls", "redis", "cluster", "handler", "schema")
+_PLUGIN_FILES = (*LUA_MODULES, "tls", "redis", "cluster", "purge", "handler", "schema")
 _FOLDER = "plugins/kong/plugins/gwc"
 
 

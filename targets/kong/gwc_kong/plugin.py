@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from gwc.ir import Gateway, HeaderChanges, RetryCause, Route, Service
 from gwc.problems import PROBLEMS
 from gwc_kong.auth import auth_config, providers_config
+from gwc_kong.cache import cache_config, loopback_config
 from gwc_kong.cors import cors_config
 from gwc_kong.limits import guards, shared_store
 from gwc_kong.routing import KongRoute
@@ -33,7 +34,7 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...], profile: str)
         config["gateway_secret_header"] = at(proof, "header", proof.header)
         config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
     config["problems"] = {p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()}
-    config |= dict(providers_config(gateway))
+    config |= dict(providers_config(gateway)) | dict(loopback_config(gateway))
     if profile == "plugin":
         config |= dict(shared_store(gateway))
     config["routes"] = {route.name: _route_config(gateway, route, profile) for route in routes}
@@ -87,6 +88,8 @@ def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
     yield "stream", at(route, "stream", route.stream)
     yield "websocket", at(route, "websocket", route.websocket)
     yield "max_body", at(route, "max_body", route.max_body)
+    if route.cache is not None:
+        yield "cache", cache_config(route.cache)
     yield "retries", dict(_retries(route))
     yield "request_headers", _changes(route.headers.request)
     yield "response_headers", _changes(route.headers.response)

@@ -51,6 +51,9 @@ local function send(status, body, headers)
   for name, value in pairs(headers or {}) do
     ngx.header[name] = value
   end
+  if type(body) == "table" then
+    body = require("cjson.safe").encode(body)
+  end
   ngx.header["Content-Length"] = body and #body or 0
   if body then
     ngx.print(body)
@@ -371,6 +374,46 @@ function M.log()
   ngx.ctx.plugin = ngx.ctx.plugin or {}
   run("log")
   refs[ngx.var.ctx_ref or ""] = nil
+end
+
+local function parameters(pattern, path)
+  local names = {}
+  local expression = "^" .. string.gsub(pattern, ":(%w+)", function(name)
+    names[#names + 1] = name
+    return "([^/]+)"
+  end) .. "$"
+  local values = { string.match(path, expression) }
+  if #values == 0 then
+    return nil
+  end
+  local found = {}
+  for index, name in ipairs(names) do
+    found[name] = values[index]
+  end
+  return found
+end
+
+-- The routes that a plugin adds to Kong's status API; Kong's own are elsewhere.
+function M.status()
+  for pattern, methods in pairs(require("kong.plugins.gwc.status_api")) do
+    local params = parameters(pattern, ngx.var.uri)
+    if params then
+      local handler = methods[ngx.req.get_method()]
+      if not handler then
+        return send(405)
+      end
+      return handler({ params = params })
+    end
+  end
+  return send(404)
+end
+
+-- What the plugin takes from Kong's own status API, which the stand-in serves without Lua.
+package.preload["kong.status.ready"] = function()
+  return { ["/status/ready"] = {} }
+end
+package.preload["kong.plugins.prometheus.status_api"] = function()
+  return { ["/metrics"] = {} }
 end
 
 function M.init_worker()

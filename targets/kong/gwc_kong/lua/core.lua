@@ -135,7 +135,7 @@ end
 -- and what the answer carries with it, or nil.
 
 local function check_request(conf, route)
-  if headers.hides_own(conf, route.request_headers) then
+  if headers.hides_own(conf, route.request_headers, route.cache and route.cache.headers) then
     return "bad-request"
   end
   if conf.gateway_secret_header and (conf.gateway_secret or "") == "" then

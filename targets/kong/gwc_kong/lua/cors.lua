@@ -59,15 +59,15 @@ local function vary()
   return string.find(string.lower(text), "origin", 1, true) and text or text .. ", Origin"
 end
 
--- The gateway's word replaces the service's.
-function M.respond(row)
+-- The gateway's word replaces the service's. `client` is the origin that asks.
+function M.respond(row, client)
   local method = ngx.req.get_method()
   for _, entry in ipairs(row.cors or {}) do
     if contains(entry.serves, method) then
       for _, name in ipairs(RESPONSE) do
         ngx.header[name] = nil
       end
-      local origin = allowed(entry.cors, ngx.req.get_headers(0)["origin"])
+      local origin = allowed(entry.cors, client)
       if origin then
         ngx.header["Access-Control-Allow-Origin"] = origin
         ngx.header["Access-Control-Allow-Credentials"] = entry.cors.credentials and "true" or nil

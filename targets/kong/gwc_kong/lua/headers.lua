@@ -45,8 +45,9 @@ end
 local FRAMING = { "content-length", "transfer-encoding", "host", "trailer" }
 
 -- Whether the client declares framing, or one of the gateway's headers, to be of its connection alone: Kong takes such
--- headers off after the gateway has set its own, so a client could strip the gateway's proof or name.
-function M.hides_own(conf, changes)
+-- headers off after the gateway has set its own, so a client could strip the gateway's proof or name. The same holds for
+-- headers that are a part of the `key` of a cached answer.
+function M.hides_own(conf, changes, key)
   local own = own_names(conf)
   own[folded(conf.request_id_header)], own["traceparent"] = true, true
   for _, name in ipairs(FRAMING) do
@@ -54,6 +55,9 @@ function M.hides_own(conf, changes)
   end
   for _, header in ipairs(changes.set or {}) do
     own[folded(header.name)] = true
+  end
+  for _, name in ipairs(key or {}) do
+    own[name] = true
   end
   for _, value in ipairs(M.values(ngx.req.get_headers(0)["connection"])) do
     for name in string.gmatch(value, "[^,%s]+") do

@@ -30,6 +30,12 @@ local function limits()
     } },
   }
 end
+local function address()
+  return { type = "record", fields = {
+    { host = { type = "string" } },
+    { port = { type = "integer", between = { 1, 65535 } } },
+  } }
+end
 local retries = {
   type = "record",
   fields = {
@@ -108,6 +114,15 @@ local route = {
         { max_age = { type = "number", required = true } },
       } } },
     } } } },
+    { cache = { type = "record", fields = {
+      { ttl = { type = "number", required = true, gt = 0 } },
+      { negative_ttl = { type = "number", gt = 0 } },
+      { query = { type = "array", elements = text() } },
+      { headers = { type = "array", elements = text() } },
+      { if_error = { type = "number", required = true } },
+      { while_revalidate = { type = "number", required = true } },
+      { per_user = { type = "boolean", required = true } },
+    } } },
     { retries = retries },
     { request_headers = headers() },
     { response_headers = headers() },
@@ -143,6 +158,7 @@ return {
           { password = { type = "string", referenceable = true, encrypted = true } },
           { on_failure = { type = "string", default = "deny", one_of = { "deny", "allow" } } },
         } } },
+        { loopback = { type = "record", fields = { { http = address() }, { https = address() } } } },
         { jwt = { type = "array", elements = { type = "record", fields = {
           { name = { type = "string" } },
           { issuer = { type = "string" } },

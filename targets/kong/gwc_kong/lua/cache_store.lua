@@ -1,0 +1,124 @@
+-- Answers in memory that all workers share, and who is fetching one. A full dictionary gives up what was used longest
+-- ago. An entry is two values, its head and its body, so that a 304 or a HEAD does not copy the body.
+
+local json = require("cjson.safe")
+
+local M = {}
+
+M.LARGEST = 1048576 -- bytes of a body
+-- Room for one large body may take many small entries to go; nginx gives up thirty of them a try.
+local TRIES = 64
+
+local made = 0
+
+local function dict()
+  return ngx.shared.gwc_cache
+end
+
+local function fits(key, value, seconds)
+  for _ = 1, TRIES do
+    local ok, err = dict():set(key, value, seconds)
+    if ok or err ~= "no memory" then
+      return ok
+    end
+  end
+  return false
+end
+
+-- The head that was kept under this key, or nil. A digest may have two texts; an answer has one.
+function M.read(own)
+  local head = dict():get("head:" .. own.digest)
+  local kept = head and json.decode(head)
+  return kept and kept.text == own.text and kept or nil
+end
+
+-- The body of a head, or nil when it was given up.
+function M.body(own, kept)
+  if kept.size == 0 then
+    return ""
+  end
+  local body = dict():get("body:" .. own.digest .. ":" .. kept.version)
+  return body and #body == kept.size and body or nil
+end
+
+function M.drop(own)
+  local kept = M.read(own)
+  if kept then
+    dict():delete("head:" .. own.digest)
+    dict():delete("body:" .. own.digest .. ":" .. kept.version)
+  end
+end
+
+-- False where there is no room.
+function M.write(own, status, headers, body, seconds)
+  made = made + 1
+  local kept = {
+    text = own.text, status = status, headers = headers, size = #body, at = ngx.now(),
+    version = string.format("%d.%d.%.3f", ngx.worker.pid(), made, ngx.now()),
+  }
+  M.drop(own)
+  local key = "body:" .. own.digest .. ":" .. kept.version
+  if #body > 0 and not fits(key, body, seconds) then
+    return false
+  end
+  if not fits("head:" .. own.digest, json.encode(kept), seconds) then
+    dict():delete(key)
+    return false
+  end
+  return true
+end
+
+-- Who fetches the answer: a token and the time since when, or a mark that says how the last one ended; or nil.
+function M.holder(own)
+  local value = dict():get("lock:" .. own.digest)
+  if not value then
+    return nil
+  end
+  local token, since = string.match(value, "^(.*)@([%d.]+)$")
+  return token, tonumber(since), token == nil and value or nil
+end
+
+local function holding(own)
+  return own.token .. "@" .. string.format("%.3f", ngx.now())
+end
+
+-- True when nobody fetches the answer: now this request does, for at most so many seconds.
+function M.take(own, seconds)
+  own.held = dict():add("lock:" .. own.digest, holding(own), seconds) == true
+  return own.held
+end
+
+-- From a holder that takes too long, or a mark.
+function M.seize(own, seconds)
+  own.held = dict():set("lock:" .. own.digest, holding(own), seconds) == true
+  return own.held
+end
+
+-- Lets the next one fetch. `mark` stays for so many seconds and tells those who wait how it ended.
+function M.release(own, mark, seconds)
+  if not own.held then
+    return
+  end
+  own.held = false
+  if M.holder(own) ~= own.token then
+    return -- seized meanwhile
+  end
+  if mark then
+    dict():set("lock:" .. own.digest, mark, seconds)
+  else
+    dict():delete("lock:" .. own.digest)
+  end
+end
+
+-- A message for whoever knows the secret, once.
+function M.leave(secret, job, seconds)
+  return dict():set("job:" .. secret, json.encode(job), seconds)
+end
+
+function M.collect(secret)
+  local job = dict():get("job:" .. secret)
+  dict():delete("job:" .. secret)
+  return job and json.decode(job)
+end
+
+return M
