@@ -258,10 +258,15 @@ def refused(case: Case, declared: Mapping[str, Fidelity]) -> str | None:
 
 
 @contextlib.contextmanager
-def launched(path: Path, variant: Variant, service: Service, directory: Path) -> Iterator[Launched]:
-    """Compile, write, start; everything below exact is taken knowingly, and `declared` says what it is."""
+def launched(
+    path: Path, variant: Variant, service: Service, directory: Path, further: Values | None = None
+) -> Iterator[Launched]:
+    """Compile, write, start; everything below exact is taken knowingly, and `declared` says what it is.
+
+    `further`: values of placeholders that only this scenario has.
+    """
     ports = {name: free_port() for name in ("LISTEN", "ADMIN", "HTTPS")}
-    values: Values = {**ports, "PKI": str(service.pki), **service.upstream.ports}
+    values: Values = {**ports, "PKI": str(service.pki), **service.upstream.ports, **(further or {})}
     scenario = scenarios.load(path, values)
     gateway, declared = accepted_gateway(scenario, variant, values)
     artifact = variant.target.emit(gateway, variant.profile)

@@ -269,7 +269,7 @@ class Scenario(_Strict):
 
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Z_]+)\}")
-PORTS = ("LISTEN", "ADMIN", "HTTPS", "A", "B", "C", "TLS", "MTLS", "ROGUE", "SLAM", "DEAD", "BLACKHOLE")
+PORTS = ("LISTEN", "ADMIN", "HTTPS", "A", "B", "C", "TLS", "MTLS", "ROGUE", "SLAM", "DEAD", "BLACKHOLE", "COLLECTOR")
 """The gateway's three, the upstream's instances and its dead ends."""
 DUMMIES: Mapping[str, int | str] = {"PKI": "/pki", **{name: 20_000 + index for index, name in enumerate(PORTS)}}
 """Placeholders to read and compile a scenario that is not going to run."""

@@ -15,6 +15,8 @@ from gwc.support import Conditional, Fidelity, SupportTable
 _SCENARIOS = all_scenarios()
 _TWO_GATEWAYS = {"limits.cluster", "budget.cluster"}
 """Proven by test_cluster.py: a scenario has one gateway process only."""
+_BESIDE_ANSWERS = {"access_log", "tracing"}
+"""Proven by test_access_log.py and test_tracing.py: a scenario sees what the client and the service see."""
 
 
 def exact_features(table: SupportTable) -> set[str]:
@@ -36,7 +38,8 @@ def proven_features(variant: Variant) -> set[str]:
 
 @pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
 def test_exact_is_proven(variant: Variant) -> None:
-    unproven = exact_features(variant.target.support(variant.profile)) - proven_features(variant) - _TWO_GATEWAYS
+    elsewhere = _TWO_GATEWAYS | _BESIDE_ANSWERS
+    unproven = exact_features(variant.target.support(variant.profile)) - proven_features(variant) - elsewhere
     assert sorted(unproven) == [], f"{variant.promise}: exact, but no scenario proves it"
 
 
