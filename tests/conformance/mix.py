@@ -12,6 +12,7 @@ from conformance.harness import Launched, free_port
 from conformance.logbook import Line, lines
 from conformance.traffic import SCENARIO, Outcome, play
 from conformance.variants import Variant
+from gwc.ir import Gateway
 from gwc.observability import emit
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import Fidelity
@@ -23,15 +24,27 @@ from prometheus import Sample
 class Mix:
     """`samples`: what a Prometheus that scraped the gateway answers for each name of a family; None without one."""
 
+    gateway: Gateway
     declared: Mapping[str, Fidelity]
-    base: str
     outcomes: Sequence[Outcome]
     lines: Sequence[Line]
     output: str
     samples: Mapping[str, Sequence[Sample]] | None
     broken_rules: Sequence[str]
-    breakers: Mapping[tuple[str, str], int]
-    """1 for the endpoint whose breaker the traffic opens, 0 for others that have one."""
+
+    @property
+    def base(self) -> str:
+        return self.gateway.error_type_base
+
+    @property
+    def breakers(self) -> Mapping[tuple[str, str], int]:
+        """1 for the endpoint whose breaker the traffic opens, 0 for others that have one."""
+        return {
+            (service.name, str(endpoint.address)): int(service.name == "frail")
+            for service in self.gateway.services
+            if service.upstream.breaker is not None
+            for endpoint in service.upstream.endpoints
+        }
 
 
 _PLAYED: dict[str, Mix] = {}
@@ -47,21 +60,7 @@ def _play(gateway: Launched, variant: Variant) -> Mix:
     outcomes = play(gateway)
     told = lines(gateway, [outcome.id for outcome in outcomes])
     samples, broken = _measured(gateway, variant)
-    return Mix(
-        gateway.declared,
-        gateway.gateway.error_type_base,
-        outcomes,
-        told,
-        gateway.running.output(),
-        samples,
-        broken,
-        {
-            (service.name, str(endpoint.address)): int(service.name == "frail")
-            for service in gateway.gateway.services
-            if service.upstream.breaker is not None
-            for endpoint in service.upstream.endpoints
-        },
-    )
+    return Mix(gateway.gateway, gateway.declared, outcomes, told, gateway.running.output(), samples, broken)
 
 
 def _measured(gateway: Launched, variant: Variant) -> tuple[Mapping[str, Sequence[Sample]] | None, Sequence[str]]:

@@ -13,8 +13,10 @@ from conformance.client import Request, exchange
 from conformance.conftest import Launcher
 from conformance.harness import Launched
 from conformance.mix import Mix, mix
+from conformance.replay import replay
 from conformance.traffic import CREDENTIALS
 from conformance.variants import Variant, variants
+from gwc.observability import access_log
 from gwc.support import Fidelity
 
 SCENARIO = "request_id/always"
@@ -64,6 +66,22 @@ def test_each_line_says_what_happened(variant: Variant, played: Mix) -> None:
         elif found := list(logbook.faults(lines[outcome.id], outcome, played.base, untold)):
             wrong[outcome.visit.name] = found
     assert wrong == {}, "\n".join(f"{name}: {'; '.join(found)}" for name, found in wrong.items())
+
+
+@by_variant
+def test_the_log_is_enough_to_replay_the_limits(variant: Variant, played: Mix) -> None:
+    """From the lines and the policies alone: who is refused by which limit, and who would be."""
+    untold = UNTOLD.get(variant.promise, frozenset())
+    if {"limited_by", "shadowed_by"} & untold:
+        return
+    refused = Counter[str]()
+    for verdict in replay(played.gateway, played.lines):
+        line, at = verdict.line, f"{verdict.line['time']} {verdict.line['path']}"
+        assert line["limited_by"] in (verdict.refusing or ("", *access_log.CAUSES)), at
+        assert tuple(line["shadowed_by"]) == verdict.shadowing, at
+        refused.update([*verdict.refusing, *verdict.shadowing])
+    asked = [outcome.visit.says for outcome in played.outcomes]
+    assert refused.total() == sum("/" in says.get("limited_by", "") or "shadowed_by" in says for says in asked)
 
 
 @by_variant
