@@ -17,7 +17,7 @@ from gwc.document import Document, parse
 from gwc.ir import Gateway
 from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES, Family
-from gwc.policy import load
+from gwc.policy import Loaded, load
 from gwc.policy.load import environments
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
@@ -59,14 +59,19 @@ def compile_sources(
 
     Raises UnknownEnvironmentError.
     """
-    documents = [document for source in sources if (document := parse(source, report)) is not None]
-    if environment is not None and not report.failed:
-        _check_environment(documents, environment)
-    policies = [policy for document in documents if (policy := load(document, environment, report)) is not None]
+    policies = load_sources(sources, environment=environment, report=report)
     if report.failed:
         return None
     gateway = resolve(policies, environment=environment, now=now, report=report, read=read)
     return None if report.failed else gateway
+
+
+def load_sources(sources: Sequence[Source], *, environment: str | None, report: Report) -> tuple[Loaded, ...]:
+    """Sources -> those policies that are valid by themselves. Raises UnknownEnvironmentError."""
+    documents = [document for source in sources if (document := parse(source, report)) is not None]
+    if environment is not None and not report.failed:
+        _check_environment(documents, environment)
+    return tuple(policy for document in documents if (policy := load(document, environment, report)) is not None)
 
 
 def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[Rendered, ...] | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-HOLDS_SECRET = frozenset({"GWC109"})
+HOLDS_SECRET = frozenset({"GWC109", "GWC405"})
 """Findings whose span may be a secret's value: a report that quotes source lines leaves it out."""
 
 

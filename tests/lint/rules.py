@@ -9,11 +9,10 @@ from typing import Any
 
 import yaml
 
-from gwc.compile import compile_sources
 from gwc.diagnostics import Diagnostic, Report
-from gwc.lint import lint
 from gwc.lint.registry import RULES
 from gwc.lint.rule import examples
+from gwc.lint.run import lint_sources
 from gwc.source import Source
 
 NOW = date(2026, 11, 23)
@@ -24,6 +23,7 @@ _KEY = {
     "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
     "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
 }
+KEYS = json.dumps({"keys": [_KEY]})
 _PLATFORM: dict[str, Any] = {
     "apiVersion": "gwc/v1",
     "kind": "Platform",
@@ -70,8 +70,6 @@ def sources(section: str) -> tuple[Source, ...]:
 
 def linted(policies: Iterable[Source]) -> tuple[Diagnostic, ...]:
     report = Report()
-    gateway = compile_sources(
-        tuple(policies), environment=None, now=NOW, report=report, read=lambda _, __: json.dumps({"keys": [_KEY]})
-    )
-    assert gateway is not None, report.diagnostics
-    return lint(gateway, RULES)
+    lint_sources(tuple(policies), RULES, environment=None, now=NOW, report=report, read=lambda _, __: KEYS)
+    assert not any(d.code < "GWC300" for d in report.diagnostics), report.diagnostics
+    return report.diagnostics

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from gwc.cli.compile import compile_command
+from gwc.cli.lint import lint_command
+from gwc.cli.rule import rule_command
 from gwc.cli.schema import schema_command
 from gwc.cli.support import support_command
 from gwc.cli.verify import verify_command
@@ -44,5 +46,7 @@ def gwc(
 
 app.command("compile")(compile_command)
 app.command("verify")(verify_command)
+app.command("lint")(lint_command)
+app.command("rule")(rule_command)
 app.command("schema")(schema_command)
 app.command("support")(support_command)

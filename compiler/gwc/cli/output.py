@@ -175,3 +175,17 @@ def _remove_empty(directories: list[Path]) -> None:
     for directory in sorted(set(directories), key=lambda path: len(path.parts), reverse=True):
         if directory.is_dir() and not any(directory.iterdir()):
             directory.rmdir()
+
+
+def replace_text(path: Path, text: str) -> None:
+    """A single file, whole or as it was, with the mode that it had. Raises OSError."""
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8", newline="") as file:
+        try:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink()
+            raise

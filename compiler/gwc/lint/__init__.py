@@ -1,16 +1,24 @@
-"""Lint: what is valid and will still page somebody. Rules look at a Gateway, so that inherited values count too."""
+"""Lint: what is valid and will still page somebody. Rules look at Gateways, so that inherited values count too."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from gwc.diagnostics import Diagnostic
-from gwc.ir import Gateway
+from gwc.lint.context import Context
 from gwc.lint.rule import Rule
 
-__all__ = ["lint"]
+__all__ = ["Context", "lint"]
 
 
-def lint(gateway: Gateway, rules: Sequence[type[Rule]]) -> tuple[Diagnostic, ...]:
-    """What `rules` find, sorted."""
-    return tuple(sorted({found for rule in rules for found in rule().diagnostics(gateway)}))
+def lint(contexts: Sequence[Context], rules: Sequence[type[Rule]]) -> tuple[Diagnostic, ...]:
+    """What `rules` find in any of the environments, sorted, each finding once."""
+    return tuple(sorted({found for rule in rules for found in _found(rule(), contexts)}))
+
+
+def _found(rule: Rule, contexts: Sequence[Context]) -> Iterator[Diagnostic]:
+    """What a rule calls needless has to be so in every environment."""
+    counted = Counter(found for context in contexts for found in set(rule.diagnostics(context)))
+    needed = len(contexts) if rule.everywhere else 1
+    yield from (found for found, times in counted.items() if times >= needed)

@@ -8,7 +8,7 @@ from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, SegmentKind
 from gwc.lint.perimeter import loopback
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_size
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -23,7 +23,7 @@ _CREDENTIAL = re.compile(r"(?i)^(bearer|basic)\s+\S{8,}$|^(sk|pk|ghp|xox[abp]|AK
 _SECRET_NAME = re.compile(r"(?i)(^|-)(authorization|api-?key|token|secret|password)$")
 
 
-class PublicWrite(Rule):
+class PublicWrite(GatewayRule):
     """Anybody may change something.
 
     ## What it does
@@ -72,7 +72,7 @@ class PublicWrite(Rule):
                 )
 
 
-class PublicRest(Rule):
+class PublicRest(GatewayRule):
     """Everything below a path is public.
 
     ## What it does
@@ -114,7 +114,7 @@ class PublicRest(Rule):
                 )
 
 
-class EveryOrigin(Rule):
+class EveryOrigin(GatewayRule):
     """Any web page may call a route that knows its users.
 
     ## What it does
@@ -153,7 +153,7 @@ class EveryOrigin(Rule):
                 )
 
 
-class PlainOrigin(Rule):
+class PlainOrigin(GatewayRule):
     """Credentials for a page that anybody on the way may change.
 
     ## What it does
@@ -191,7 +191,7 @@ class PlainOrigin(Rule):
                     )
 
 
-class BodyWithoutMeasure(Rule):
+class BodyWithoutMeasure(GatewayRule):
     """A body that fills memory or disk.
 
     ## What it does
@@ -230,7 +230,7 @@ class BodyWithoutMeasure(Rule):
                 )
 
 
-class SecretInAHeader(Rule):
+class SecretInAHeader(GatewayRule):
     """A policy that holds a credential.
 
     ## What it does

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
 CREDENTIALS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
@@ -18,7 +18,7 @@ LONG_NEGATIVE = 300.0
 LONG_PRIVATE = 3600.0
 
 
-class CredentialKeysPublicCache(Rule):
+class CredentialKeysPublicCache(GatewayRule):
     """A credential keys answers that belong to everybody.
 
     ## What it does
@@ -62,7 +62,7 @@ class CredentialKeysPublicCache(Rule):
                     )
 
 
-class KeyNobodyRepeats(Rule):
+class KeyNobodyRepeats(GatewayRule):
     """A cache that never hits.
 
     ## What it does
@@ -105,7 +105,7 @@ class KeyNobodyRepeats(Rule):
                     )
 
 
-class TokenInTheKey(Rule):
+class TokenInTheKey(GatewayRule):
     """A credential in the query keys answers.
 
     ## What it does
@@ -147,7 +147,7 @@ class TokenInTheKey(Rule):
                     )
 
 
-class LongNegative(Rule):
+class LongNegative(GatewayRule):
     """A 404 that outlives its cause.
 
     ## What it does
@@ -189,7 +189,7 @@ class LongNegative(Rule):
                 )
 
 
-class LongPrivate(Rule):
+class LongPrivate(GatewayRule):
     """A user's own answer is remembered for hours.
 
     ## What it does
@@ -227,7 +227,7 @@ class LongPrivate(Rule):
                 )
 
 
-class CachedWithoutHead(Rule):
+class CachedWithoutHead(GatewayRule):
     """A cached route that does not answer HEAD.
 
     ## What it does
@@ -267,7 +267,7 @@ class CachedWithoutHead(Rule):
                 )
 
 
-class CachedWithoutStale(Rule):
+class CachedWithoutStale(GatewayRule):
     """An outage that the cache could have hidden.
 
     ## What it does

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from gwc.diagnostics import Related, Severity
 from gwc.ir import Endpoint, Gateway, Limit, Service, Upstream
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
 
-class BurstBeyondConcurrency(Rule):
+class BurstBeyondConcurrency(GatewayRule):
     """A limit admits at once what the concurrency cap refuses.
 
     ## What it does
@@ -56,7 +56,7 @@ def _own_limits(service: Service) -> Iterator[tuple[str, Limit]]:
         yield from ((f"{service.name}/{route.name}", limit) for limit in route.limits)
 
 
-class CapAboveCap(Rule):
+class CapAboveCap(GatewayRule):
     """A service's cap that the platform's never lets it reach.
 
     ## What it does
@@ -105,7 +105,7 @@ class CapAboveCap(Rule):
                 )
 
 
-class NoCap(Rule):
+class NoCap(GatewayRule):
     """One slow service can take the whole gateway.
 
     ## What it does
@@ -159,7 +159,7 @@ class NoCap(Rule):
                 )
 
 
-class CapsBeyondThePlatform(Rule):
+class CapsBeyondThePlatform(GatewayRule):
     """The services' caps add up to more than there is.
 
     ## What it does
@@ -214,7 +214,7 @@ class CapsBeyondThePlatform(Rule):
             )
 
 
-class OneEndpointTwoCaps(Rule):
+class OneEndpointTwoCaps(GatewayRule):
     """Two policies guard the same endpoint, each by itself.
 
     ## What it does

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Related
 from gwc.features import routes
 from gwc.ir import Gateway, LimitKey, Route, Service
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration, format_rate
 
 EXPENSIVE_SECONDS = 30.0
@@ -15,7 +15,7 @@ UNITS_OF_A_BUDGET = 2
 """A budget that fewer requests than this use up is no budget."""
 
 
-class BudgetOfOneRequest(Rule):
+class BudgetOfOneRequest(GatewayRule):
     """One request uses up the budget.
 
     ## What it does
@@ -60,7 +60,7 @@ class BudgetOfOneRequest(Rule):
             )
 
 
-class CostWithoutBudget(Rule):
+class CostWithoutBudget(GatewayRule):
     """A cost that nobody pays.
 
     ## What it does
@@ -99,7 +99,7 @@ class CostWithoutBudget(Rule):
                 )
 
 
-class ExpensiveAndUnmetered(Rule):
+class ExpensiveAndUnmetered(GatewayRule):
     """A slow route that one user may call as often as they like.
 
     ## What it does
@@ -152,7 +152,7 @@ def _metered(gateway: Gateway, service: Service, route: Route) -> bool:
     return service.budget is not None or any(m.key is LimitKey.USER and not m.shadow for m in every)
 
 
-class StoreThatOpens(Rule):
+class StoreThatOpens(GatewayRule):
     """When the store is down, the shared guards are gone.
 
     ## What it does

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Related, Span
 from gwc.features import limits, routes
 from gwc.ir import Gateway, Limit, LimitKey, Service
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_rate
 
 
@@ -17,7 +17,7 @@ def per_second(limit: Limit) -> float:
     return limit.rate.tokens / limit.rate.period
 
 
-class LimitNeverTriggers(Rule):
+class LimitNeverTriggers(GatewayRule):
     """An outer limit always refuses first.
 
     ## What it does
@@ -73,7 +73,7 @@ class LimitNeverTriggers(Rule):
                 return
 
 
-class OneAddressForAll(Rule):
+class OneAddressForAll(GatewayRule):
     """Limits per address, and everybody seems to have the same one.
 
     ## What it does
@@ -116,7 +116,7 @@ class OneAddressForAll(Rule):
                 )
 
 
-class LimitOfNobody(Rule):
+class LimitOfNobody(GatewayRule):
     """A limit per user where nobody is one.
 
     ## What it does
@@ -157,7 +157,7 @@ class LimitOfNobody(Rule):
         return Finding(span, service.name, f"{what}, and every route is public", hint)
 
 
-class NoLimitPerAddress(Rule):
+class NoLimitPerAddress(GatewayRule):
     """A route that one machine may call without end.
 
     ## What it does
@@ -201,7 +201,7 @@ class NoLimitPerAddress(Rule):
                     )
 
 
-class HeaderAnybodyChooses(Rule):
+class HeaderAnybodyChooses(GatewayRule):
     """A limit that a client escapes by another value.
 
     ## What it does

@@ -7,7 +7,7 @@ import ipaddress
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Accept, Endpoint, Gateway, Service
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
 LONG_LEEWAY = 300.0
@@ -31,7 +31,7 @@ def loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class PlainUpstream(Rule):
+class PlainUpstream(GatewayRule):
     """Requests cross other people's networks in plain text.
 
     ## What it does
@@ -69,7 +69,7 @@ def _plain(service: Service, endpoint: Endpoint) -> Finding:
     return Finding(endpoint.provenance["address"].span, service.name, message, hint)
 
 
-class NoProof(Rule):
+class NoProof(GatewayRule):
     """A service cannot tell the gateway from anybody else.
 
     ## What it does
@@ -120,7 +120,7 @@ class NoProof(Rule):
                 )
 
 
-class TokensInTheClear(Rule):
+class TokensInTheClear(GatewayRule):
     """Credentials come over plain HTTP.
 
     ## What it does
@@ -164,7 +164,7 @@ class TokensInTheClear(Rule):
                 )
 
 
-class NoRedirect(Rule):
+class NoRedirect(GatewayRule):
     """HTTPS is offered, and plain HTTP serves the same.
 
     ## What it does
@@ -211,7 +211,7 @@ class NoRedirect(Rule):
             )
 
 
-class EverybodyIsAProxy(Rule):
+class EverybodyIsAProxy(GatewayRule):
     """Clients choose their own address.
 
     ## What it does
@@ -251,7 +251,7 @@ class EverybodyIsAProxy(Rule):
                 )
 
 
-class ClientsNameRequests(Rule):
+class ClientsNameRequests(GatewayRule):
     """Anybody may choose request ids.
 
     ## What it does
@@ -292,7 +292,7 @@ class ClientsNameRequests(Rule):
             )
 
 
-class LongLeeway(Rule):
+class LongLeeway(GatewayRule):
     """Tokens live on after they have expired.
 
     ## What it does
@@ -331,7 +331,7 @@ class LongLeeway(Rule):
                 )
 
 
-class KeysInTheClear(Rule):
+class KeysInTheClear(GatewayRule):
     """The keys that tokens are verified with come over plain HTTP.
 
     ## What it does

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, RetryCause, Route
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -19,7 +19,7 @@ def _retried_statuses(route: Route) -> bool:
     return route.retries.attempts > 0 and (bool(route.retries.statuses) or RetryCause.RESET in route.retries.causes)
 
 
-class RetriesOutlastRequest(Rule):
+class RetriesOutlastRequest(GatewayRule):
     """The tries do not fit into the request's timeout.
 
     ## What it does
@@ -69,7 +69,7 @@ def _whole(seconds: float) -> float:
     return max(int(seconds * 1000), 1) / 1000
 
 
-class RetriesWithoutPerTry(Rule):
+class RetriesWithoutPerTry(GatewayRule):
     """A try that hangs uses up the time of all tries.
 
     ## What it does
@@ -111,7 +111,7 @@ class RetriesWithoutPerTry(Rule):
                 )
 
 
-class UnsafeRetry(Rule):
+class UnsafeRetry(GatewayRule):
     """POST or PATCH is tried again.
 
     ## What it does
@@ -160,7 +160,7 @@ class UnsafeRetry(Rule):
                 )
 
 
-class RetriesWithoutBudget(Rule):
+class RetriesWithoutBudget(GatewayRule):
     """Nothing bounds how many requests are retries.
 
     ## What it does
@@ -202,7 +202,7 @@ class RetriesWithoutBudget(Rule):
                 )
 
 
-class RetriesTripBreaker(Rule):
+class RetriesTripBreaker(GatewayRule):
     """One request is enough to open the breaker.
 
     ## What it does
@@ -246,7 +246,7 @@ class RetriesTripBreaker(Rule):
                 )
 
 
-class RetriesWithoutCause(Rule):
+class RetriesWithoutCause(GatewayRule):
     """Retries that never happen.
 
     ## What it does

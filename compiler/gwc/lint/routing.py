@@ -8,7 +8,7 @@ from itertools import combinations
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
 
 def _pairs(gateway: Gateway) -> Iterator[tuple[Service, Route, Route]]:
@@ -24,7 +24,7 @@ def _guard(route: Route) -> tuple[object, ...]:
     return (route.auth and (route.auth.providers, route.auth.scopes),)
 
 
-class SlashDecides(Rule):
+class SlashDecides(GatewayRule):
     """A trailing slash decides who may call.
 
     ## What it does
@@ -66,7 +66,7 @@ class SlashDecides(Rule):
                 )
 
 
-class HoleInTheRest(Rule):
+class HoleInTheRest(GatewayRule):
     """A public path in the middle of a guarded one.
 
     ## What it does
@@ -117,7 +117,7 @@ def _below(path: PathTemplate, rest: PathTemplate) -> bool:
     return path.shape[: len(stem)] == stem and any(s.kind is SegmentKind.PARAM for s in below)
 
 
-class WritesMoreOpenThanReads(Rule):
+class WritesMoreOpenThanReads(GatewayRule):
     """Reading asks for credentials, writing does not.
 
     ## What it does
@@ -166,7 +166,7 @@ def _more_open(write: Route, read: Route) -> bool:
     return write.auth is None or set(write.auth.scopes) < set(read.auth.scopes)
 
 
-class RestWithoutItself(Rule):
+class RestWithoutItself(GatewayRule):
     """`/files/**` does not match `/files`.
 
     ## What it does
@@ -208,7 +208,7 @@ class RestWithoutItself(Rule):
                 )
 
 
-class BasePathTwice(Rule):
+class BasePathTwice(GatewayRule):
     """The base path is in the route's path again.
 
     ## What it does
@@ -249,7 +249,7 @@ class BasePathTwice(Rule):
                 )
 
 
-class SharedShadow(Rule):
+class SharedShadow(GatewayRule):
     """A host's own route hides one for every host.
 
     ## What it does
@@ -307,7 +307,7 @@ class SharedShadow(Rule):
                 )
 
 
-class NestedBasePath(Rule):
+class NestedBasePath(GatewayRule):
     """One team's paths lie inside another's.
 
     ## What it does

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from gwc.diagnostics import Diagnostic, Fix, Related, Severity, Span
 from gwc.ir import Gateway
+from gwc.lint.context import Context
 
 SECTIONS = ("What it does", "Why is this bad?", "Example", "Use instead", "References")
 """The headings of a rule's documentation, in this order. A rule without a source leaves the references out."""
@@ -36,15 +37,17 @@ class Rule(ABC):
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity] = Severity.WARNING
+    everywhere: ClassVar[bool] = False
+    """Whether a finding counts only if every environment has it, as for what is not needed."""
 
     @abstractmethod
-    def check(self, gateway: Gateway) -> Findings:
+    def findings(self, context: Context) -> Findings:
         """Everything that this rule finds, in any order."""
 
-    def diagnostics(self, gateway: Gateway) -> Iterator[Diagnostic]:
+    def diagnostics(self, context: Context) -> Iterator[Diagnostic]:
         """One for each line and message: a line that many routes inherit is wrong once."""
         found: dict[tuple[Span, str], list[Finding]] = {}
-        for finding in self.check(gateway):
+        for finding in self.findings(context):
             found.setdefault((finding.span, finding.message), []).append(finding)
         for same in found.values():
             yield self._diagnostic(same)
@@ -54,6 +57,17 @@ class Rule(ABC):
         more = f" and {len(same) - 1} more" if len(same) > 1 else ""
         message = f"{first.subject}{more}: {first.message}" if first.subject else first.message
         return Diagnostic(first.span, self.code, self.severity, message, first.hint, first.related, first.fix)
+
+
+class GatewayRule(Rule):
+    """A rule that needs the Gateway alone: nearly all of them."""
+
+    def findings(self, context: Context) -> Findings:
+        return self.check(context.gateway)
+
+    @abstractmethod
+    def check(self, gateway: Gateway) -> Findings:
+        """Everything that this rule finds, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,13 @@ def documentation(rule: type[Rule]) -> Documentation:
     if missing := [name for name in SECTIONS[:-1] if not sections.get(name)]:
         raise ValueError(f"{rule.code} does not say: {', '.join(missing)}")
     return Documentation(summary.strip(), sections)
+
+
+def page(rule: type[Rule]) -> str:
+    """A rule's documentation as Markdown."""
+    said = documentation(rule)
+    sections = "".join(f"\n## {name}\n{said.sections[name]}\n" for name in SECTIONS if name in said.sections)
+    return f"# {rule.code} {rule.name} ({rule.severity.word})\n{said.summary}\n{sections}"
 
 
 _BLOCK = re.compile(r"^```yaml\n# policies/([a-z0-9-]+)\.yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

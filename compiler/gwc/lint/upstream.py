@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, Level
-from gwc.lint.rule import Finding, Findings, Rule
+from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
 LONG_SILENCE = 3600.0
@@ -14,7 +14,7 @@ LONG_SILENCE = 3600.0
 HEALTHY_EVERY = 60.0
 
 
-class EndpointNobodyChecks(Rule):
+class EndpointNobodyChecks(GatewayRule):
     """A dead endpoint keeps its share of the traffic.
 
     ## What it does
@@ -57,7 +57,7 @@ class EndpointNobodyChecks(Rule):
                 )
 
 
-class ConnectOutlastsRequest(Rule):
+class ConnectOutlastsRequest(GatewayRule):
     """The time to connect is the time of the whole request.
 
     ## What it does
@@ -96,7 +96,7 @@ class ConnectOutlastsRequest(Rule):
                 )
 
 
-class SilentStream(Rule):
+class SilentStream(GatewayRule):
     """A stream that says nothing is kept for an hour.
 
     ## What it does
@@ -137,7 +137,7 @@ class SilentStream(Rule):
                 )
 
 
-class ThroughTheGatewayAgain(Rule):
+class ThroughTheGatewayAgain(GatewayRule):
     """A service that is reached through the gateway itself.
 
     ## What it does
@@ -177,7 +177,7 @@ class ThroughTheGatewayAgain(Rule):
                     )
 
 
-class SlowHealthCheck(Rule):
+class SlowHealthCheck(GatewayRule):
     """A check that finds out when everybody knows.
 
     ## What it does
@@ -214,7 +214,7 @@ class SlowHealthCheck(Rule):
                 )
 
 
-class TlsForNothing(Rule):
+class TlsForNothing(GatewayRule):
     """TLS settings, and no endpoint that speaks it.
 
     ## What it does
@@ -251,7 +251,7 @@ class TlsForNothing(Rule):
                 )
 
 
-class PublicHealthPage(Rule):
+class PublicHealthPage(GatewayRule):
     """The page that decides is open to everybody.
 
     ## What it does

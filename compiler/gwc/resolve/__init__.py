@@ -31,15 +31,19 @@ def resolve(
     now: date,
     report: Report,
     read: ReadPublic = read_beside,
+    whole: bool = True,
 ) -> Gateway | None:
-    """Every policy of one gateway -> that Gateway; None when `report` has errors."""
+    """Every policy of one gateway -> that Gateway; None when `report` has errors.
+
+    Not `whole`: some services are left out on purpose, so that waivers of unknown ones are no fault.
+    """
     found = _platform(policies, report)
     if found is None:
         return None
     policy, top = found
     gateway = _gateway(policy, top, _services(policies, policy, top, report), environment, now, report, read)
     check_gateway(gateway, report)
-    check_bounds(gateway, policy.bounds, policy.waivers, top, report)
+    check_bounds(gateway, policy.bounds, policy.waivers, top, report, whole=whole)
     return None if report.failed else gateway
 
 

@@ -96,7 +96,13 @@ class Violation:
 
 
 def check_bounds(
-    gateway: Gateway, bounds: BoundsPolicy, waivers: tuple[WaiverPolicy, ...], top: Place, report: Report
+    gateway: Gateway,
+    bounds: BoundsPolicy,
+    waivers: tuple[WaiverPolicy, ...],
+    top: Place,
+    report: Report,
+    *,
+    whole: bool,
 ) -> None:
     """Reports each violation at both lines, and every waiver that is expired or refers to nothing."""
     services = {service.name: [route.name for route in service.routes] for service in gateway.services}
@@ -105,13 +111,20 @@ def check_bounds(
         if gateway.now > waiver.until:
             message = f"the waiver of {waiver.bound} for {waiver.service} expired on {waiver.until}"
             report.error("GWC211", place.origin("until").span, message, hint="meet the bound, or renew the waiver")
-        _check_waiver(waiver, place, services, bounds, report)
+        if whole or waiver.service in services:
+            _check_waiver(waiver, place, services, bounds, report)
     written: dict[tuple[str, Span, str], list[Violation]] = {}
     for violation in _violations(gateway, bounds):
         if not any(_covers(waiver, violation) for waiver in waivers):
             written.setdefault((violation.bound, violation.span, violation.message), []).append(violation)
     for violations in written.values():
         _report_violations(violations, top, report)
+
+
+def unneeded_waivers(gateway: Gateway, bounds: BoundsPolicy, waivers: Sequence[WaiverPolicy]) -> tuple[int, ...]:
+    """The indices of those that excuse from nothing."""
+    broken = tuple(_violations(gateway, bounds))
+    return tuple(i for i, waiver in enumerate(waivers) if not any(_covers(waiver, violation) for violation in broken))
 
 
 def _report_violations(violations: Sequence[Violation], top: Place, report: Report) -> None:

@@ -1,0 +1,91 @@
+"""`gwc lint`: mistakes with consequences, on every pull request and on an editor's save."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gwc.cli.exits import ExitCode
+from gwc.cli.guard import guarded
+from gwc.cli.options import Environment, Now
+
+if TYPE_CHECKING:
+    from gwc.cli.linting import Linting
+
+
+class LintFormat(StrEnum):
+    """How the findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+class FailOn(StrEnum):
+    """The least severity that fails."""
+
+    WARNING = "warning"
+    ERROR = "error"
+
+
+_SELECTOR = "CODES"
+
+
+@guarded
+def lint_command(
+    path: Annotated[list[str] | None, typer.Argument(help="Directories or files. Default: policies.")] = None,
+    format: Annotated[LintFormat, typer.Option("--format", help="How to print the findings.")] = LintFormat.TEXT,
+    select: Annotated[
+        list[str], typer.Option("--select", metavar=_SELECTOR, help="Only these rules: GWC303, GWC3, a name.")
+    ] = [],  # noqa: B006  typer copies it
+    ignore: Annotated[list[str], typer.Option("--ignore", metavar=_SELECTOR, help="All but these rules.")] = [],  # noqa: B006  typer copies it
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without changing behaviour.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change, and change nothing.")] = False,
+    fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that fails.")] = FailOn.WARNING,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="FILE", help="Report only what this file does not know.")
+    ] = None,
+    write_baseline: Annotated[
+        str | None, typer.Option("--write-baseline", metavar="FILE", help="Write down today's findings.")
+    ] = None,
+    changed: Annotated[
+        str | None, typer.Option("--changed", metavar="REV", help="Report only files that differ from REV.")
+    ] = None,
+    env: Environment = None,
+    now: Now = None,
+) -> ExitCode:
+    """Find mistakes with consequences in policies: valid, and bound to page somebody."""
+    from gwc.cli.job import parse_now
+    from gwc.cli.linting import Linting, changed_files
+
+    linting = Linting(tuple(path or ["policies"]), _split(select), _split(ignore), env, parse_now(now))
+    linting.run()
+    if changed is not None:
+        linting.only(changed_files(changed))
+    if diff or fix:
+        _mend(linting, write=fix and not diff)
+        if diff:
+            return ExitCode.OK
+    if write_baseline is not None:
+        linting.write_baseline(write_baseline)
+        return ExitCode.OK
+    if baseline is not None:
+        linting.forget(baseline)
+    return linting.publish(format.value, fail_on.value)
+
+
+def _split(selectors: list[str]) -> tuple[str, ...]:
+    """`--select GWC303,GWC4` is `--select GWC303 --select GWC4`."""
+    return tuple(part.strip() for text in selectors for part in text.split(",") if part.strip())
+
+
+def _mend(linting: Linting, *, write: bool) -> None:
+    if write:
+        linting.fix()
+    else:
+        linting.show_fixes()

@@ -1,0 +1,221 @@
+"""One run of `gwc lint`: what to read, the findings, and what becomes of them."""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from gwc.cli.exits import CommandError, ExitCode, suggestion
+from gwc.cli.guard import say
+from gwc.compile import UnknownEnvironmentError
+from gwc.diagnostics import Diagnostic, Report, Severity
+from gwc.lint import baseline
+from gwc.lint.fix import fixed
+from gwc.lint.registry import RULES
+from gwc.lint.rule import Rule, documentation
+from gwc.lint.run import lint_sources
+from gwc.lint.select import UnknownRuleError, selected
+from gwc.source import STDIN, Source, SourceError, display_name, policy_files, read_source
+
+PLATFORM = ("platform.yaml", "platform.yml")
+FIRST_RULE = "GWC300"
+ROUNDS = 5
+"""A fix may uncover another one; a sixth round would mean that two undo one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The files of one gateway, all of them or not, and the names of those that somebody asked about."""
+
+    files: tuple[str, ...]
+    named: frozenset[str]
+    whole: bool
+
+    def about(self, diagnostic: Diagnostic) -> bool:
+        """A fault anywhere keeps the rules from running, and has to be seen."""
+        return diagnostic.span.file in self.named or diagnostic.code < FIRST_RULE
+
+
+@dataclass(slots=True)
+class Linting:
+    """`paths` are directories, each one gateway, and files, each looked at with the platform's policy beside it."""
+
+    paths: tuple[str, ...]
+    select: tuple[str, ...]
+    ignore: tuple[str, ...]
+    environment: str | None
+    now: date
+    sources: dict[str, Source] = field(default_factory=dict)
+    found: tuple[Diagnostic, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Reads everything anew. Raises CommandError."""
+        rules = self._rules()
+        found: set[Diagnostic] = set()
+        for group in self._gateways():
+            report = Report()
+            sources = tuple(s for file in group.files if (s := self._read(file, report)) is not None)
+            self._lint(sources, rules, report, whole=group.whole)
+            found |= {d for d in report.diagnostics if group.about(d)}
+        self.found = tuple(sorted(found))
+
+    def _rules(self) -> tuple[type[Rule], ...]:
+        try:
+            return selected(RULES, self.select, self.ignore)
+        except UnknownRuleError as error:
+            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+
+    def _gateways(self) -> Iterator[_Group]:
+        single: dict[Path, list[str]] = {}
+        for path in self.paths:
+            if path == STDIN or not Path(path).is_dir():
+                single.setdefault(Path(path).parent, []).append(path)
+            else:
+                yield _Group(files := _files(path), _names(files), whole=True)
+        yield from (_beside(directory, tuple(dict.fromkeys(files))) for directory, files in single.items())
+
+    def _read(self, file: str, report: Report) -> Source | None:
+        try:
+            source = read_source(file, report)
+        except SourceError as error:
+            raise CommandError(ExitCode.USAGE, str(error), "name directories or files of policies") from error
+        if source is not None:
+            self.sources[source.name] = source
+        return source
+
+    def _lint(self, sources: Sequence[Source], rules: Sequence[type[Rule]], report: Report, *, whole: bool) -> None:
+        try:
+            lint_sources(sources, rules, environment=self.environment, now=self.now, report=report, whole=whole)
+        except UnknownEnvironmentError as error:
+            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+
+    @property
+    def texts(self) -> dict[str, str]:
+        return {name: source.text for name, source in self.sources.items()}
+
+    def only(self, files: Collection[Path]) -> None:
+        self.found = tuple(d for d in self.found if Path(d.span.file).resolve() in files)
+
+    def fix(self) -> None:
+        """Mends until nothing is left to mend, each file whole or not at all."""
+        from gwc.cli.output import replace_text
+
+        mended: set[str] = set()
+        for _ in range(ROUNDS):
+            changes = self._fixes()
+            for name, text in changes.items():
+                replace_text(Path(name), text)
+            mended |= changes.keys()
+            if not changes:
+                break
+            self.run()
+        self.notes += [f"mended {name}" for name in sorted(mended)]
+
+    def _fixes(self) -> dict[str, str]:
+        return fixed(self.found, {name: text for name, text in self.texts.items() if name != STDIN})
+
+    def show_fixes(self) -> None:
+        for name, text in self._fixes().items():
+            before, after = self.texts[name].splitlines(keepends=True), text.splitlines(keepends=True)
+            sys.stdout.writelines(difflib.unified_diff(before, after, name, name))
+
+    def write_baseline(self, file: str) -> None:
+        from gwc.cli.output import replace_text
+
+        replace_text(Path(file), baseline.written(self.found, self.texts))
+        say(f"{len(self.found)} findings written to {file}")
+
+    def forget(self, file: str) -> None:
+        """Leaves out what the baseline knows."""
+        try:
+            known = baseline.read(Path(file).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(ExitCode.USAGE, f"{file}: {error}", "write it with --write-baseline") from error
+        except baseline.BaselineError as error:
+            raise CommandError(ExitCode.USAGE, f"{file}: {error}") from error
+        compared = baseline.compared(self.found, known, self.texts)
+        self.found = compared.found
+        self.notes += [f"{compared.known} known findings not shown"] if compared.known else []
+        self.notes += [f"{compared.gone} known findings are mended: write the baseline anew"] if compared.gone else []
+
+    def publish(self, form: str, fail_on: str) -> ExitCode:
+        least = Severity[fail_on.upper()]
+        code = ExitCode.FINDINGS if any(d.severity >= least for d in self.found) else ExitCode.OK
+        sys.stdout.write(self._text() if form == "text" else self._machine(form, code))
+        return code
+
+    def _text(self) -> str:
+        from gwc.report.style import style_for
+        from gwc.report.text import counts, render_text
+
+        body = render_text(self.found, self.texts, style_for(sys.stdout))
+        return body + "".join(f"{line}\n" for line in (*self.notes, counts(self.found)))
+
+    def _machine(self, form: str, code: ExitCode) -> str:
+        if form == "json":
+            from gwc.report.json import render_json
+
+            return render_json("lint", code, self.found, {"notes": self.notes})
+        if form == "sarif":
+            from gwc.report.sarif import render_sarif
+
+            return render_sarif(self.found, {rule.code: documentation(rule).summary for rule in RULES})
+        if form == "gitlab":
+            from gwc.report.gitlab import render_gitlab
+
+            return render_gitlab(self.found)
+        if form == "junit":
+            from gwc.report.junit import render_junit
+
+            return render_junit("lint", self.found)
+        from gwc.report.github import render_github
+
+        return render_github(self.found)
+
+
+def _beside(directory: Path, named: tuple[str, ...]) -> _Group:
+    """Files with their platform's policy. That itself means something only together with all of its services."""
+    platform = [str(directory / name) for name in PLATFORM if (directory / name).is_file()]
+    about = _names(named)
+    if about & _names(platform):
+        return _Group(_files(str(directory)), about, whole=True)
+    return _Group((*platform, *named), about, whole=False)
+
+
+def _names(files: Sequence[str]) -> frozenset[str]:
+    return frozenset(STDIN if file == STDIN else display_name(Path(file)) for file in files)
+
+
+def _files(path: str) -> tuple[str, ...]:
+    try:
+        return policy_files(path)
+    except SourceError as error:
+        raise CommandError(ExitCode.USAGE, str(error), "name directories or files of policies") from error
+
+
+def changed_files(revision: str) -> frozenset[Path]:
+    """What differs from the merge base with `revision`, untracked files included. Raises CommandError."""
+    top = Path(_git("rev-parse", "--show-toplevel").strip())
+    base = _git("merge-base", "--end-of-options", revision, "HEAD").strip()
+    names = _git("diff", "--name-only", "-z", base, "--").split("\0")
+    names += _git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(top)).split("\0")
+    return frozenset((top / name).resolve() for name in names if name)
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False, timeout=60)
+    except FileNotFoundError as error:
+        raise CommandError(
+            ExitCode.ENVIRONMENT, "git is not installed", "--changed compares with a revision"
+        ) from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise CommandError(ExitCode.ENVIRONMENT, said[0] if said else f"git {words[0]} failed")
+    return done.stdout
