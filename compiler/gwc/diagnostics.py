@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-HOLDS_SECRET = frozenset({"GWC109", "GWC405"})
+HOLDS_SECRET = frozenset({"GWC109"})
 """Findings whose span may be a secret's value: a report that quotes source lines leaves it out."""
+
+BEFORE_SECRET = frozenset({"GWC405"})
+"""Findings whose span is the name of what may be a secret: the rest of the line is left out as well."""
 
 
 class Severity(IntEnum):

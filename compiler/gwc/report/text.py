@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from gwc.diagnostics import HOLDS_SECRET, Diagnostic, Severity, Span
-from gwc.report.excerpt import Texts, excerpt, masked, printable
+from gwc.diagnostics import BEFORE_SECRET, HOLDS_SECRET, Diagnostic, Severity, Span
+from gwc.report.excerpt import Texts, excerpt, masked, printable, source_line
 from gwc.report.style import Style, plain
 
 
@@ -18,10 +19,20 @@ def render_text(diagnostics: Sequence[Diagnostic], texts: Texts, style: Style = 
 def _without_secrets(diagnostics: Sequence[Diagnostic], texts: Texts) -> Texts:
     """`texts` without the places that may hold a secret's value, whatever finding quotes their lines."""
     shown = dict(texts)
-    for span in (d.span for d in diagnostics if d.code in HOLDS_SECRET):
-        if span.file in shown:
+    for diagnostic in diagnostics:
+        span = diagnostic.span
+        if span.file in shown and diagnostic.code in HOLDS_SECRET:
             shown[span.file] = masked(shown[span.file], span)
+        if span.file in shown and diagnostic.code in BEFORE_SECRET:
+            shown[span.file] = masked(shown[span.file], _behind(span, shown))
     return shown
+
+
+def _behind(span: Span, texts: Texts) -> Span:
+    """From the end of `span` to the end of its last line."""
+    end = Span(span.file, span.end_line, span.end_column, span.end_line, span.end_column)
+    length = len(source_line(texts, end) or "")
+    return replace(end, end_column=max(length + 1, span.end_column))
 
 
 def counts(diagnostics: Sequence[Diagnostic]) -> str:
