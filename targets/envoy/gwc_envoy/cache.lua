@@ -120,29 +120,30 @@ local function renew(handle, route, key)
     if name:sub(1, 6) ~= "x-gwc-" then copy[name] = value end
   end
   copy[":method"], copy["x-gwc-renewal"], copy["x-gwc-key"] = "GET", route.name, key
-  handle:httpCall("gwc.cache.renewal", copy, nil, (route.request + 0.1) * 1000, {asynchronous = true, send_xff = false})
+  local options = {asynchronous = true, timeout_ms = math.ceil((route.request + 0.1) * 1000), send_xff = false}
+  handle:httpCall("gwc.cache.renewal", copy, "", options)
 end
 
 -- Until somebody else's request has brought the answer, or it is this one's turn. Nil when it is.
 local function await(handle, route, key)
   local started = store.now()
   while true do
-    local word = store.begin(key, route.patience)
+    local word, flight = store.begin(key, route.request + 0.1)
     local kept = look(route, key)
     if kept and kept.age <= kept.ttl then
       if word == "lead" then store.finish(key, 0) end
       return kept
     end
     local waited = store.now() - started
-    if word ~= "wait" or waited > route.patience then
-      note(handle, "lead", word)
+    if word ~= "wait" or waited > route.request then
+      if flight then note(handle, "flight", "gwc-flight=" .. flight .. ";") end
       return nil
     end
     local pause = math.min(math.max(waited / 4, 0.005), 0.1)
     handle:httpCall("gwc.cache.wait", {
       [":method"] = "GET", [":path"] = "/", [":authority"] = "wait",
       ["x-envoy-fault-delay-request"] = string.format("%d", pause * 1000),
-    }, nil, 1000, {trace_sampled = false, send_xff = false})
+    }, "", {timeout_ms = 1000, trace_sampled = false, send_xff = false})
   end
 end
 
@@ -183,10 +184,10 @@ local function failed(headers)
 end
 
 -- The kept answer in the place of a failure.
-local function cover(handle, kept, method)
+local function cover(handle, route, kept, method)
   local headers, gone = handle:headers(), {}
   for name in pairs(headers) do
-    if name:sub(1, 1) ~= ":" then gone[name] = true end
+    if name:sub(1, 1) ~= ":" and not route.written[name] then gone[name] = true end
   end
   for name in pairs(gone) do headers:remove(name) end
   for name, value in pairs(keep.headers_of(kept.head)) do
@@ -201,15 +202,17 @@ local function cover(handle, kept, method)
   if method ~= "HEAD" then handle:body(true):setBytes(kept.body) end
 end
 
-local function after_failure(handle, route, known)
-  if known.lead == "lead" then store.finish(known.key, FAILED_APART) end
-  local kept = route.if_error > 0 and look(route, known.key)
-  if kept and kept.whole and kept.age <= kept.ttl + route.if_error then cover(handle, kept, known.method) end
+-- The word to those who wait. What ends without it says so in the end: see cache_gone.lua.
+local function land(handle, known, apart)
+  if not known.flight then return end
+  store.finish(known.key, apart)
+  note(handle, "flight", "")
 end
 
-local function settle(known, body, head)
-  local stored = body and store.put(known.key, head, body)
-  if known.lead == "lead" then store.finish(known.key, stored and 0 or UNKEPT_APART) end
+local function after_failure(handle, route, known)
+  land(handle, known, FAILED_APART)
+  local kept = route.if_error > 0 and look(route, known.key)
+  if kept and kept.whole and kept.age <= kept.ttl + route.if_error then cover(handle, route, kept, known.method) end
 end
 
 function envoy_on_response(handle)
@@ -224,6 +227,8 @@ function envoy_on_response(handle)
   local route = ROUTES[handle:metadata():get("route") or ""]
   if known.key == nil or route == nil then return end
   if failed(headers) then return after_failure(handle, route, known) end
-  local head = known.method == "GET" and keep.lifetime(route, headers) and keep.head(headers)
-  settle(known, head and keep.body(handle), head)
+  local head = known.method == "GET" and keep.lifetime(route, headers) and keep.head(route, headers)
+  local body = head and keep.body(handle)
+  local stored = body and store.put(known.key, head, body)
+  land(handle, known, stored and 0 or UNKEPT_APART)
 end

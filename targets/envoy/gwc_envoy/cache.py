@@ -14,17 +14,18 @@ from importlib.resources import files
 from gwc.ir import Cache, Gateway, Route, Service
 from gwc_envoy import actions, errors, headers, hops, identity, request_id, retries
 from gwc_envoy.upstream import threshold
-from gwc_envoy.xds import Json, extension, lua
+from gwc_envoy.xds import Json, extension, lua, typed
 
-FILTER, RENEWAL, WAIT, PURGE = "gwc.cache", "gwc.cache.renewal", "gwc.cache.wait", "gwc.cache.purge"
+FILTER, RENEWAL, WAIT = "gwc.cache", "gwc.cache.renewal", "gwc.cache.wait"
+GONE, PURGE = "gwc.cache.gone", "gwc.cache.purge"
 MEMORY = 64 * 2**20
 """Bytes of all that is kept; the oldest and least used goes first."""
 LARGEST = 2**20
 """Bytes of the largest body that is kept."""
 
 _RENEWAL_HEADER = "x-gwc-renewal"
-_PATIENCE = 5.0
-"""Seconds that requests wait for another one's answer, at most."""
+_STAGE = 9
+"""A stage of limits that no route has any of."""
 PURGE_PATH = "/cache/purge"
 
 
@@ -40,13 +41,38 @@ def cache_filter(gateway: Gateway) -> Json | None:
     return _script(gateway, FILTER, "cache.lua") if cached(gateway) else None
 
 
+def gone_filter(gateway: Gateway) -> Json | None:
+    """Tells of requests that ended without a word to those who wait for them: a script never learns of that.
+
+    Envoy's client of a rate limit service asks its question when a request has ended, in whichever way.
+    """
+    if not cached(gateway):
+        return None
+    flight = {"key": FILTER, "path": [{"key": "flight"}]}
+    told = {"metadata": {"descriptor_key": "flight", "metadata_key": flight, "source": "DYNAMIC"}}
+    return extension(
+        GONE,
+        "extensions.filters.http.ratelimit.v3.RateLimit",
+        domain="gwc",
+        stage=_STAGE,
+        stat_prefix=GONE,
+        timeout="1s",
+        failure_mode_deny=False,
+        rate_limits=[{"actions": [told], "apply_on_stream_done": True}],
+        rate_limit_service={
+            "transport_api_version": "V3",
+            "grpc_service": {"envoy_grpc": {"cluster_name": GONE}, "timeout": "1s"},
+        },
+    )
+
+
 def purge_filter(gateway: Gateway) -> Json | None:
     return _script(gateway, PURGE, "cache_purge.lua") if cached(gateway) else None
 
 
 def purge_routes(gateway: Gateway) -> list[Json]:
     """The filter answers before this does; a route is needed for it to be asked."""
-    found = {"match": {"path": PURGE_PATH}, "direct_response": {"status": 404}}
+    found = {"match": {"prefix": f"{PURGE_PATH}/"}, "direct_response": {"status": 404}}
     return [found] if cached(gateway) else []
 
 
@@ -94,13 +120,13 @@ def _line(number: int, service: Service, route: Route, cache: Cache) -> str:
         "negative_ttl": "nil" if cache.negative_ttl is None else _seconds(cache.negative_ttl),
         "if_error": _seconds(cache.stale_if_error),
         "revalidate": _seconds(cache.stale_while_revalidate),
-        "patience": _seconds(min(route.timeouts.request, _PATIENCE)),
         "request": _seconds(route.timeouts.request),
         "per_user": str(cache.per_user).lower(),
         "query": _list(cache.vary_query),
         "asked": _set(cache.vary_query),
         "headers": _list(cache.vary_headers),
         "listed": _set(cache.vary_headers),
+        "written": _set(tuple(name.lower() for name, _ in route.headers.response.set)),
     }
     return f"ROUTES[{_quoted(name)}] = {{" + ", ".join(f"{key} = {value}" for key, value in fields.items()) + "}"
 
@@ -127,12 +153,14 @@ def listeners(gateway: Gateway) -> Iterator[Json]:
     if cached(gateway):
         yield hops.internal_listener(RENEWAL, _renewal_manager(gateway))
         yield hops.internal_listener(WAIT, _wait_manager(gateway))
+        yield hops.internal_listener(GONE, _gone_manager(gateway))
 
 
 def clusters(gateway: Gateway) -> Iterator[Json]:
     if cached(gateway):
         for name in (RENEWAL, WAIT):
             yield hops.internal_cluster(name, name, threshold(None, None))
+        yield {**hops.internal_cluster(GONE, GONE, threshold(None, None)), **_HTTP2}
 
 
 def _renewal_manager(gateway: Gateway) -> Json:
@@ -169,6 +197,23 @@ def _wait_manager(gateway: Gateway) -> Json:
     """Answers after as many milliseconds as it is told: a script has no clock of its own."""
     told = {"header_delay": {}, "percentage": {"numerator": 100, "denominator": "HUNDRED"}}
     fault = extension("gwc.cache.pause", "extensions.filters.http.fault.v3.HTTPFault", delay=told)
-    after = {"name": "after", "match": {"prefix": "/"}, "direct_response": {"status": 204}}
-    host = {"name": WAIT, "domains": ["*"], "routes": [after]}
-    return hops.connection_manager(WAIT, errors.local_reply(gateway), [fault], host)
+    return hops.connection_manager(WAIT, errors.local_reply(gateway), [fault], _answering(WAIT))
+
+
+def _gone_manager(gateway: Gateway) -> Json:
+    told = _script(gateway, GONE, "cache_gone.lua")
+    return hops.connection_manager(GONE, errors.local_reply(gateway), [told], _answering(GONE))
+
+
+def _answering(name: str) -> Json:
+    after = {"name": name, "match": {"prefix": "/"}, "direct_response": {"status": 204}}
+    return {"name": name, "domains": ["*"], "routes": [after]}
+
+
+_HTTP2: Json = {
+    "typed_extension_protocol_options": {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
+            "extensions.upstreams.http.v3.HttpProtocolOptions", explicit_http_config={"http2_protocol_options": {}}
+        )
+    }
+}

@@ -35,15 +35,16 @@ local function lifetime(route, headers)
   local ttl = status == "200" and route.ttl or ((status == "301" or status == "404") and route.negative_ttl or nil)
   if ttl == nil or headers:get("set-cookie") ~= nil or headers:get("content-range") ~= nil then return nil end
   if names(headers:get("cache-control"), UNSHARED) or names(headers:get("vary"), ALL) then return nil end
-  local length = tonumber(headers:get("content-length"))
-  if length and length > LARGEST then return nil end
+  local length = headers:get("content-length")
+  if length and tonumber(length) and tonumber(length) > LARGEST then return nil end
   return ttl
 end
 
-local function head(headers)
+-- Without what the policy sets on every answer of the route, this one included.
+local function head(route, headers)
   local lines = {headers:get(":status")}
   for name, value in pairs(headers) do
-    if keepable(name) then
+    if keepable(name) and not route.written[name] then
       lines[#lines + 1] = name
       lines[#lines + 1] = value
     end

@@ -2,7 +2,6 @@
 --@SHARED@
 
 local NAMESPACE = "gwc.cache.renewal"
-local APART = 1
 
 function envoy_on_request(handle)
   handle:streamInfo():dynamicMetadata():set(NAMESPACE, "key", handle:headers():get("x-gwc-key"))
@@ -14,9 +13,9 @@ function envoy_on_response(handle)
   if known == nil or route == nil then return end
   local headers = handle:headers()
   local fresh = keep.lifetime(route, headers)
-  local head = fresh and keep.head(headers)
+  local head = fresh and keep.head(route, headers)
   headers:remove("content-length")
   local body = keep.swallow(handle)
-  local stored = head and body and store.put(known.key, head, body)
-  store.finish(known.key, stored and 0 or APART)
+  if head and body then store.put(known.key, head, body) end
+  store.finish(known.key, 0)
 end

@@ -147,7 +147,7 @@ local function begin(key, patience)
   local flight = cache.flights[tag % FLIGHTS]
   if flight.ends <= clock then
     flight.ends, flight.tag, flight.waiting = clock + patience, tag, 1
-    return "lead"
+    return "lead", string.format("%d:%.9f", tag, flight.ends)
   end
   return flight.tag == tag and flight.waiting == 1 and "wait" or "alone"
 end
@@ -158,13 +158,25 @@ local function finish(key, apart)
   if flight.tag == tag and flight.waiting == 1 then flight.ends, flight.waiting = apart > 0 and now() + apart or 0, 0 end
 end
 
+local function release(name)
+  local tag, ends = name:match("^(%d+):([%d.]+)$")
+  local flight = cache.flights[tonumber(tag) % FLIGHTS]
+  if string.format("%d:%.9f", flight.tag, flight.ends) == name then flight.ends = 0 end
+end
+
 return {
   now = now,
   -- When it was stored, its head and its body; nil when there is none.
   get = function(key) return guarded(find, key) end,
   put = function(key, head, body) return guarded(write, key, head, body, now()) end,
-  -- "lead": ask the service, and say `finish`. "wait": another one does. "alone": ask, and say nothing.
-  begin = function(key, patience) return guarded(begin, key, patience) or "alone" end,
+  -- "lead": ask the service, and say `finish`; the second value names this flight. "wait": another one does.
+  -- "alone": ask, and say nothing.
+  begin = function(key, patience)
+    local word, flight = guarded(begin, key, patience)
+    return word or "alone", flight
+  end,
+  -- A flight whose request is gone without a word.
+  release = function(name) guarded(release, name) end,
   -- For `apart` seconds nobody waits for anybody: what came was not worth it.
   finish = function(key, apart) guarded(finish, key, apart) end,
   -- The number of a route's generation, which is a part of its keys; purging counts it up.
