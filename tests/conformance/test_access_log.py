@@ -26,7 +26,10 @@ _HOSTILE = (
 )
 """One character stands for one byte."""
 
-UNTOLD: dict[str, frozenset[str]] = {}
+UNTOLD: dict[str, frozenset[str]] = {
+    "envoy/default": frozenset({"path"}),
+    "nginx/plain": frozenset({"time", "bytes", "keys", "query"}),
+}
 """Fields that a gateway below exact cannot tell; their values are not looked at, their form is."""
 
 

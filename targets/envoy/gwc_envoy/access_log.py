@@ -1,36 +1,170 @@
-"""One JSON line a request on standard output. Query strings stay out: they may hold credentials."""
+"""One JSON line a request on standard output, in the schema that all gateways share.
+
+A script notes what a request was when it came, before anything changes it, and a second one what lay between the
+gateway and the service; the rest Envoy knows when the request is over.
+"""
 
 from __future__ import annotations
 
-from gwc_envoy.limits import SHADOW
+import json
+from collections.abc import Iterable
+
+from gwc.ir import Gateway, Route, Service
+from gwc.observability.access_log import (
+    BREAKER,
+    BUDGET,
+    CONCURRENCY,
+    REDACTED,
+    REDACTED_QUERY_PARAMETERS,
+    UPSTREAM_CONCURRENCY,
+    key_headers,
+)
+from gwc_envoy import budget, cache, cluster_budget
+from gwc_envoy.errors import BY_STATUS
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
-from gwc_envoy.xds import Json, extension
+from gwc_envoy.xds import Json, extension, lua
 
-FIELDS = {
-    "time": "%START_TIME(%Y-%m-%dT%H:%M:%E3SZ)%",
-    "request_id": REQUEST_ID,
-    "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-    "method": "%REQ(:METHOD)%",
-    "host": "%REQ(:AUTHORITY)%",
-    "path": INSTANCE,
-    "protocol": "%PROTOCOL%",
-    "status": "%RESPONSE_CODE%",
-    "duration_ms": "%DURATION%",
-    "bytes_received": "%BYTES_RECEIVED%",
-    "bytes_sent": "%BYTES_SENT%",
-    "service": "%METADATA(ROUTE:gwc:service)%",
-    "route": "%METADATA(ROUTE:gwc:route)%",
-    "upstream": "%UPSTREAM_HOST%",
-    "tries": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
-    "flags": "%RESPONSE_FLAGS%",
-    "shadow": SHADOW,
-    "trace": "%REQ(TRACEPARENT)%",
-}
+FILTER, ATTEMPT = "gwc.access_log", "gwc.attempt"
+_CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 
 
-def access_log() -> Json:
-    return extension(
+def request_filter(gateway: Gateway) -> Json:
+    """Before anything changes the request, and behind what judges its ids."""
+    keys = gateway.identity.api_key
+    secret = [*_CREDENTIALS, *([keys.header.lower()] if keys is not None else [])]
+    settings = [
+        f"local SECRET_PARAMETERS = {_set(REDACTED_QUERY_PARAMETERS)}",
+        f"local SECRET_HEADERS = {_set(secret)}",
+        "local KEYS = {" + ", ".join(json.dumps(name) for name in key_headers(gateway)) + "}",
+    ]
+    return lua(FILTER, "access_log.lua", {"--@SETTINGS@": "\n".join(settings), "@REDACTED@": REDACTED})
+
+
+def _set(names: Iterable[str]) -> str:
+    return "{" + ", ".join(f"[{json.dumps(name)}] = true" for name in names) + "}"
+
+
+def attempt_filter() -> Json:
+    """Innermost: what it sees is on its way to the service, and comes from there."""
+    return lua(ATTEMPT, "attempt.lua")
+
+
+def metadata(gateway: Gateway, service: Service, route: Route) -> Json:
+    """What a request takes from its budget once it is let through."""
+    spends = budget.applies(service, route) or cluster_budget.spent(gateway, service, route)
+    return {ATTEMPT: {"cost": route.cost}} if spends else {}
+
+
+NO_ROUTE: Json = {"gwc": {"service": "", "route": ""}}
+"""The metadata of an answer that belongs to nobody's route."""
+
+
+def access_log(gateway: Gateway) -> list[Json]:
+    """Requests that the parser or the connection manager refuses never meet a script: a line of their own."""
+    return [_stdout(_fields(gateway), _met(True)), _stdout(_unmet(gateway), _met(False))]
+
+
+def _noted(name: str, otherwise: str) -> str:
+    """An expression for what a script has noted."""
+    notes = f"metadata.filter_metadata['{FILTER}']"
+    return f"('{FILTER}' in metadata.filter_metadata && '{name}' in {notes} ? {notes}['{name}'] : {otherwise})"
+
+
+def _on_route(name: str) -> str:
+    """Whether the route says anything to the filter `name`."""
+    return f"('{name}' in xds.route_metadata.filter_metadata)"
+
+
+def _cel(expression: str) -> str:
+    return f"%TYPED_CEL({expression})%"
+
+
+_DURATION = "(request.duration.getSeconds() * 1000 + request.duration.getMilliseconds())"
+_ASKED = f"('asked' in metadata.filter_metadata['{FILTER}'])"
+_STORED = "('x-cache' in response.headers && response.headers['x-cache'] in ['HIT', 'STALE'])"
+_CACHE = f"{_on_route(cache.FILTER)} && 'x-cache' in response.headers ? response.headers['x-cache'] : ''"
+
+
+def _by_status() -> str:
+    """The type of the problem that Envoy itself has answered with."""
+    limited_by = _noted("limited_by", "''")
+    full = f"{limited_by} in ['{CONCURRENCY}', '{UPSTREAM_CONCURRENCY}'] ? 'overloaded'"
+    unavailable = f"{full} : {limited_by} == '{BREAKER}' ? 'circuit-open' : 'unavailable'"
+    limited = f"{limited_by} == '{BUDGET}' ? 'budget-exhausted' : 'rate-limited'"
+    kinds = {"503": f"({unavailable})", "429": f"({limited})"}
+    kinds |= {str(status): f"'{kind}'" for status, kind in BY_STATUS.items() if str(status) not in kinds}
+    cases = " : ".join(f"response.code == {status} ? {kind}" for status, kind in sorted(kinds.items()))
+    return f"!has(response.code) || response.code < 400 ? '' : {cases} : response.code < 500 ? 'bad-request' : 'internal-error'"
+
+
+def _problem() -> str:
+    own = f"{_STORED} || !has(response.code) || response.code_details == 'via_upstream' ? '' : {_by_status()}"
+    return _noted("problem", own)
+
+
+def _fields(gateway: Gateway) -> Json:
+    """Of a request that the scripts have met."""
+    request = f"%DYNAMIC_METADATA({FILTER}:request:"
+    return {
+        **_common(),
+        "request_id": REQUEST_ID,
+        "trace_id": f"{request}trace_id)%",
+        "service": "%METADATA(ROUTE:gwc:service)%",
+        "route": "%METADATA(ROUTE:gwc:route)%",
+        "method": "%REQ(:METHOD)%",
+        "host": f"{request}host)%",
+        "path": INSTANCE,
+        "query": f"{request}query)%",
+        "user": _cel(_noted("user", "''")),
+        "keys": {name: f"{request}keys:{name})%" for name in key_headers(gateway)},
+        "upstream_ms": _cel(_noted("upstream_ms", f"{_ASKED} && !has(response.code) ? {_DURATION} : null")),
+        "attempts": _cel(_noted("attempts", f"{_ASKED} ? upstream.request_attempt_count : 0")),
+        "cost": _cel(_noted("cost", f"{_on_route(ATTEMPT)} ? 0 : null")),
+        "cache": _cel(_CACHE),
+        "limited_by": _cel(_noted("limited_by", "''")),
+        "shadowed_by": _cel(_noted("shadowed_by", "[]")),
+        "problem": _cel(_problem()),
+    }
+
+
+def _common() -> Json:
+    return {
+        "time": "%START_TIME(%Y-%m-%dT%H:%M:%E3SZ)%",
+        "client_ip": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        "status": "%RESPONSE_CODE%",
+        "bytes": "%BYTES_SENT%",
+        "duration_ms": "%DURATION%",
+    }
+
+
+def _unmet(gateway: Gateway) -> Json:
+    """Of a request that was refused before: what it said is not to be believed, where there is anything at all."""
+    said = {"method": "method", "host": "host", "path": "url_path"}
+    empty = ("request_id", "trace_id", "service", "route", "query", "user", "cache", "limited_by")
+    return {
+        **_common(),
+        **{name: _cel("''") for name in empty},
+        **{name: _cel(f"has(request.{field}) ? request.{field} : ''") for name, field in said.items()},
+        "keys": {name: _cel("null") for name in key_headers(gateway)},
+        **{name: _cel("null") for name in ("upstream_ms", "cost")},
+        "attempts": _cel("0"),
+        "shadowed_by": [],
+        "problem": _cel(_by_status()),
+    }
+
+
+def _met(met: bool) -> Json:
+    """Nothing is null there: a request that has a note matches the one, and a request that has none the other."""
+    value = {"present_match": True} if met else {"null_match": {}}
+    where = {"filter": FILTER, "path": [{"key": "request"}], "value": value}
+    return {"metadata_filter": {"matcher": where, "match_if_key_not_found": not met}}
+
+
+def _stdout(fields: Json, which: Json) -> Json:
+    cel = extension("envoy.formatter.cel", "extensions.formatter.cel.v3.Cel")
+    logger = extension(
         "envoy.access_loggers.stdout",
         "extensions.access_loggers.stream.v3.StdoutAccessLog",
-        log_format={"json_format": FIELDS},
+        log_format={"json_format": fields, "formatters": [cel]},
     )
+    return {**logger, "filter": which}

@@ -88,6 +88,7 @@ function envoy_on_request(handle)
   local caller = accepts:find("jwt", 1, true) and by_token(handle) or nil
   if caller == nil and accepts:find("api_key", 1, true) then caller = by_key(handle) end
   if caller == nil then return refuse(handle, "401", challenge(accepts)) end
+  handle:streamInfo():dynamicMetadata():set("gwc.access_log", "user", caller.user)
   for wanted in (handle:metadata():get("scopes") or ""):gmatch("%S+") do
     if not holds(caller.scopes, wanted) then return refuse(handle, "403") end
   end

@@ -20,6 +20,7 @@ function envoy_on_response(handle)
     local surplus = math.min(tonumber(actual) - known:get("cost"), MOST)
     if surplus > 0 then
       handle:streamInfo():dynamicMetadata():set(NAMESPACE, "surplus", string.format("%d", surplus))
+      handle:streamInfo():dynamicMetadata():set("gwc.access_log", "cost", known:get("cost") + surplus)
     end
   end
 end

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from gwc.ir import Gateway
+from gwc.observability.access_log import BREAKER, CONCURRENCY, UPSTREAM_CONCURRENCY
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
 from gwc_envoy import breaker, budget, cors, request_id, retries
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, literal, set_header
 
 PROBLEM_JSON = "application/problem+json"
+SERVED_HEADER = "x-gwc-served"
+"""Set on a request that the cache answers; clients cannot send it (see `identity`)."""
+CACHE_RESULT = "%DYNAMIC_METADATA(gwc.cache:result)%"
+ATTEMPTS_HEADER, LIMITED_BY_HEADER, PROBLEM_HEADER = "x-gwc-attempts", "x-gwc-limited-by", "x-gwc-problem"
+"""What an answer tells of itself on its way out to the listener; never shown to a client, nor taken from a service."""
+ATTEMPTS = "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"
 _NAMESPACE = "gwc.errors"
 _IS_PROBLEM = r"(?i)application/problem\+json[ \t]*(;.*)?"
 
@@ -29,6 +37,7 @@ class Mapper:
     keep: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     instance: str = INSTANCE
+    guard: str = ""  # what refuses a try before it is sent: the breaker, or a cap
 
 
 def _flags(*flags: str) -> Json:
@@ -55,7 +64,7 @@ def _cel(expression: str) -> Json:
     }
 
 
-_BY_STATUS = {
+BY_STATUS = {
     401: "unauthorized",
     403: "forbidden",
     404: "not-found",
@@ -69,28 +78,69 @@ _BY_STATUS = {
 
 MAPPERS = (
     # What Envoy calls 503 are three different things to a client.
-    Mapper(_flags("UO"), PROBLEMS["overloaded"], headers=(("retry-after", "1"),)),
+    Mapper(_flags("UO"), PROBLEMS["overloaded"], headers=(("retry-after", "1"),), guard=UPSTREAM_CONCURRENCY),
     Mapper(_flags("RLSE"), PROBLEMS["unavailable"], headers=(("retry-after", "1"),)),  # nobody to ask for the count
     Mapper(_details("connection_timeout"), PROBLEMS["timeout"]),
     # An upgrade that the route does not allow is refused before any filter has noted the path.
     Mapper(_details("upgrade_failed"), PROBLEMS["bad-request"], instance="%PATH(NQ:PATH)%"),
     Mapper(_flags("UF", "UC", "UR", "LR", "UPE", "UH", "NC", "DF"), PROBLEMS["bad-gateway"]),
     Mapper(_status(budget.STATUS), PROBLEMS["budget-exhausted"]),
-    *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in _BY_STATUS.items()),
+    *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in BY_STATUS.items()),
     Mapper(_status(500, "GE"), PROBLEMS["internal-error"], keep=True),
     Mapper(_status(400, "GE"), PROBLEMS["bad-request"], keep=True),
 )  # fmt: skip
 
 
-def local_reply(gateway: Gateway) -> Json:
-    """Every mapper repeats the request id's own header and those of CORS: an answer in the place of an upstream's
-    passes no filter."""
-    return {"mappers": _mappers(gateway)}
+class Place(Enum):
+    """Where a connection manager stands: what it answers tells those before it what it was and how often it tried."""
+
+    LISTENER = (False, False)
+    HOP = (True, True)
+    TRY = (True, False)
+
+    @property
+    def tells(self) -> bool:
+        return self.value[0]
+
+    @property
+    def counts(self) -> bool:
+        return self.value[1]
 
 
-def _mappers(gateway: Gateway) -> list[Json]:
-    named = [*request_id.header_to_add(gateway), *cors.headers_to_add(gateway)]
-    return [_mapper(gateway.error_type_base, mapper, named) for mapper in (*_out_of_use(gateway), *MAPPERS)]
+def local_reply(gateway: Gateway, place: Place = Place.HOP) -> Json:
+    """Every mapper repeats the request id's own header, those of CORS and the cache's: an answer in the place of an
+    upstream's passes no filter."""
+    return {"mappers": [*_untouched(gateway), *_mappers(gateway, place)]}
+
+
+def _untouched(gateway: Gateway) -> list[Json]:
+    """What the cache answers is as the service wrote it."""
+    served = {"header": {"name": SERVED_HEADER, "present_match": True}}
+    return [{"filter": {"header_filter": served}}] if _caches(gateway) else []
+
+
+def _caches(gateway: Gateway) -> bool:
+    return any(route.cache is not None for service in gateway.services for route in service.routes)
+
+
+def _mappers(gateway: Gateway, place: Place) -> list[Json]:
+    outcome = [set_header("x-cache", CACHE_RESULT)] if _caches(gateway) else []
+    named = [*request_id.header_to_add(gateway), *cors.headers_to_add(gateway), *outcome]
+    return [
+        _mapper(gateway.error_type_base, mapper, [*named, *_telling(gateway, mapper, place)])
+        for mapper in (*_out_of_use(gateway), *MAPPERS)
+    ]
+
+
+def _telling(gateway: Gateway, mapper: Mapper, place: Place) -> Iterator[Json]:
+    """For the access log. On the listener a refusal by a guard alone: no other answer is sure to pass a filter."""
+    if mapper.guard:
+        first = place is Place.LISTENER and gateway.concurrency is not None and mapper.guard == UPSTREAM_CONCURRENCY
+        yield set_header(LIMITED_BY_HEADER, CONCURRENCY if first else mapper.guard)
+    if place.tells:
+        yield set_header(PROBLEM_HEADER, mapper.problem.type)
+    if place.counts or (mapper.guard and not place.tells):
+        yield set_header(ATTEMPTS_HEADER, ATTEMPTS)
 
 
 def _out_of_use(gateway: Gateway) -> Iterator[Mapper]:
@@ -100,7 +150,8 @@ def _out_of_use(gateway: Gateway) -> Iterator[Mapper]:
         expression = f"xds.cluster_name.matches('^({names})(/.*)?$')"
         picked = {"and_filter": {"filters": [_flags("UH"), _cel(expression)]}}
         problem = PROBLEMS["unavailable" if pause is None else "circuit-open"]
-        yield Mapper(picked, problem, headers=() if pause is None else (("retry-after", pause),))
+        wait = () if pause is None else (("retry-after", pause),)
+        yield Mapper(picked, problem, headers=wait, guard=BREAKER)
 
 
 def _mapper(base: str, mapper: Mapper, added: list[Json]) -> Json:
@@ -137,7 +188,10 @@ _FAILURES = (
 
 def failure_replies(gateway: Gateway) -> Json:
     """Behind the hop of a single try: why it failed, for the retry policy on the other side."""
-    guards = [_mapper(gateway.error_type_base, mapper, []) for mapper in (*_out_of_use(gateway), MAPPERS[0])]
+    guards = [
+        _mapper(gateway.error_type_base, mapper, list(_telling(gateway, mapper, Place.TRY)))
+        for mapper in (*_out_of_use(gateway), MAPPERS[0])
+    ]
     mappers = [
         {
             "filter": picked,
@@ -147,7 +201,7 @@ def failure_replies(gateway: Gateway) -> Json:
         }
         for cause, picked in _FAILURES
     ]
-    return {"mappers": [*guards, *mappers, *_mappers(gateway)]}
+    return {"mappers": [*guards, *mappers, *_mappers(gateway, Place.TRY)]}
 
 
 def upstream_filter() -> Json:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from gwc.ir import Gateway
 from gwc_envoy import (
+    access_log,
     auth,
     body,
     budget,
+    cache,
     cluster,
     cluster_budget,
     cors,
@@ -28,6 +30,7 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         request_id.instance_filter(),  # before anything can answer: errors quote the path
         identity.forwarded_filter(gateway, scheme),  # takes an untrusted peer's ids away...
         request_id.correlation_filter(gateway),  # ...before they are judged
+        access_log.request_filter(gateway),  # the request as it came, with its ids
         limits.answer_filter(gateway),  # outside every limit
         *limits.filters(gateway, limits.BEFORE_AUTH),  # a flood of bad tokens costs no verification
         *cluster.filters(gateway, early=True),  # behind the gateway's own, which spare the service a flood
@@ -38,15 +41,17 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         limits.header_filter(gateway),
         *limits.filters(gateway, limits.AFTER_AUTH),  # counts by the verified user
         *cluster.filters(gateway, early=False),
-        budget.budget_filter(gateway),  # last: no other refusal may cost units
-        cluster_budget.budget_filter(gateway),
-        limits.shadow_filter(gateway),
         errors.upstream_filter(),
         errors.retry_after_filter(),  # sees a response before it is replaced
-        cluster_budget.charge_filter(gateway),  # so does this one
+        cache.cache_filter(gateway),  # covers for a failure before it is shaped
+        cache.gone_filter(gateway),
+        budget.budget_filter(gateway),  # last: no other refusal may cost units, and no answer that is kept
+        cluster_budget.budget_filter(gateway),
+        cluster_budget.charge_filter(gateway),  # sees it too
         body.body_filter(),
         body.exact_filter(),
         identity.gateway_secret_filter(gateway),  # late: only what is forwarded needs the proof
+        access_log.attempt_filter(),  # innermost: behind it is nothing but the service
         hops.router_filter(),
     )
     return [entry for entry in chain if entry is not None]
@@ -59,5 +64,6 @@ def redirect_filters(gateway: Gateway) -> list[Json]:
         request_id.instance_filter(),
         identity.forwarded_filter(gateway, "http"),
         request_id.correlation_filter(gateway),
+        access_log.request_filter(gateway),
         hops.router_filter(),
     ]

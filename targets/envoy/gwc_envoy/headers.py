@@ -10,17 +10,18 @@ _ENGINES = ("x-envoy-", "x-kong-", "x-accel-", "x-gwc-")
 
 
 def route_fields(service: Service, route: Route, added: list[Json], settled: bool = False) -> Json:
-    """The policy's changes: removal first. Values are literals. `added` are the gateway's own.
+    """The policy's changes: removal first. Values are literals. `added` names the hop behind, if there is one.
 
     `settled`: a filter reads the header with the actual cost and takes it away.
     """
     budget = None if settled else service.budget
     charge = [budget.charge] if budget is not None and budget.charge is not None else []
+    removed = (*route.headers.response.remove, *charge)
     fields = {
         "request_headers_to_add": [*_set(route.headers.request), *added],
         "request_headers_to_remove": [name.lower() for name in route.headers.request.remove],
         "response_headers_to_add": _set(route.headers.response),
-        "response_headers_to_remove": [name.lower() for name in (*route.headers.response.remove, *charge)],
+        "response_headers_to_remove": [*(name.lower() for name in removed), *([] if added else OWN_RESPONSE_HEADERS)],
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -51,6 +52,10 @@ _NOTES = (
     "x-gwc-shadow",
 )
 """What Envoy itself and its filters add to a request on its way and no service needs."""
+
+
+OWN_RESPONSE_HEADERS = ["x-gwc-attempts", "x-gwc-limited-by", "x-gwc-problem", "x-gwc-cause"]
+"""What hops tell the listener of an answer, and no service does."""
 
 
 def request_headers_to_remove(gateway: Gateway) -> list[str]:

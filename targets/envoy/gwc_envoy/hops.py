@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Gateway, Route
-from gwc_envoy import actions, body, errors, request_id
+from gwc_envoy import actions, body, errors, headers, request_id
 from gwc_envoy.actions import Chain, Hop
 from gwc_envoy.upstream import cluster_name, http_options, threshold
 from gwc_envoy.xds import Json, extension
@@ -95,6 +95,13 @@ def _virtual_host(gateway: Gateway, hop: Hop) -> Json:
     return {"name": hop.value, "domains": ["*"], "routes": routes}
 
 
+_ATTEMPTS = {
+    "header": {"key": errors.ATTEMPTS_HEADER, "value": errors.ATTEMPTS},
+    "append_action": "ADD_IF_ABSENT",
+}
+"""The hop that tries again has the last word, and the innermost speaks first."""
+
+
 def _route(name: str, chain: Chain, hop: Hop, buffer_limit: int) -> Json:
     key = {"name": actions.KEY_HEADER, "string_match": {"exact": chain.key}}
     return {
@@ -103,4 +110,6 @@ def _route(name: str, chain: Chain, hop: Hop, buffer_limit: int) -> Json:
         "route": chain.behind[hop],
         "request_body_buffer_limit": buffer_limit,
         "request_headers_to_remove": [actions.KEY_HEADER] if hop is chain.last else [],
+        "response_headers_to_remove": headers.OWN_RESPONSE_HEADERS if hop is chain.last else [],
+        "response_headers_to_add": [] if hop is Hop.SINGLE_TRY else [_ATTEMPTS],
     }

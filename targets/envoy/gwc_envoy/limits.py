@@ -7,14 +7,15 @@ limits that apply to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from gwc.features import limits as all_limits
 from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.stages import Stage
-from gwc_envoy.xds import Json, extension, lua, set_header
+from gwc_envoy.xds import Json, extension, literal, lua, set_header
 
 DISTINCT = 100_000
 """Buckets kept for each limit, the least recently used given up first: about 60 MB when all are in use."""
@@ -22,9 +23,9 @@ DISTINCT = 100_000
 LARGEST_RATE = 2**32 - 1
 """Tokens a period; what Envoy's field can hold, and more than any gateway serves."""
 
-SHADOW_HEADER = "x-gwc-shadow"
-_SHADOW_STATE = "gwc.shadow"
-SHADOW = f"%FILTER_STATE({_SHADOW_STATE}:PLAIN)%"
+SHADOW_HEADER, REFUSED_HEADER = "x-gwc-shadow", "x-gwc-refused"
+_ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"}
+_NEVER = {"default_value": {"numerator": 0, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"}
 _VALUE_LENGTH = 128
 _NAMESPACE = "gwc.limits"
 _MESSAGE = "extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
@@ -41,27 +42,98 @@ def rendered(gateway: Gateway) -> tuple[Limit, ...]:
 
 
 def filters(gateway: Gateway, stages: tuple[Stage, ...]) -> Iterator[Json]:
+    """Those of `stages`, in turn. Each shadow limit has a filter of its own, which tells that it was met."""
     for stage in stages:
         held = [limit for limit in rendered(gateway) if stage.holds(limit)]
-        if held:
-            yield _filter(stage, held)
+        if stage.shadow:
+            yield from (_shadow(stage, limit) for limit in held)
+            yield from [_note_shadows(stage)] if held else []
+        else:
+            yield from (_filter(stage, number, group) for number, group in enumerate(_groups(gateway, held)))
 
 
-def _filter(stage: Stage, held: list[Limit]) -> Json:
-    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"}
-    never = {"default_value": {"numerator": 0, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"}
+def _numbers(limits: Iterable[Limit]) -> dict[str, int]:
+    """Which filter of its stage holds each of the limits that a request may meet, from the platform's to the route's.
+
+    A refusal names a burst, so those that share one are in different filters.
+    """
+    met: Counter[tuple[bool, int]] = Counter()
+    numbers: dict[str, int] = {}
+    for limit in limits:
+        if not limit.cluster and not limit.shadow:
+            like = (limit.key is LimitKey.IP, limit.burst)
+            numbers[limit.id] = met[like]
+            met[like] += 1
+    return numbers
+
+
+def _groups(gateway: Gateway, held: list[Limit]) -> list[list[Limit]]:
+    numbers = _numbers(gateway.limits)
+    for service in gateway.services:
+        for route in service.routes:
+            numbers |= _numbers(_levels(gateway, service, route))
+    found: dict[int, list[Limit]] = {}
+    for limit in held:
+        found.setdefault(numbers[limit.id], []).append(limit)
+    return [found[number] for number in sorted(found)]
+
+
+def _levels(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
+    return [*gateway.limits, *service.limits, *route.limits]
+
+
+def _filter(stage: Stage, number: int, held: list[Limit]) -> Json:
+    """The first of a stage counts what routes name to it, further ones what the routes' metadata names."""
+    name = stage.name if number == 0 else f"{stage.name}.{number}"
+    told = {} if number == 0 else {"rate_limits": [_told(limit) for limit in held]}
     return extension(
-        stage.name,
+        name,
         _MESSAGE,
-        stat_prefix=stage.name,
+        stat_prefix=name,
         stage=stage.number,
-        filter_enabled=always,
-        filter_enforced=never if stage.shadow else always,
-        request_headers_to_add_when_not_enforced=[set_header(SHADOW_HEADER, stage.name)] if stage.shadow else [],
+        filter_enabled=_ALWAYS,
+        filter_enforced=_ALWAYS,
         max_dynamic_descriptors=DISTINCT,
-        enable_x_ratelimit_headers="OFF" if stage.shadow else "DRAFT_VERSION_03",
-        enable_retry_after_header=not stage.shadow,
+        response_headers_to_add=[set_header(REFUSED_HEADER, _refusal(stage.early, number))],
+        enable_x_ratelimit_headers="DRAFT_VERSION_03",
+        enable_retry_after_header=True,
         descriptors=[_descriptor(limit) for limit in held],
+        **told,
+    )
+
+
+def _shadow(stage: Stage, limit: Limit) -> Json:
+    return extension(
+        f"{stage.name}/{limit.id}",
+        _MESSAGE,
+        stat_prefix=f"{stage.name}/{limit.id}",
+        stage=stage.number,
+        filter_enabled=_ALWAYS,
+        filter_enforced=_NEVER,
+        request_headers_to_add_when_not_enforced=[
+            {"header": {"key": SHADOW_HEADER, "value": literal(limit.id)}, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
+        ],
+        max_dynamic_descriptors=DISTINCT,
+        enable_x_ratelimit_headers="OFF",
+        descriptors=[_descriptor(limit)],
+        rate_limits=[_told(limit)],
+    )
+
+
+def _told(limit: Limit) -> Json:
+    """Counts on the routes whose metadata holds the limit's id."""
+    where = {"key": _NAMESPACE, "path": [{"key": limit.id}]}
+    named = {"metadata": {"descriptor_key": "limit", "metadata_key": where, "source": "ROUTE_ENTRY"}}
+    return {"actions": [named, *_key(limit)]}
+
+
+def _note_shadows(stage: Stage) -> Json:
+    """For the access log: by its time the request has lost the header."""
+    note = {"metadata_namespace": "gwc.access_log", "key": "shadows", "type": "STRING"}
+    return extension(
+        f"{stage.name}.noted",
+        "extensions.filters.http.header_to_metadata.v3.Config",
+        request_rules=[{"header": SHADOW_HEADER, "on_header_present": note}],
     )
 
 
@@ -82,12 +154,22 @@ _WILDCARDS = {LimitKey.IP: "masked_remote_address", LimitKey.USER: "user", Limit
 
 
 def route_rate_limits(gateway: Gateway, service: Service, route: Route) -> list[Json]:
-    return [_named(limit) for limit in _counting(gateway, service, route)]
+    """Those that a filter learns from the route itself."""
+    told = _told_to(gateway, service, route)
+    return [_named(limit) for limit in _counting(gateway, service, route) if limit.id not in told]
 
 
 def early_rate_limits(gateway: Gateway, service: Service, route: Route) -> list[Json]:
     """Those that count before anybody is asked who they are."""
-    return [_named(limit) for limit in _counting(gateway, service, route) if limit.key is LimitKey.IP]
+    told = _told_to(gateway, service, route)
+    early = [limit for limit in _counting(gateway, service, route) if limit.key is LimitKey.IP]
+    return [_named(limit) for limit in early if limit.id not in told]
+
+
+def _told_to(gateway: Gateway, service: Service, route: Route) -> dict[str, str]:
+    """Those that a filter learns from the route's metadata."""
+    numbers = _numbers(_levels(gateway, service, route))
+    return {m.id: m.id for m in _applying(gateway, service, route) if m.shadow or numbers[m.id] > 0}
 
 
 def _counting(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
@@ -95,8 +177,7 @@ def _counting(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
 
 
 def _applying(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
-    levels = [*gateway.limits, *service.limits, *route.limits]
-    return [limit for limit in levels if not limit.cluster and _counts(limit, route)]
+    return [limit for limit in _levels(gateway, service, route) if not limit.cluster and _counts(limit, route)]
 
 
 def share_a_stage(gateway: Gateway, limit: Limit) -> bool:
@@ -171,21 +252,6 @@ def _rule(name: str) -> Json:
     return {"header": name, "on_header_present": note}
 
 
-def shadow_filter(gateway: Gateway) -> Json | None:
-    """Remembers for the access log that a shadow limit would have refused the request."""
-    if not any(limit.shadow for limit in rendered(gateway)):
-        return None
-    value = {
-        "object_key": _SHADOW_STATE,
-        "factory_key": "envoy.string",
-        "format_string": {"text_format_source": {"inline_string": f"%REQ({SHADOW_HEADER})%"}},
-        "skip_if_empty": True,
-    }
-    return extension(
-        "gwc.limits.shadowed", "extensions.filters.http.set_filter_state.v3.Config", on_request_headers=[value]
-    )
-
-
 _ANSWER = "gwc.limits.answer"
 
 
@@ -198,10 +264,25 @@ def answer_filter(gateway: Gateway) -> Json | None:
 
 def metadata(gateway: Gateway, service: Service, route: Route, budget: Budget | None) -> Json:
     """What the filter knows of a route's limits: `q` tokens in `w` seconds, and whose burst or window a number is."""
+    told, numbers = _told_to(gateway, service, route), _numbers(_levels(gateway, service, route))
     enforced = [limit for limit in _counting(gateway, service, route) if not limit.shadow]
     rates = {limit.id: limit.rate for limit in enforced} | ({"budget": budget.units} if budget else {})
+    notes = {_NAMESPACE: told} if told else {}
     if not rates:
-        return {}
+        return notes
     policies = ", ".join(f'"{name}";q={rate.tokens};w={rate.period}' for name, rate in rates.items())
-    bursts = {f"burst:{m.rate.tokens if m.cluster else m.burst}": m.id for m in reversed(enforced)}
-    return {_ANSWER: {"policies": policies, **bursts, **({"period": budget.units.period} if budget else {})}}
+    bursts = {_burst(limit, numbers): limit.id for limit in reversed(enforced)}
+    period = {"period": budget.units.period} if budget else {}
+    return {**notes, _ANSWER: {"policies": policies, **bursts, **period}}
+
+
+def _burst(limit: Limit, numbers: Mapping[str, int]) -> str:
+    """How a refusal by the limit shows: the filter, and the burst or what a window holds."""
+    if limit.cluster:
+        return f"burst:shared:{limit.rate.tokens}"
+    return f"burst:{_refusal(limit.key is LimitKey.IP, numbers[limit.id])}:{limit.burst}"
+
+
+def _refusal(early: bool, number: int) -> str:
+    """How a filter names itself in its refusals."""
+    return f"{'ip' if early else 'caller'}.{number}"

@@ -12,20 +12,22 @@ local function answer(handle, policies, name, remaining, wait)
   headers:replace("retry-after", wait)
   headers:replace("ratelimit-policy", policies)
   headers:replace("ratelimit", string.format('"%s";r=%s;t=%s', name, remaining, wait))
+  handle:streamInfo():dynamicMetadata():set("gwc.access_log", "limited_by", name)
 end
 
+-- The filter that has refused names itself; among the limits of one filter the burst tells which it was.
 function envoy_on_response(handle)
   local known, headers = handle:metadata(), handle:headers()
   local policies = known:get("policies")
   if policies == nil then return end
   local limit, remaining = take(headers, "x-ratelimit-limit"), take(headers, "x-ratelimit-remaining")
-  local reset = take(headers, "x-ratelimit-reset")
+  local reset, refused = take(headers, "x-ratelimit-reset"), take(headers, "x-gwc-refused")
   local period = known:get("period")
-  if take(headers, "x-gwc-refused") and period then
+  if refused == "budget" and period then
     -- the whole of what is left is not enough, or nothing is left: units come back when the period ends
     answer(handle, policies, "budget", "0", string.format("%d", period - os.time() % period))
   elseif limit and headers:get(":status") == "429" then
-    local name = known:get("burst:" .. limit) or policies:match('^"([^"]+)"')
+    local name = known:get("burst:" .. (refused or "shared") .. ":" .. limit) or policies:match('^"([^"]+)"')
     answer(handle, policies, name, remaining, headers:get("retry-after") or reset)
   end
 end

@@ -75,15 +75,14 @@ def _splits(gateway: Gateway, use: Use) -> bool:
     return service is not None and len({cluster_name(service, route) for route in service.routes}) > 1
 
 
-_CACHE = unsupported(f"{_LATER}; accepted, every request goes to the service and pays for it")
-
-
 _ENTRIES: dict[str, Support | Conditional] = {
     "tracing": unsupported(f"{_LATER}; accepted, no span is exported, and traceparent is still forwarded"),
     "metrics": approximate(
         "Prometheus metrics are served under the policy's path on the admin listener, with Envoy's own names"
     ),
-    "access_log": approximate("one JSON line a request on standard output, with field names of Envoy's target alone"),
+    "access_log": approximate(
+        "path is the canonical one that was matched: Envoy keeps no other; everything else is as the schema says"
+    ),
     "auth.jwt": Conditional(
         EXACT,
         (
@@ -152,7 +151,6 @@ _ENTRIES: dict[str, Support | Conditional] = {
             ),
         ),
     ),
-    **{name: _CACHE for name in FEATURES if name.partition(".")[0] == "cache"},
 }
 
 _EXACT = (
@@ -197,6 +195,7 @@ _EXACT = (
     "headers.response",
     "stream",
     "websocket",
+    *(name for name in FEATURES if name.partition(".")[0] == "cache"),
 )
 
 TABLE = SupportTable("envoy", "default", {**dict.fromkeys(_EXACT, EXACT), **_ENTRIES})

@@ -71,6 +71,18 @@ def test_every_limit_has_one_bucket_set_however_many_hosts_serve_it() -> None:
         assert entry["route"]["rate_limits"][0]["actions"][0]["generic_key"]["descriptor_value"].startswith("service/a")
 
 
+def test_limits_that_a_request_meets_and_that_share_a_burst_are_in_different_filters() -> None:
+    """A refusal names the filter and the burst: the access log and the answer say which limit it was."""
+    limits = [{"per": "service", "rate": "5/s"}, {"per": "service", "rate": "5/min"}, {"per": "service", "rate": "9/s"}]
+    given = gateway({"service": "a", "limits": limits, "routes": [route()]}, {"service": "b", "limits": limits[:1]})
+    first, second = (config(given, name) for name in ("gwc.limits.caller", "gwc.limits.caller.1"))
+    assert [d["entries"][0]["value"] for d in first["descriptors"]] == ["service/a/0", "service/a/2", "service/b/0"]
+    assert [d["entries"][0]["value"] for d in second["descriptors"]] == ["service/a/1"]
+    told = named(given, "a/r")[0]["metadata"]["filter_metadata"]
+    assert told["gwc.limits"] == {"service/a/1": "service/a/1"}
+    assert told["gwc.limits.answer"]["burst:caller.1:5"] == "service/a/1"
+
+
 def test_a_service_s_user_limit_leaves_public_routes_alone() -> None:
     given = protected(route(), route("open", "/open", auth="none"), limits=[{"per": "user", "rate": "5/s"}])
     assert "rate_limits" in named(given, "a/r")[0]["route"]
@@ -80,7 +92,7 @@ def test_a_service_s_user_limit_leaves_public_routes_alone() -> None:
 def test_every_counting_filter_is_enabled_and_shadows_enforce_nothing() -> None:
     limits = [{"per": "ip", "rate": "5/s"}, {"per": "ip", "rate": "1/s", "mode": "shadow"}]
     given = gateway({"service": "a", "limits": limits})
-    for name, enforced in (("gwc.limits.ip", 100), ("gwc.limits.ip.shadow", 0)):
+    for name, enforced in (("gwc.limits.ip", 100), ("gwc.limits.ip.shadow/service/a/1", 0)):
         assert config(given, name)["filter_enabled"]["default_value"]["numerator"] == 100
         assert config(given, name)["filter_enforced"]["default_value"]["numerator"] == enforced
         assert config(given, name)["max_dynamic_descriptors"] == 100_000

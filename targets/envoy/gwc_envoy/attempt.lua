@@ -1,0 +1,43 @@
+-- The last to see a request and the first to see its answer: notes for the access log what lies between.
+
+local NAMESPACE = "gwc.access_log"
+local PROBLEMS = {["429"] = "rate-limited", ["502"] = "bad-gateway", ["503"] = "unavailable", ["504"] = "timeout"}
+local CAUSES = {connect = "bad-gateway", reset = "bad-gateway", timeout = "timeout", ["connect-timeout"] = "timeout"}
+
+local function now(handle)
+  return tonumber(handle:timestampString(EnvoyTimestampResolution.MICROSECOND))
+end
+
+function envoy_on_request(handle)
+  local notes = handle:streamInfo():dynamicMetadata()
+  local known = notes:get(NAMESPACE)
+  notes:set(NAMESPACE, "asked", now(handle))
+  notes:set(NAMESPACE, "cost", handle:metadata():get("cost"))
+  if known == nil or known.shadows == nil then return end
+  local ids = {}
+  for id in known.shadows:gmatch("[^,]+") do ids[#ids + 1] = id end
+  notes:set(NAMESPACE, "shadowed_by", ids)
+end
+
+-- The type of the problem that takes the place of a service's error.
+local function replaced(headers)
+  local cause, status = headers:get("x-gwc-cause"), headers:get(":status")
+  if cause then return CAUSES[cause] end
+  local kind = headers:get("content-type") or ""
+  if (status < "500" and status ~= "429") or kind:lower():find("^application/problem%+json%s*;?") then return nil end
+  return PROBLEMS[status] or "internal-error"
+end
+
+function envoy_on_response(handle)
+  local notes, headers = handle:streamInfo():dynamicMetadata(), handle:headers()
+  local refused, tries = headers:get("x-gwc-limited-by"), tonumber(headers:get("x-gwc-attempts"))
+  if refused then
+    notes:set(NAMESPACE, "limited_by", refused)
+    tries = tries and math.max(0, tries - 1)  -- the last one was not sent
+  end
+  if tries then notes:set(NAMESPACE, "attempts", tries) end
+  local asked = notes:get(NAMESPACE).asked
+  if tries ~= 0 then notes:set(NAMESPACE, "upstream_ms", math.max(0, math.floor((now(handle) - asked) / 1000))) end
+  local problem = headers:get("x-gwc-problem") or replaced(headers)
+  if problem then notes:set(NAMESPACE, "problem", problem) end
+end
