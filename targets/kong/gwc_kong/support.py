@@ -52,6 +52,11 @@ def _unreadable_key(gateway: Gateway, _: Use) -> bool:
     return keys is not None and not all(_readable(c.secret.source, c.secret.name) for c in keys.consumers)
 
 
+def _unreadable_tls_key(gateway: Gateway, _: Use) -> bool:
+    https = gateway.listen.https
+    return https is not None and not _readable(https.key.source, https.key.name)
+
+
 def _checked_over_tls(gateway: Gateway, use: Use) -> bool:
     return any(s.upstream.health is use.node and s.upstream.tls is not None for s in gateway.services)
 
@@ -72,8 +77,10 @@ _UNTIL_RESTART = approximate(
 
 _BUNDLED: dict[str, Support | Conditional] = {
     "listen.http": EXACT,
-    "listen.https": _LATER,
-    "listen.https.redirect": _LATER,
+    "listen.https": Conditional(
+        EXACT, (Case("a key in a lower-case variable", _unreadable_tls_key, unsupported(_VARIABLE)),)
+    ),
+    "listen.https.redirect": EXACT,
     "listen.admin": approximate(
         "readiness is at /status/ready and metrics at /metrics of Kong's status listener; there is no /ready"),
     "trusted_proxies": EXACT,
@@ -168,7 +175,10 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "limits.shadow": EXACT,
     "limits.cluster": _CLUSTER,
     "cors": EXACT,
-    "cache": EXACT,
+    "cache": approximate(
+        "kept and served exactly, but Kong's own status listener takes no purge: restart Kong to drop what is kept, or "
+        "use the plugin profile"
+    ),
     "cache.vary.query": EXACT,
     "cache.vary.headers": EXACT,
     "cache.stale.if_error": EXACT,
@@ -221,6 +231,7 @@ _PLUGIN: dict[str, Support | Conditional] = {
     ),
     "budget.cluster": Conditional(EXACT, (_PASSWORD,)),
     "listen.admin": EXACT,
+    "cache": EXACT,
     "upstream.health": Conditional(
         EXACT,
         (
