@@ -26,7 +26,7 @@ typedef struct {
   char ring[%d];
 } gwc_cache;
 struct gwc_time { long seconds; long nanoseconds; };
-void *calloc(size_t, size_t);
+void *mmap(void *, size_t, int, int, int, int64_t);
 int setenv(const char *, const char *, int);
 int getpid(void);
 int clock_gettime(int, struct gwc_time *);
@@ -36,14 +36,16 @@ int pthread_mutex_unlock(void *);
 ]], ROUTES, FLIGHTS, WAYS * SETS, RING))
 
 local HEADER = ffi.sizeof("gwc_record")
-local MONOTONIC = ffi.os == "OSX" and 6 or 1
+local OSX = ffi.os == "OSX"
+local MONOTONIC = OSX and 6 or 1
+local READ_WRITE, PRIVATE_ANONYMOUS = 3, OSX and 0x1002 or 0x22
 
 -- Envoy runs a script in its main thread first, before any worker is there: it makes the block and leaves word.
 local function attach()
   local owner, address = (os.getenv(VARIABLE) or ""):match("^(%d+):(%d+)$")
   if tonumber(owner) == C.getpid() then return ffi.cast("gwc_cache *", ffi.cast("uintptr_t", tonumber(address))) end
-  local block = C.calloc(1, ffi.sizeof("gwc_cache"))
-  if block == nil then error("no memory for the cache") end
+  local block = C.mmap(nil, ffi.sizeof("gwc_cache"), READ_WRITE, PRIVATE_ANONYMOUS, -1, 0)
+  if ffi.cast("intptr_t", block) == -1 then error("no memory for the cache") end
   local made = ffi.cast("gwc_cache *", block)
   C.pthread_mutex_init(made.mutex, nil)
   made.seed = os.time() % 65536 * 65536 + C.getpid() % 65536
