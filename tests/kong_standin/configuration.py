@@ -26,14 +26,14 @@ _IGNORED = {
     "KONG_DECLARATIVE_CONFIG": "kong.yml", "KONG_ROUTER_FLAVOR": "expressions",
     "KONG_HEADERS": "off", "KONG_HEADERS_UPSTREAM": "off", "KONG_ADMIN_LISTEN": "off", "KONG_ADMIN_GUI_LISTEN": "off",
     "KONG_ANONYMOUS_REPORTS": "off", "KONG_ALLOW_DEBUG_HEADER": "off", "KONG_REQUEST_DEBUG": "off",
-    "KONG_REAL_IP_HEADER": "X-Forwarded-For",
+    "KONG_SSL_SESSION_TICKETS": "off", "KONG_REAL_IP_HEADER": "X-Forwarded-For",
     "KONG_REAL_IP_RECURSIVE": "on", "KONG_DNS_ORDER": "LAST,A,AAAA,CNAME",
 }  # fmt: skip
 """Settings whose one accepted value is what the stand-in does anyway."""
 _READ = {
     "KONG_PLUGINS", "KONG_LUA_PACKAGE_PATH", "KONG_UNTRUSTED_LUA", "KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES",
     "KONG_PROXY_LISTEN", "KONG_STATUS_LISTEN",
-    "KONG_TRUSTED_IPS", "KONG_SSL_CERT", "KONG_SSL_CERT_KEY", "KONG_SSL_PROTOCOLS", "KONG_PROXY_ACCESS_LOG",
+    "KONG_TRUSTED_IPS", "KONG_SSL_CERT", "KONG_SSL_CERT_KEY", "KONG_SSL_CIPHER_SUITE", "KONG_PROXY_ACCESS_LOG",
 }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def write(directory: Path, prefix: Path, environ: Mapping[str, str]) -> tuple[st
     settings = settings_of(directory)
     document = yaml.safe_load((directory / "kong.yml").read_text())
     (prefix / "standin_config.lua").write_text(_lua_config(document, settings, {**os.environ, **environ}))
-    (prefix / "nginx.conf").write_text(_nginx(directory, prefix, settings, document))
+    (prefix / "nginx.conf").write_text(_nginx(directory, prefix, settings, document, _tls(prefix, settings, environ)))
     host, _, port = settings["KONG_STATUS_LISTEN"].rpartition(":")
     return host.strip("[]"), int(port)
 
@@ -226,12 +226,28 @@ def _tls_locations(document: dict[str, Any]) -> str:
     return "".join(_unbuffered(f"@tls.{name}", tls) for name, tls in _tls_of(document).items())
 
 
-def _nginx(directory: Path, prefix: Path, settings: dict[str, str], document: dict[str, Any]) -> str:
-    listens = "".join(f"    listen {entry.strip()};\n" for entry in settings["KONG_PROXY_LISTEN"].split(","))
-    if "KONG_SSL_CERT" in settings:
-        listens += f"    ssl_certificate {settings['KONG_SSL_CERT']};\n"
-        listens += f"    ssl_certificate_key {settings['KONG_SSL_CERT_KEY']};\n"
-        listens += f"    ssl_protocols {settings['KONG_SSL_PROTOCOLS']};\n"
+_SUITES = {
+    "intermediate": "    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_ciphers ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM;\n",
+    "modern": "    ssl_protocols TLSv1.3;\n",
+}
+
+
+def _tls(prefix: Path, settings: dict[str, str], environ: Mapping[str, str]) -> str:
+    """The listener's certificate; a key that is referred to goes into a file, as Kong puts it into one."""
+    if "KONG_SSL_CERT" not in settings:
+        return ""
+    key = settings["KONG_SSL_CERT_KEY"]
+    if key.startswith("{vault://env/"):
+        name = key.removeprefix("{vault://env/").removesuffix("}").replace("-", "_").upper()
+        key = str(prefix / "tls.key")
+        (prefix / "tls.key").touch(mode=0o600)
+        (prefix / "tls.key").write_text({**os.environ, **environ}[name])
+    certificate = f"    ssl_certificate {settings['KONG_SSL_CERT']};\n    ssl_certificate_key {key};\n"
+    return certificate + _SUITES[settings["KONG_SSL_CIPHER_SUITE"]]
+
+
+def _nginx(directory: Path, prefix: Path, settings: dict[str, str], document: dict[str, Any], tls: str) -> str:
+    listens = "".join(f"    listen {entry.strip()};\n" for entry in settings["KONG_PROXY_LISTEN"].split(",")) + tls
     trusted = [n for n in settings.get("KONG_TRUSTED_IPS", "").split(",") if n]
     real_ip = "".join(f"    set_real_ip_from {network};\n" for network in trusted)
     if trusted:

@@ -21,7 +21,7 @@ from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.yaml_text import render
 
 LUA_MODULES = (
-    *("path", "router", "ids", "problem", "access_log", "headers", "counters", "limits", "budget"),
+    *("path", "router", "redirect", "body", "ids", "problem", "access_log", "headers", "counters", "limits", "budget"),
     *("flights", "concurrency", "health", "breaker", "auth", "cors", "upstream"),
     *("cache_key", "cache_rules", "cache_store", "renewal", "cache", "core"),
 )

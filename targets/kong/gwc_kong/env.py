@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.diagnostics import Span
-from gwc.ir import Gateway, Https, Route, Secret
+from gwc.ir import Gateway, Route
 from gwc.target import OutputFile
 from gwc_kong.access_log import FORMAT, VARIABLE
 from gwc_kong.bundled import REQUIRES
 from gwc_kong.cache import DICTIONARY as CACHE
-from gwc_kong.secrets import vault_reference
+from gwc_kong.https import settings as https_settings
+from gwc_kong.services import milliseconds
 
 _Setting = tuple[str, str, Span | None]
 _MEBIBYTE = 2**20
@@ -33,6 +34,7 @@ def env_file(gateway: Gateway, profile: str) -> OutputFile:
         *_proxies(gateway),
         *_retries(gateway),
         *_bodies(gateway),
+        *_slow_clients(gateway),
         *_access_log(),
     ]
     lines = {number: span for number, (_, _, span) in enumerate(settings, 1) if span is not None}
@@ -82,15 +84,7 @@ def _listeners(gateway: Gateway) -> Iterator[_Setting]:
     admin = listen.provenance.get("admin")
     yield "KONG_STATUS_LISTEN", str(listen.admin), admin.span if admin else None
     if listen.https is not None:
-        yield from _tls(listen.https)
-
-
-def _tls(https: Https) -> Iterator[_Setting]:
-    spans = {name: origin.span for name, origin in https.provenance.items()}
-    yield "KONG_SSL_CERT", https.certificate, spans.get("certificate")
-    yield "KONG_SSL_CERT_KEY", _key(https.key), spans.get("key")
-    versions = "TLSv1.3" if https.min_version == "TLSv1.3" else "TLSv1.2 TLSv1.3"
-    yield "KONG_SSL_PROTOCOLS", versions, spans.get("min_version")
+        yield from https_settings(listen.https)
 
 
 def _proxies(gateway: Gateway) -> Iterator[_Setting]:
@@ -127,8 +121,15 @@ def _bodies(gateway: Gateway) -> Iterator[_Setting]:
     yield "KONG_NGINX_PROXY_CLIENT_MAX_BODY_SIZE", str(max(largest, 1)), None
 
 
-def _key(key: Secret) -> str:
-    return key.name if key.source == "file" else vault_reference(key, "")
+_HEAD_WITHIN = 10
+"""Seconds for a whole request head."""
+
+
+def _slow_clients(gateway: Gateway) -> Iterator[_Setting]:
+    """The plugin ends a body that falls silent for the route's own time, so nginx waits for the longest of all."""
+    longest = max((route.timeouts.idle for route in _routes(gateway)), default=_HEAD_WITHIN)
+    yield "KONG_NGINX_HTTP_CLIENT_HEADER_TIMEOUT", f"{_HEAD_WITHIN}s", None
+    yield "KONG_NGINX_HTTP_CLIENT_BODY_TIMEOUT", f"{milliseconds(longest) + 1000}ms", None
 
 
 def _access_log() -> Iterator[_Setting]:

@@ -12,6 +12,7 @@ from gwc.problems import PROBLEMS
 from gwc_kong.auth import auth_config, providers_config
 from gwc_kong.cache import cache_config, loopback_config
 from gwc_kong.cors import cors_config
+from gwc_kong.https import redirect_config
 from gwc_kong.limits import guards, shared_store
 from gwc_kong.routing import KongRoute
 from gwc_kong.secrets import vault_reference
@@ -34,7 +35,7 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...], profile: str)
         config["gateway_secret_header"] = at(proof, "header", proof.header)
         config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
     config["problems"] = {p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()}
-    config |= dict(providers_config(gateway)) | dict(loopback_config(gateway))
+    config |= dict(redirect_config(gateway)) | dict(providers_config(gateway)) | dict(loopback_config(gateway))
     if profile == "plugin":
         config |= dict(shared_store(gateway))
     config["routes"] = {route.name: _route_config(gateway, route, profile) for route in routes}

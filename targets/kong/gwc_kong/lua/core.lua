@@ -2,6 +2,7 @@
 
 local access_log = require("kong.plugins.gwc.access_log")
 local auth = require("kong.plugins.gwc.auth")
+local body = require("kong.plugins.gwc.body")
 local breaker = require("kong.plugins.gwc.breaker")
 local budgets = require("kong.plugins.gwc.budget")
 local cache = require("kong.plugins.gwc.cache")
@@ -12,6 +13,7 @@ local ids = require("kong.plugins.gwc.ids")
 local limits = require("kong.plugins.gwc.limits")
 local paths = require("kong.plugins.gwc.path")
 local problems = require("kong.plugins.gwc.problem")
+local redirect = require("kong.plugins.gwc.redirect")
 local router = require("kong.plugins.gwc.router")
 local upstream = require("kong.plugins.gwc.upstream")
 
@@ -55,24 +57,6 @@ local function correlate(conf, state)
     ngx.req.set_header("traceparent", ids.fresh_traceparent(ngx.var.request_id))
     ngx.req.clear_header("tracestate")
   end
-end
-
--- False when the body is larger than the route takes. A chunked body shows its size only once it is here.
-local function body_fits(route)
-  local length = tonumber(ngx.var.http_content_length)
-  if length and length > route.max_body then
-    return false
-  end
-  ngx.req.read_body()
-  if length or not ngx.var.http_transfer_encoding then
-    return true
-  end
-  local data = ngx.req.get_body_data()
-  if not data and ngx.req.get_body_file() then
-    data = kong.request.get_raw_body(route.max_body + 1)
-    return data ~= nil and #data <= route.max_body
-  end
-  return not data or #data <= route.max_body
 end
 
 -- What the service is told: nothing that the client claims for itself, and what only the gateway knows.
@@ -127,8 +111,8 @@ end
 
 -- Whether the connection is to become a WebSocket; any other request on such a route is an ordinary one.
 local function upgrades(route)
-  local body = ngx.var.http_content_length or ngx.var.http_transfer_encoding
-  return route.websocket and not body and string.lower(ngx.var.http_upgrade or "") == "websocket"
+  local has_body = ngx.var.http_content_length or ngx.var.http_transfer_encoding
+  return route.websocket and not has_body and string.lower(ngx.var.http_upgrade or "") == "websocket"
 end
 
 -- The stages of admission, in their order: a refusal reaches nothing behind it. Each returns the type of its refusal
@@ -175,9 +159,7 @@ local function check_limits(conf, route, state)
 end
 
 local function check_body(_, route, state)
-  if not state.upgrading and not body_fits(route) then
-    return "payload-too-large"
-  end
+  return not state.upgrading and body.refusal(route) or nil
 end
 
 local function check_breaker(_, route)
@@ -263,10 +245,22 @@ local function kept_answer(conf, route, state, path)
   return cache.look(conf, route, state, path)
 end
 
+local function send_to_tls(conf, state)
+  local location = redirect.location(conf)
+  if not location then
+    return refuse(conf, state, "bad-request")
+  end
+  state.problem = "" -- an answer of the gateway's own, and no error
+  return kong.response.exit(308, nil, { Location = location })
+end
+
 -- `cluster` counts together with other gateways; the bundled profile has no such thing either.
 function M.access(conf, tls, cluster)
   local state = current(conf)
   state.cluster = cluster
+  if redirect.due(conf) then
+    return send_to_tls(conf, state)
+  end
   local path = not string.find(ngx.var.request_uri, "#", 1, true) and paths.canonical(state.path)
   local route = path and route_of(conf, state, path)
   if not route then

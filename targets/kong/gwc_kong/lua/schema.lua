@@ -147,6 +147,8 @@ return {
         { request_id_header = { type = "string", required = true } },
         { accept = { type = "string", required = true, one_of = { "always", "from_trusted_proxies", "never" } } },
         { user_header = { type = "string", required = true } },
+        { redirect_port = { type = "string", len_min = 0 } },
+        { redirect_hosts = { type = "array", elements = text() } },
         { gateway_secret_header = text() },
         { gateway_secret = { type = "string", referenceable = true, encrypted = true } },
         -- Nothing in it is required: Kong makes an empty record of one that is absent, and would miss its fields.

@@ -1,4 +1,9 @@
 -- Routes on Kong's status listener, beside its own /status/ready and /metrics.
 
 local routes = { ["/ready"] = require("kong.status.ready")["/status/ready"] }
+routes["/cache/purge/:service/:route"] = require("kong.plugins.gwc.purge")({
+  ["assistant"] = { ["scripture"] = true, ["prompts"] = true, ["prompt"] = true, ["usage"] = true },
+  ["media"] = { ["covers"] = true, ["catalogue"] = true },
+  ["notes"] = { ["list"] = true },
+})
 return routes
