@@ -252,7 +252,7 @@ ACTS: tuple[tuple[Visit, ...], ...] = (
     (Visit("its own", "GET /ok/x", 409, "main/ok", upstream=(Script(status=409, type="application/problem+json"),)),),
     (Visit("too late", "GET /brief", 504, "main/brief", {"problem": "timeout"}, upstream=SLOW),),
     (Visit("too large", "POST /small", 413, "main/small", body=b"y" * 5000),),
-    (Visit("left", "GET /ok/left", 0, "main/ok", {"attempts": 1}, upstream=SLOW, abandon=0.5),),
+    (Visit("left", "GET /ok/left", 0, "main/ok", {"attempts": 1}, upstream=SLOW, abandon=0.7),),
     (Visit("stream", "GET /events", 200, "main/events", upstream=(Script(events=4, every=0.1),), needs=("stream",)),),
     (Visit("socket", "GET /chat", 101, "main/chat", messages=("one", "two"), needs=("websocket",)),),
     (Visit("miss", "GET /cached/${case}", 200, "main/cached", {"cache": "MISS"}, needs=CACHED),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gwc.diagnostics import Diagnostic
 from gwc.ir import Gateway
+from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import SupportTable
 from gwc.target import Artifact
 from gwc_nginx.engine import NginxEngine
@@ -19,6 +20,9 @@ class NginxTarget:
 
     def support(self, profile: str) -> SupportTable:
         return TABLES[profile]
+
+    def families(self, profile: str) -> frozenset[Family]:
+        return frozenset(FAMILIES if profile == "njs" else ())
 
     def emit(self, gateway: Gateway, profile: str) -> Artifact:
         from gwc_nginx.emit import emit

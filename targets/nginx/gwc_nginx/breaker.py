@@ -33,5 +33,6 @@ def data(gateway: Gateway) -> dict[str, object]:
                 "failures": breaker.failures if breaker is not None else 0,
                 "open": round(breaker.open * 1000) if breaker is not None else 0,
                 "weights": smallest,
+                "endpoints": [str(endpoint.address) for endpoint in service.upstream.endpoints],
             }
     return found

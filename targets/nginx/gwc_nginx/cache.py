@@ -23,6 +23,7 @@ from gwc_nginx.quoting import milliseconds, q
 from gwc_nginx.request_id import variable_of
 from gwc_nginx.routing import distinct, places, routes
 
+STORE = "gwc_answers"
 MAX_SIZE = "256m"
 MAX_ANSWER = 1 << 20
 """Bytes of a body, at most; a larger answer passes and is not kept."""
@@ -67,13 +68,17 @@ def zones(gateway: Gateway) -> tuple[str, ...]:
     return (*ZONES, f"gwc_purged:{size}k type=number")
 
 
-def store(gateway: Gateway) -> Iterator[Directive]:
-    """Where answers are kept: files below the prefix that nobody but the workers may read."""
+def of_njs(gateway: Gateway) -> Iterator[Directive]:
     found = cached(gateway)
     if found:
-        idle = f"{max(_life(cache) for cache in found)}s"
-        bounds = (f"max_size={MAX_SIZE}", f"inactive={idle}", "use_temp_path=off")
-        yield d("proxy_cache_path", "cache", "levels=1:2", "keys_zone=gwc_answers:16m", *bounds)
+        yield store(found)
+
+
+def store(found: tuple[Cache, ...]) -> Directive:
+    """Where answers are kept: files below the prefix that nobody but the workers may read."""
+    idle = f"{max(_life(cache) for cache in found)}s"
+    bounds = (f"max_size={MAX_SIZE}", f"inactive={idle}", "use_temp_path=off")
+    return d("proxy_cache_path", "cache", "levels=1:2", f"keys_zone={STORE}:16m", *bounds)
 
 
 def names(gateway: Gateway) -> dict[str, bool]:
@@ -185,7 +190,7 @@ def _store(route: Route) -> tuple[Directive, ...]:
     patience = milliseconds(route.timeouts.request)
     statuses = ("200", "301", "404") if route.cache.negative_ttl is not None else ("200",)
     return (
-        d("proxy_cache", "gwc_answers"),
+        d("proxy_cache", STORE),
         d("proxy_cache_key", "$gwc_cache_key"),
         d("proxy_cache_valid", *statuses, f"{_life(route.cache)}s"),
         d("proxy_cache_lock", "on"),

@@ -9,7 +9,8 @@ from gwc_nginx.conf import Directive, d
 
 
 def zones() -> Iterator[Directive]:
-    """One counter a service, and one for all. An empty key counts nothing."""
+    """One counter a service, and one for all. An empty key counts nothing. The service's is looked at first, for its
+    directive stands first; caps.js needs that."""
     yield d("limit_conn_zone", "$gwc_service", "zone=gwc_service_cap:4m")
     yield d("limit_conn_zone", "$gwc_everything", "zone=gwc_platform_cap:64k")
     yield d("limit_conn_status", "503")

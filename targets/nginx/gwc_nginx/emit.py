@@ -32,6 +32,7 @@ from gwc_nginx import (
     retries,
     routing,
     timeouts,
+    tracing,
     upstream,
 )
 from gwc_nginx.conf import Directive, block, d, printed
@@ -43,7 +44,8 @@ _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "redirect", "retry", "secrets", "tokens"),
-    *("admission", "auth", "breaker", "budget", "cache", "cors", "health", "limits", "locks", "metrics"),
+    *("admission", "auth", "breaker", "budget", "cache", "caps", "cors", "health", "ledger", "limits", "locks"),
+    *("log", "metrics", "tracing"),
 )
 _METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
 _SETTINGS = (
@@ -62,8 +64,10 @@ _SETTINGS = (
     "js_set $gwc_hop tokens.hop;",
     "js_set $gwc_done retry.done;",
     "log_format gwc_done '$gwc_done';",
-    "js_set $gwc_measured metrics.measure;",
-    "log_format gwc_measured '$gwc_measured';",
+    "js_set $gwc_line log.line;",
+    "js_set $gwc_everything caps.everything;",
+    "js_shared_dict_zone zone=gwc_ledger:1m timeout=1h evict type=number;",
+    f"js_shared_dict_zone zone={tracing.ZONE};",
     # What one phase of a request leaves for the next.
     *(f"js_var ${name};" for name in (
         "gwc_route", "gwc_uri", "gwc_host", "gwc_allow", "gwc_refusal", "gwc_body", "gwc_replaced", "gwc_tries",
@@ -86,6 +90,11 @@ _SETTINGS = (
         "gwc_rate_left",
         "gwc_shadowed",
         "gwc_limited_by",
+        "gwc_roomy",
+        "gwc_bytes",
+        "gwc_cost",
+        "gwc_reason",
+        "gwc_problem",
         *cache.VARIABLES,
     )),
 )  # fmt: skip
@@ -96,8 +105,9 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 
 def _njs(gateway: Gateway) -> Artifact:
+    environment = [q(name) for name in auth.environment(gateway)]
     files = {
-        "nginx.conf": OutputFile(_skeleton([q(name) for name in auth.environment(gateway)], _settings_of(gateway)), {}),
+        "nginx.conf": OutputFile(_skeleton(gateway, environment, _settings_of(gateway)), {}),
         "gwc.json": OutputFile(_legible(data(gateway)), {}),
         "clients.conf": printed(_clients(gateway), title=_CLIENTS),
         "upstreams.conf": printed(_upstreams(gateway), title=_UPSTREAMS),
@@ -116,7 +126,8 @@ def _settings_of(gateway: Gateway) -> tuple[str, ...]:
 
 def _plain(gateway: Gateway) -> Artifact:
     files = {
-        "nginx.conf": OutputFile(_skeleton([], ()), {}),
+        # The time zone of the access log.
+        "nginx.conf": OutputFile(_skeleton(gateway, ["TZ=UTC"], ()), {}),
         "clients.conf": printed(plain.clients(gateway), title=_CLIENTS),
         "upstreams.conf": printed(plain.upstreams(gateway), title=_UPSTREAMS),
         "public.conf": printed(plain.public(gateway), title=_PUBLIC),
@@ -128,12 +139,12 @@ def _plain(gateway: Gateway) -> Artifact:
     return Artifact("nginx", "plain", files, (*missing, *https.secrets(gateway)))
 
 
-def _skeleton(environment: list[str], settings: tuple[str, ...]) -> str:
+def _skeleton(gateway: Gateway, environment: list[str], settings: tuple[str, ...]) -> str:
     return _template(
         "nginx.conf.j2",
         environment=environment,
         modules=settings,
-        log_format=access_log.log_format(njs=bool(settings)),
+        log_format=access_log.log_format(gateway, njs=bool(settings)),
         servers=("public.conf", "admin.conf"),
     )
 
@@ -157,13 +168,13 @@ def _clients(gateway: Gateway) -> Iterator[Directive]:
     yield block("map", "$http_upgrade", "$gwc_connection", of=(d("default", "upgrade"), d(q(""), q(""))))
     for source, variable, pattern, value, default in access_log.MAPS:
         yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
-    yield block("map", "$gwc_route", "$gwc_everything", of=(d("default", "1"), d(q(""), q(""))))
+    yield access_log.service_map()
     yield from concurrency.zones()
-    yield from cache.store(gateway)
+    yield from cache.of_njs(gateway)
 
 
 def _upstreams(gateway: Gateway) -> Iterator[Directive]:
-    if upstream.has_names(gateway):
+    if upstream.has_names(gateway) or tracing.named(gateway):
         yield d("resolver", *upstream.RESOLVER.split())
     yield from upstream.upstreams(gateway, keepalive=True)
     hop = d("server", q(listen.hop_address(gateway)), "max_fails=0")
@@ -184,6 +195,8 @@ def data(gateway: Gateway) -> dict[str, Any]:
         "others": upstream.others(gateway),
         "breakers": breaker.data(gateway),
         "health": health.data(gateway),
+        "log": access_log.data(gateway),
+        "tracing": tracing.data(gateway),
         "cached": cache.names(gateway),
         "hosts": hosts,
         "anywhere": anywhere,

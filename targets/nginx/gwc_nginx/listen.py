@@ -18,6 +18,7 @@ from gwc_nginx import (
     metrics,
     retries,
     timeouts,
+    tracing,
     upstream,
 )
 from gwc_nginx.conf import Directive, block, d
@@ -58,6 +59,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         *cache.inner(gateway),
         *health.location(gateway),
         *auth.examination(gateway),
+        *tracing.location(gateway),
         *retries.locations(gateway),
     ))  # fmt: skip
 
@@ -88,7 +90,6 @@ _ANSWER = (d("internal"), d("client_max_body_size", "0"))
 
 def _common() -> tuple[Directive, ...]:
     return (
-        *metrics.logs(),
         *errors.error_pages(),
         block("location", "=", "/_gwc/problem", of=(*_ANSWER, d("js_content", "problem.made"))),
     )

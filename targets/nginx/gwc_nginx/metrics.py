@@ -6,13 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Gateway
+from gwc_nginx import limits
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import DOLLAR, q, text_lines
 
 _TYPE = q("text/plain; version=0.0.4; charset=utf-8")
 
-_COUNTS = 20
-"""Numbers of a route, at most: eleven bounds of the histogram and what is above, the sum, the classes of statuses."""
+_COUNTS = 30
+"""Numbers of a route, at most: eleven bounds of the histogram and what is above, the sum, the classes of statuses, the
+results of a cache, tries, units, and what refuses beside its limits."""
 
 _SLOT = 256
 """Bytes of a number in a zone of NGINX, with its name and what the dictionary needs."""
@@ -23,18 +25,13 @@ _MIB = 1 << 20
 def zones(gateway: Gateway) -> tuple[str, ...]:
     """Room for every number that there can be, so that nothing has to be evicted: a counter that starts anew in the
     middle of a histogram would show requests that nobody made. Memory that is not used yet costs nothing."""
-    routes = sum(len(service.routes) for service in gateway.services)
-    limits = len(gateway.limits) + sum(
-        len(s.limits) + sum(len(route.limits) for route in s.routes) for s in gateway.services
+    numbers = _COUNTS + sum(
+        _COUNTS + len(limits.applying(gateway, service, route))
+        for service in gateway.services
+        for route in service.routes
     )
-    numbers = _COUNTS * (routes + 1) + 2 * limits + 2 * len(gateway.services)
     size = 1 + -(-(numbers * _SLOT) // _MIB)
     return (f"gwc_metrics:{size}m type=number", "gwc_unmeasured:32k type=number")
-
-
-def logs() -> tuple[Directive, ...]:
-    """The access log again, for a level inherits all or none; and the log that counts, when a request is over."""
-    return (d("access_log", "/dev/stdout", "gwc"), d("access_log", "/dev/null", "gwc_measured"))
 
 
 def hidden(gateway: Gateway) -> bool:

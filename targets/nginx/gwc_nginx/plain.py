@@ -16,6 +16,7 @@ from gwc.ir import Cors, Gateway, HeaderChanges, RetryCause, Route, SegmentKind,
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES
 from gwc.routing import HostTable, PathEntry, host_tables
 from gwc_nginx import access_log, body, cors, errors, headers, https, identity, listen, request_id, timeouts, upstream
+from gwc_nginx import plain_cache as kept
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q, qlit, regex
@@ -49,7 +50,10 @@ def clients(gateway: Gateway) -> Iterator[Directive]:
     ))  # fmt: skip
     for source, variable, pattern, value, default in access_log.MAPS:
         yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
+    yield access_log.service_map()
+    yield from access_log.plain_maps(gateway)
     yield from cors.maps(cors.of_gateway(gateway))
+    yield from kept.maps(gateway)
     yield from _problems(gateway)
 
 
@@ -126,7 +130,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
 
 def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) -> Directive:
     default = () if table.host is not None else ("default_server",)
-    unknown = (d("set", "$gwc_route", q("")), d("set", "$gwc_allow", q("")), *cors.forgotten())
+    unknown = (*(d("set", f"${name}", q("")) for name in ("gwc_route", "gwc_allow", "gwc_store")), *cors.forgotten())
     origins = cors.of_gateway(gateway)
     new = (d("set", "$gwc_routed", "1"), d("set", "$gwc_path", "$uri"), *unknown)
     routes = {route_name(m.service, m.route): (m.service, m.route) for e in table.entries for m in e.routes}
@@ -142,11 +146,12 @@ def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) 
         block("if", "($gwc_refused)", of=(d("return", "400"),)),
         block("if", "($gwc_new)", of=new),
         block("location", "/", of=(d("return", "404"),)),
-        _problem(correlation),
+        _problem(correlation, *kept.told(gateway)),
         *cors.preflights(origins, correlation),
         *(block("location", "=", f"/_gwc/error/{s}", of=(d("internal"), d("return", str(s)))) for s in SHAPED),
         *_entries(table, own, origins),
         *(_route(service, route, base, correlation, origins) for service, route in routes.values()),
+        *(_cached(*of, gateway, base) for of in routes.values() if kept.served(of[1])),
     ))  # fmt: skip
 
 
@@ -154,12 +159,14 @@ def _correlation(gateway: Gateway) -> Directive:
     return d("add_header", q(gateway.request_id.header), "$gwc_request_id", "always")
 
 
-def _problem(correlation: Directive) -> Directive:
+def _problem(correlation: Directive, *told: Directive) -> Directive:
     return block("location", "=", "/_gwc/problem", of=(
         d("internal"),
+        d("set", "$gwc_problem_made", "1"),
         d("default_type", "application/problem+json"),
         correlation,
         d("add_header", "Allow", "$gwc_allow", "always"),
+        *told,
         *cors.answers(),
         d("return", "200", _problem_body()),
     ))  # fmt: skip
@@ -213,7 +220,14 @@ def _problem_body() -> str:
 def _entry(entry: PathEntry, origins: tuple[Cors, ...], *, exactly: bool) -> Directive:
     """Where a path leads, by method. `=` wins over every pattern, as a literal path does; patterns are in order."""
     choices = (
-        block("if", f"($request_method = {method})", of=(d("rewrite", "^", q(f"/_gwc/route/{name}"), "last"),))
+        block(
+            "if",
+            f"($request_method = {method})",
+            of=(
+                d("set", "$gwc_route", q(name)),
+                d("rewrite", "^", q(kept.place(m.route, method, name)), "last"),
+            ),
+        )
         for m in entry.routes
         for name in [route_name(m.service, m.route)]
         for method in m.route.methods
@@ -245,20 +259,44 @@ def _route(
     wanted = headers.changed(headers.upgrade(base) if route.websocket else base, route.headers.request)
     return block("location", *matcher, span=span, of=(
         d("internal"),
-        d("set", "$gwc_route", q(name)),
+        *(() if wanted == base else headers.directives(wanted)),
+        *_answering(route, correlation, origins),
+        *kept.past(route),
+        d("proxy_ignore_headers", *_ACCEL),
+        *_to_hop(service, name),
+    ))  # fmt: skip
+
+
+def _cached(service: Service, route: Route, gateway: Gateway, base: Expressions) -> Directive:
+    """The store answers, or the hop is asked."""
+    assert route.cache is not None
+    name = route_name(service, route)
+    span = route.cache.provenance["ttl"].span if "ttl" in route.cache.provenance else None
+    return block("location", "=", q(f"/_gwc/cache/{name}"), span=span, of=(
+        d("internal"),
+        *kept.asking(gateway, route, base),
+        *_answering(route, _correlation(gateway), cors.of_gateway(gateway)),
+        *kept.store(route),
+        *kept.hidden(),
+        *_to_hop(service, name),
+    ))  # fmt: skip
+
+
+def _answering(route: Route, correlation: Directive, origins: tuple[Cors, ...]) -> tuple[Directive, ...]:
+    """What does not depend on where an answer comes from."""
+    return (
         *body.limit(route),
         *timeouts.client(route),
         *body.flow(route),
-        *(() if wanted == base else headers.directives(wanted)),
         *_response(route.headers.response),
         *cors.of_route(route.cors, origins),
         *cors.answers(),
         correlation,
+        *((kept.TOLD,) if kept.served(route) else ()),
         d("proxy_hide_header", q(correlation.args[0].strip('"'))),
+        d("proxy_hide_header", "X-Gwc-Address"),
         *timeouts.to_retries(route, watch=False),
-        d("proxy_ignore_headers", *_ACCEL),
-        *_to_hop(service, name),
-    ))  # fmt: skip
+    )
 
 
 def _to_hop(service: Service, name: str) -> tuple[Directive, ...]:
@@ -312,6 +350,8 @@ def _hop(service: Service, route: Route) -> Directive:
         *_retries(route),
         *upstream.verification(service),
         d("add_header", "X-Accel-Redirect", "$gwc_reshaped", "always"),
+        *kept.judged(route),
+        d("add_header", "X-Gwc-Address", "$upstream_addr", "always"),
         d("rewrite", q(rf"(?s)^{regex(prefix)}(?<gwc_rest>/.*)\z"), q("$gwc_rest"), "break"),
         d("proxy_pass", f"{upstream.scheme(service)}://{_target(service)}"),
     ))  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gwc import placeholder
 
-_TRUSTED = re.compile(r'\b((?:proxy_)?ssl_trusted_certificate) "(/[^"]+)";')
+_TRUSTED = re.compile(r'\b((?:proxy_ssl|js_fetch)_trusted_certificate) "(/[^"]+)";')
 _PAIR = re.compile(r'\b((?:proxy_)?ssl_certificate(?:_key)?) "((?:/|secrets/)[^"]+)";')
 """Paths hold neither quotes nor escapes: the policy language admits none. What is below secrets/ is made up here."""
 

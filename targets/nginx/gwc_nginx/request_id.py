@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Accept, Gateway
+from gwc_nginx import tracing
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q
 
@@ -27,13 +28,21 @@ def correlation(gateway: Gateway) -> Iterator[Directive]:
     ))  # fmt: skip
     trace = r"~^1:00-(?!0{32})(?<gwc_kept_trace>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?<gwc_kept_flags>[0-9a-f]{2})\z"
     yield block("map", q(f"{believed}:$http_traceparent"), "$gwc_trace", span=span, of=(
-        d("default", q("$request_id-$gwc_span-01")),
+        d("default", q("$request_id-$gwc_span-$gwc_sampled")),
         d(q(trace), q("$gwc_kept_trace-$gwc_span-$gwc_kept_flags")),
+    ))  # fmt: skip
+    parent = trace.replace("gwc_kept", "gwc_caller").replace(
+        "(?!0{16})[0-9a-f]{16}", "(?!0{16})(?<gwc_caller_span>[0-9a-f]{16})"
+    )
+    yield block("map", q(f"{believed}:$http_traceparent"), "$gwc_parent_span", span=span, of=(
+        d("default", q("")),
+        d(q(parent), "$gwc_caller_span"),
     ))  # fmt: skip
     yield block("map", q(f"{believed}:$http_traceparent"), "$gwc_tracestate", span=span, of=(
         d("default", q("")),
         d(q(trace.replace("gwc_kept", "gwc_state")), "$http_tracestate"),
     ))  # fmt: skip
+    yield tracing.sampling(gateway)
     yield block("map", "$request_id", "$gwc_span", of=(
         d("default", "1111111111111111"),
         d(q(r"~(?!0{16})(?<gwc_half>[0-9a-f]{16})\z"), "$gwc_half"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from gwc.ir import Gateway, Route, Segment, SegmentKind, Service
 from gwc.routing import PathEntry, host_tables
+from gwc_nginx.breaker import guarded
 
 Node = dict[str, Any]
 """Keys: "/text" a literal, "{}" a parameter, "**" a rest, "." the end. The last two hold a leaf: for each method the
@@ -56,7 +57,7 @@ def distinct(gateway: Gateway, same: dict[str, str]) -> Iterator[tuple[str, Serv
 def _place(service: Service, route: Route) -> Hashable:
     upstream = service.upstream
     names = tuple(e.address.host for e in upstream.endpoints) if upstream.tls is not None else ()
-    forwarding = (upstream.endpoints[0].scheme, upstream.tls, names, len(service.strip))
+    forwarding = (upstream.endpoints[0].scheme, upstream.tls, names, len(service.strip), guarded(service))
     own = (
         upstream.concurrency,
         route.max_body,

@@ -76,12 +76,11 @@ _TLS = Conditional(
 )  # fmt: skip
 
 
-def _metrics(note: str) -> Conditional:
-    return Conditional(approximate(note), (Case("a path below /_gwc/", _inside, unsupported(
+def _metrics(promise: Support) -> Conditional:
+    return Conditional(promise, (Case("a path below /_gwc/", _inside, unsupported(
         "NGINX keeps paths below /_gwc/ of the admin listener for itself; choose another metrics.path")),))  # fmt: skip
 
 
-_LATER = ("tracing",)
 _CACHE = (
     *("cache", "cache.vary.query", "cache.vary.headers", "cache.stale.if_error", "cache.stale.while_revalidate"),
     *("cache.negative_ttl", "cache.scope.user"),
@@ -91,7 +90,6 @@ _GUARDS = ("upstream.breaker", "budget", "budget.charge", "cost", "concurrency",
 _CREDENTIALS = ("auth.jwt", "auth.jwt.jwks_url", "auth.api_key", "auth.any_of", "auth.scopes")
 
 _NJS: dict[str, Support | Conditional] = {
-    **dict.fromkeys(_LATER, _NOT_YET),
     **dict.fromkeys(("limits.cluster", "budget.cluster"), _CLUSTER),
     **dict.fromkeys((*_CREDENTIALS, *_LIMITS, *_GUARDS, *_CACHE), EXACT),
     "auth.jwt.jwks_url": unsupported(
@@ -105,13 +103,9 @@ _NJS: dict[str, Support | Conditional] = {
     "identity.gateway_secret": EXACT,
     "request_id": EXACT,
     "traceparent": EXACT,
-    "access_log": approximate(
-        "one JSON line a request with ids, route, client, user, status, times and the limits that refused or would "
-        "have; costs and tries are not in it yet"),
-    "metrics": _metrics(
-        "Prometheus metrics under the policy's path: requests and a histogram of their time by service, route and "
-        "status class, refusals by limit, budget and cap; not yet breakers, tries and costs, nor the names that every "
-        "target is to share"),
+    "access_log": EXACT,
+    "metrics": _metrics(EXACT),
+    "tracing": EXACT,
     "errors": EXACT,
     "errors.upstream": EXACT,
     "hosts": EXACT,
@@ -162,24 +156,50 @@ _PLAIN_CLUSTER = unsupported(
 )
 _BANNER = "every answer says `Server: nginx`, without a version: a build without extra modules cannot leave it out"
 
+_AGES = "NGINX counts ages in whole seconds, so an answer may be served for up to a second longer"
+_NO_STALE = unsupported(
+    "NGINX without njs cannot bound for how long it serves what has expired; use profile njs. Accepted, nothing stale "
+    "is served"
+)
+_PLAIN_CACHE: dict[str, Support | Conditional] = {
+    "cache": approximate(
+        f"{_AGES}; of several requests that find it expired each asks the service, while a new one is asked for once; "
+        "an answer with Vary is kept for each of what it names; If-None-Match counts only if If-Modified-Since fits "
+        "too; a route is purged by removing its files, for there is no purge on the admin listener"),
+    "cache.negative_ttl": approximate(_AGES),
+    "cache.vary.query": approximate(
+        "of a listed parameter that stands several times only the first keys the answer and reaches the service; one "
+        "whose name is percent-encoded is left out"),
+    "cache.vary.headers": approximate(
+        "an empty header counts as an absent one; of a header that stands several times NGINX before 1.23 keys and "
+        "forwards the first only"),
+    "cache.scope.user": unsupported(
+        "NGINX without njs verifies nobody; use profile njs. Accepted, such a route answers 401 to everybody"),
+    **dict.fromkeys(("cache.stale.if_error", "cache.stale.while_revalidate"), _NO_STALE),
+}  # fmt: skip
 
 _PLAIN: dict[str, Support | Conditional] = {
     **_NJS,
     **dict.fromkeys(_CREDENTIALS, _AUTH),
-    **dict.fromkeys(_CACHE, _NOT_YET),
+    **_PLAIN_CACHE,
     **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health"), _PLAIN_LIMITS),
     **dict.fromkeys(("limits.cluster", "budget.cluster"), _PLAIN_CLUSTER),
     "listen.http": approximate(_BANNER),
     "access_log": approximate(
-        "one JSON line a request with ids, route, client, status and times; users, limits, costs and tries are not in "
-        "it yet"),
+        "`time` is when the request ended; `bytes` counts the framing of chunks; in `keys` a header that is absent is "
+        "empty; a query that names a credential is *** as a whole; nobody is verified and nothing is limited, so "
+        "nothing is told of it"),
     "identity.user_header": approximate(
         "a client's user header, gateway secret and every control header that gwc knows by name are removed, but NGINX "
-        "cannot remove by prefix: another x-envoy-*, x-kong-*, x-consumer-*, x-credential-* or x-accel-* reaches the service"),
-    "metrics": _metrics(
+        "cannot remove by prefix: another x-envoy-*, x-kong-*, x-consumer-*, x-credential-* or x-accel-* reaches the "
+        "service"),
+    "metrics": _metrics(approximate(
         "Prometheus metrics under the policy's path: NGINX's own totals of connections and requests, those of the "
         "gateway to itself among them; nothing by service, route, status, time or limit; a build without stub_status "
-        "has none"),
+        "has none")),
+    "tracing": unsupported(
+        "a stock NGINX exports no spans; use profile njs. Accepted, the service gets a valid traceparent with the "
+        "sampling of the policy, and the gateway's span is missing from the trace"),
     "errors": approximate(
         "problems have the right status, type and request id; `instance` is left out for a path that holds quotes, "
         "backslashes or bytes beyond ASCII; the response headers of a route's policy are not on them"),

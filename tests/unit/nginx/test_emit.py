@@ -198,7 +198,8 @@ def test_a_breaker_chooses_among_single_endpoints() -> None:
     service = {"upstream": {"endpoints": endpoints, "breaker": {"failures": 3, "open": "2s"}}}
     artifact = TARGET.emit(gateway(service), "njs")
     breakers = json.loads(artifact.files["gwc.json"].text)["breakers"]
-    assert breakers == {":main": {"failures": 3, "open": 2000, "weights": [9, 1]}}
+    addresses = ["127.0.0.1:1", "127.0.0.1:2"]
+    assert breakers == {":main": {"failures": 3, "open": 2000, "weights": [9, 1], "endpoints": addresses}}
     assert "upstream main.at.0 {" in artifact.files["upstreams.conf"].text
     assert "http://gwc_hop/" in artifact.files["public.conf"].text
 
@@ -219,14 +220,15 @@ def test_metrics_are_at_the_policy_s_path_of_the_admin_listener_alone() -> None:
     artifact = TARGET.emit(gateway(metrics={"path": "/told/here"}), "njs")
     assert 'location = "/told/here" {\n        js_content metrics.serve;' in artifact.files["admin.conf"].text
     assert "/told/here" not in artifact.files["public.conf"].text
-    assert "access_log /dev/null gwc_measured;" in artifact.files["public.conf"].text
-    assert "access_log /dev/stdout gwc;" in artifact.files["public.conf"].text
+    assert "access_log" not in artifact.files["public.conf"].text, (
+        "a log of its own would leave out the one that counts"
+    )
 
 
 def test_the_room_for_metrics_follows_the_routes() -> None:
     routes = [route(name=f"r{i}", path=f"/r{i}") for i in range(1000)]
     assert "zone=gwc_metrics:2m type=number;" in text("njs")
-    assert "zone=gwc_metrics:6m type=number;" in text("njs", {"routes": routes})
+    assert "zone=gwc_metrics:9m type=number;" in text("njs", {"routes": routes})
 
 
 def test_plain_tells_what_nginx_counts_itself() -> None:
@@ -271,3 +273,54 @@ def test_the_plain_listener_serves_nothing_beside_a_redirect(profile: str) -> No
     assert "proxy_pass" not in redirecting
     assert serving
     assert not any("8080" in server for server in serving)
+
+
+def test_a_service_with_a_breaker_shares_no_location_with_one_without() -> None:
+    guarded = {
+        "service": "a",
+        "upstream": {"endpoints": [{"url": "http://127.0.0.1:1"}], "breaker": {"failures": 3, "open": "2s"}},
+    }
+    settings = data(guarded, {"service": "b", "base_path": "/b"})["settings"]
+    assert settings["b/r"]["place"] == "b/r"
+    assert settings["b/r"]["retries"] is None
+    assert settings["a/r"]["retries"] is not None
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [("10%", ["10.00% 01;", '"*" 00;']), ("0%", ['"*" 00;']), ("100%", ['"*" 01;'])],
+)
+def test_what_is_sampled_is_decided_before_a_service_is_asked(profile: str, sample: str, said: list[str]) -> None:
+    tracing = {"otlp": "http://127.0.0.1:4318", "sample": sample}
+    clients = TARGET.emit(gateway(tracing=tracing), profile).files["clients.conf"].text
+    block = clients[clients.index("split_clients $request_id $gwc_sampled {") :]
+    assert [line.strip() for line in block[: block.index("}")].splitlines()[1:]] == said
+
+
+@pytest.mark.parametrize(
+    ("otlp", "url"),
+    [
+        ("http://localhost:4318", "http://127.0.0.1:4318/v1/traces"),
+        ("http://collector.test:4318/base/", "http://collector.test:4318/base/v1/traces"),
+        ("https://localhost", "https://localhost:443/v1/traces"),
+    ],
+)
+def test_where_spans_go(otlp: str, url: str) -> None:
+    artifact = TARGET.emit(gateway(tracing={"otlp": otlp}), "njs")
+    assert json.loads(artifact.files["gwc.json"].text)["tracing"] == url
+    assert ("resolver " in artifact.files["upstreams.conf"].text) == ("127.0.0.1" not in url)
+    assert ("js_fetch_trusted_certificate" in artifact.files["admin.conf"].text) == url.startswith("https:")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_credentials_that_key_a_limit_stay_out_of_the_log(profile: str) -> None:
+    limits = [{"per": {"header": name}, "rate": "5/s"} for name in ("Authorization", "X-Tenant")]
+    rendered = text(profile, {"limits": limits})
+
+    if profile == "plain":
+        assert re.search(
+            r'map \$http_authorization \$gwc_logged_key_0 \{\s+default "";\s+"~\." "\*\*\*";\s+\}', rendered
+        )
+    else:
+        assert data({"limits": limits})["log"]["credentials"][":authorization"] is True

@@ -35,6 +35,7 @@ async function admit(r, settings) {
     if (settings.auth) {
         const who = await auth.verify(r, settings.auth);
         if (!who.user) {
+            r.variables.gwc_user = who.named || '';
             r.variables.gwc_challenge = who.status === 401 ? auth.challenge(settings.auth) : '';
             return who.status;
         }

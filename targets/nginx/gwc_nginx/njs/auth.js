@@ -9,8 +9,9 @@ const CURVES = {256: 'P-256', 384: 'P-384'};
 // A subject becomes a header's value: nothing that could end the line, and nothing that a reader would trim.
 const SUBJECT = /^(?! )[^\x00-\x1f\x7f]{1,512}$/;
 
-function forbidden() {
-    return {status: 403};
+// Known, but not permitted: `named` is for the log alone.
+function forbidden(named) {
+    return {status: 403, named: named};
 }
 
 function decoded(part) {
@@ -118,8 +119,11 @@ async function bearer(r, needed) {
     if (typeof user !== 'string' || !SUBJECT.test(user) || user.endsWith(' ')) {
         return null;
     }
-    if (!audience(provider, claims) || !scopes(provider, claims, needed)) {
-        return forbidden();
+    if (!audience(provider, claims)) {
+        return forbidden('');
+    }
+    if (!scopes(provider, claims, needed)) {
+        return forbidden(user);
     }
     return {user: user, key: 'jwt ' + provider.name + ' ' + user};
 }
@@ -168,7 +172,7 @@ function holder(r, needed) {
         return null;
     }
     const name = names[0];
-    return needed ? forbidden() : {user: name, key: 'api_key ' + name};
+    return needed ? forbidden(name) : {user: name, key: 'api_key ' + name};
 }
 
 // {user, key} of the first credential that is enough; otherwise {status}: 403 when one was right but not enough.

@@ -16,6 +16,11 @@ function pause(service, index, now) {
     return Math.max(0, (ngx.shared.gwc_breaker.get(key('open', service, index)) || 0) - now);
 }
 
+// Whether the breaker keeps traffic from the endpoint.
+function opened(service, index) {
+    return pause(service, index, Date.now()) > 0;
+}
+
 // In turn and by weight among `indices`.
 function turn(service, weights, indices) {
     const total = indices.reduce((sum, index) => sum + weights[index], 0);
@@ -78,4 +83,4 @@ function record(service, index, success) {
     }
 }
 
-export default {of, pick, record, due, examined};
+export default {of, pick, record, opened, due, examined};

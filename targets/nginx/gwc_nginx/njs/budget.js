@@ -29,6 +29,7 @@ function spend(r, settings, user) {
     });
     if (taken) {
         r.variables.gwc_budget_key = key;
+        r.variables.gwc_cost = String(settings.cost);
         return null;
     }
     const wait = Math.max(1, Math.ceil((end - now) / 1000));
@@ -43,6 +44,7 @@ function settle(r, settings) {
     if (r.variables.gwc_budget_key && /^[0-9]{1,9}$/.test(said || '')) {
         ngx.shared.gwc_budget.incr(r.variables.gwc_budget_key, Number(said) - settings.cost, 0, 2 * GRACE);
         r.variables.gwc_budget_key = '';
+        r.variables.gwc_cost = said;
     }
 }
 

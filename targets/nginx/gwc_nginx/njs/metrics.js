@@ -3,47 +3,49 @@
 // The numbers are in one dictionary that has room for all there can be: labels are names of the policies and classes of
 // statuses, never a client's text. A bucket of the histogram is counted alone; the page adds those below it.
 
+import breaker from 'breaker.js';
+
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const ENDS = BOUNDS.map(String).concat('+Inf').map((bound) => ',le="' + bound + '"} ');
 const DURATION = 'gwc_request_duration_seconds';
 const MOST = 0x7fffffff;
 const PIECE = 200;
+const LEFT = '4';
 
 function count(key, amount) {
     ngx.shared.gwc_metrics.incr(key, amount, 0);
 }
 
-function ofRequest(v) {
-    const route = v.gwc_route || '/';
-    const seconds = Number(v.request_time);
+function ofRequest(route, told) {
+    const seconds = told.duration_ms / 1000;
     const bucket = BOUNDS.findIndex((bound) => seconds <= bound);
-    count('n ' + route + ' ' + v.status[0], 1);
+    // A client that left before there was an answer has itself to blame.
+    count('n ' + route + ' ' + (told.status ? String(told.status)[0] : LEFT), 1);
     count('b ' + route + ' ' + (bucket < 0 ? BOUNDS.length : bucket), 1);
     count('s ' + route, seconds);
 }
 
-function ofLimits(v) {
-    // A budget belongs to its service; the other limits have ids of their own.
-    const service = (v.gwc_route || '/').split('/')[0];
-    const each = (ids, kind) => (ids || '').split(' ').filter((id) => id).forEach((id) => {
-        count(kind + ' ' + (id === 'budget' ? service : '') + ' ' + id, 1);
-    });
-    each(v.gwc_limited_by, 'r');
-    each(v.gwc_shadowed, 'w');
-    if (v.status === '503' && v.limit_conn_status === 'REJECTED') {
-        count('r ' + service + ' concurrency', 1);
+function ofGuards(route, told) {
+    if (told.limited_by) {
+        count('r ' + route + ' ' + told.limited_by, 1);
+    }
+    told.shadowed_by.forEach((id) => count('w ' + route + ' ' + id, 1));
+    if (told.cache) {
+        count('c ' + route + ' ' + told.cache.toLowerCase(), 1);
     }
 }
 
-// js_set of the log that counts. What could not be counted is at least that.
-function measure(r) {
-    try {
-        ofRequest(r.variables);
-        ofLimits(r.variables);
-    } catch (e) {
-        ngx.shared.gwc_unmeasured.incr('requests', 1, 0);
+// What the log tells of a request that is over.
+function measure(told) {
+    const route = told.service + '/' + told.route;
+    ofRequest(route, told);
+    ofGuards(route, told);
+    if (told.attempts) {
+        count('a ' + route, told.attempts);
     }
-    return '';
+    if (told.cost) {
+        count('u ' + route, told.cost);
+    }
 }
 
 function quoted(text) {
@@ -57,7 +59,7 @@ function ofRoute(name) {
 
 // The numbers by the first word of their names: [the other words, the number].
 function numbers() {
-    const found = {n: [], b: [], s: [], r: [], w: []};
+    const found = {n: [], b: [], s: [], r: [], w: [], c: [], a: [], u: []};
     ngx.shared.gwc_metrics.items(MOST).forEach((item) => {
         found[item[0][0]].push([item[0].split(' ').slice(1), item[1]]);
     });
@@ -88,8 +90,47 @@ function requestLine(parts, one) {
     parts.push('gwc_requests_total', ofRoute(one[0][0]), ',status="', one[0][1], 'xx"} ', one[1], '\n');
 }
 
-function limitLine(name) {
-    return (parts, one) => parts.push(name, '{service=', quoted(one[0][0]), ',limit=', quoted(one[0][1]), '} ', one[1], '\n');
+function labelled(name, label) {
+    return (parts, one) => parts.push(name, ofRoute(one[0][0]), ',', label, '=', quoted(one[0][1]), '} ', one[1], '\n');
+}
+
+function counter(name) {
+    return (parts, one) => parts.push(name, ofRoute(one[0][0]), '} ', one[1], '\n');
+}
+
+// Whether each endpoint's breaker is open.
+function breakers() {
+    const found = [];
+    Object.keys(gwc.breakers).filter((key) => gwc.breakers[key].failures).forEach((key) => {
+        for (let i = 0; i < gwc.breakers[key].endpoints.length; i++) {
+            found.push([[key.slice(1), gwc.breakers[key].endpoints[i]], breaker.opened(key.slice(1), i) ? 1 : 0]);
+        }
+    });
+    return found;
+}
+
+function breakerLine(parts, one) {
+    parts.push('gwc_breaker_open{service=', quoted(one[0][0]), ',endpoint=', quoted(one[0][1]), '} ', one[1], '\n');
+}
+
+// Family after family: name, type, what it is, the numbers, how each is printed.
+function families(found) {
+    return [
+        ['gwc_requests_total', 'counter', 'Requests that are over, by class of the status.', found.n, requestLine],
+        [DURATION, 'histogram', 'From the start of a request to the end of its answer.', found.s,
+         histogramLines(bucketsOf(found.b))],
+        ['gwc_limit_refusals_total', 'counter', 'Requests that a limit, budget, cap or breaker refused.', found.r,
+         labelled('gwc_limit_refusals_total', 'limit')],
+        ['gwc_limit_shadowed_total', 'counter', 'Requests that a limit in shadow mode would have refused.', found.w,
+         labelled('gwc_limit_shadowed_total', 'limit')],
+        ['gwc_cache_results_total', 'counter', 'Requests on cached routes, by result.', found.c,
+         labelled('gwc_cache_results_total', 'result')],
+        ['gwc_breaker_open', 'gauge', '1 while the breaker keeps traffic from the endpoint.', breakers(), breakerLine],
+        ['gwc_upstream_attempts_total', 'counter', 'Tries of requests at a service, first ones too.', found.a,
+         counter('gwc_upstream_attempts_total')],
+        ['gwc_budget_units_total', 'counter', 'Units taken from budgets, on balance.', found.u,
+         counter('gwc_budget_units_total')],
+    ];
 }
 
 function bucketsOf(found) {
@@ -115,6 +156,11 @@ function histogramLines(buckets) {
     };
 }
 
+function lost(what, about) {
+    const name = 'gwc_unmeasured_' + what + '_total';
+    return head(name, 'counter', about) + name + ' ' + (ngx.shared.gwc_unmeasured.get(what) || 0) + '\n';
+}
+
 // js_content. A request without a route has empty labels: nothing of the policies answers for it.
 async function serve(r) {
     r.headersOut['Content-Type'] = 'text/plain; version=0.0.4; charset=utf-8';
@@ -125,18 +171,11 @@ async function serve(r) {
         r.finish();
         return;
     }
-    const found = numbers();
-    const lost = ngx.shared.gwc_unmeasured.get('requests') || 0;
-    await send(r, head('gwc_requests_total', 'counter', 'Requests that are over, by class of the status.'), found.n,
-               requestLine);
-    await send(r, head(DURATION, 'histogram', 'From the first byte of a request to the last of its answer.'), found.s,
-               histogramLines(bucketsOf(found.b)));
-    await send(r, head('gwc_limit_refusals_total', 'counter', 'Requests that a limit, budget or cap refused.'), found.r,
-               limitLine('gwc_limit_refusals_total'));
-    await send(r, head('gwc_limit_shadowed_total', 'counter', 'Requests that a limit in shadow mode would have refused.'),
-               found.w, limitLine('gwc_limit_shadowed_total'));
-    r.send(head('gwc_unmeasured_requests_total', 'counter', 'Requests that are missing above.')
-           + 'gwc_unmeasured_requests_total ' + lost + '\n');
+    const every = families(numbers());
+    for (let i = 0; i < every.length; i++) {
+        await send(r, head(every[i][0], every[i][1], every[i][2]), every[i][3], every[i][4]);
+    }
+    r.send(lost('requests', 'Requests that are missing above.') + lost('spans', 'Spans that no collector has got.'));
     r.finish();
 }
 

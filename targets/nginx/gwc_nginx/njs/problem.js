@@ -1,6 +1,7 @@
 // Errors as clients see them: RFC 9457, with the status kept.
 
 import budget from 'budget.js';
+import caps from 'caps.js';
 import cors from 'cors.js';
 
 const PROBLEM = 'application/problem+json';
@@ -51,6 +52,7 @@ function explain(r, status) {
 }
 
 function answer(r, type, status) {
+    r.variables.gwc_problem = type;
     hygiene(r, (name) => !KEPT.test(name));
     r.headersOut['Content-Type'] = PROBLEM;
     explain(r, status);
@@ -68,6 +70,7 @@ function made(r) {
     const status = Number(r.variables.status);
     if (r.variables.limit_conn_status === 'REJECTED') {
         r.variables.gwc_retry_after = '1';
+        r.variables.gwc_limited_by = caps.refused(r);
         answer(r, 'overloaded', status);
         return;
     }
@@ -98,11 +101,18 @@ function upstreamType(status) {
 
 // The inner hop's own word. It hides such a header of a service's.
 function reason(r) {
-    return gwc.settings[r.variables.gwc_settings].retries ? r.headersOut['X-Gwc-Reason'] : '';
+    return gwc.settings[r.variables.gwc_settings].retries && r.headersOut['X-Gwc-Reason'] || '';
 }
 
 function shape(r, status) {
-    const text = body(r, reason(r) || upstreamType(status), status);
+    const why = reason(r);
+    const type = why || upstreamType(status);
+    const text = body(r, type, status);
+    r.variables.gwc_reason = why;
+    r.variables.gwc_problem = type;
+    if (why === 'circuit-open') {
+        r.variables.gwc_limited_by = 'breaker';
+    }
     hygiene(r, (name) => !KEPT.test(name));
     r.variables.gwc_body = text;
     explain(r, status);
@@ -156,11 +166,17 @@ function slow(r, now) {
     return now - before > 50;
 }
 
+// For the log: of an answer without a length nobody else knows how long it was.
+function measure(r, data) {
+    r.variables.gwc_bytes = String(Number(r.variables.gwc_bytes || 0) + data.length);
+}
+
 function timely(r, data, flags) {
     const now = Date.now();
     if (now > Number(r.variables.gwc_deadline)) {
         throw new Error('timeouts.request is over');
     }
+    measure(r, data);
     r.sendBuffer(data, {last: flags.last, flush: slow(r, now)});
 }
 
@@ -178,7 +194,11 @@ function replace(r, data, flags) {
         timely(r, data, flags);
     } else {
         r.sendBuffer(data, flags);
-        r.done();
+        if (r.headersOut['Content-Length'] === undefined) {
+            measure(r, data);
+        } else {
+            r.done();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 // timeout ends it. NGINX's own retries cannot tell a refused connection from a reset one.
 
 import breaker from 'breaker.js';
+import ledger from 'ledger.js';
 import tokens from 'tokens.js';
 
 const SAFE = {GET: true, HEAD: true, OPTIONS: true, PUT: true, DELETE: true};
@@ -24,8 +25,9 @@ function lane(r, retries, tries) {
     return retries.statuses.length && safe(r, retries) && tries < retries.attempts ? 'try' : 'last';
 }
 
-// The location of the next try.
+// The location of the next try, which counts from now on.
 function place(r, retries, tries) {
+    ledger.add(r, 'tries', 1);
     return '/_gwc/' + lane(r, retries, tries) + '/' + gwc.settings[r.variables.gwc_settings].place;
 }
 
@@ -227,12 +229,14 @@ function again(r) {
         fail(r, why);
         return;
     }
+    const ms = pause(retries, tries);
+    ledger.add(r, 'pause', ms);
     setTimeout(() => {
         const where = next(r, retries, tries, failed);
         if (where) {
             r.internalRedirect(where);
         }
-    }, pause(retries, tries));
+    }, ms);
 }
 
 // js_content behind error_page of the lane that tells NGINX's own failures from the service's 502 and 504.
