@@ -41,7 +41,7 @@ now, headers, pid = 1000000, {}, 100
 ngx = {
   shared = {
     gwc = dictionary(), gwc_ip = dictionary(), gwc_user = dictionary(), gwc_header = dictionary(),
-    gwc_budget = dictionary(),
+    gwc_budget = dictionary(), gwc_cache = dictionary(),
   },
   now = function() return now end,
   time = function() return math.floor(now) end,
@@ -54,6 +54,13 @@ ngx = {
     return string.rep(string.format("%08x", sum), 4)
   end,
 }
+package.preload["cjson.safe"] = function() -- its texts are readable by itself alone, which is all that is asked of it
+  local texts = {}
+  return {
+    encode = function(value) texts[#texts + 1] = value return "text " .. #texts end,
+    decode = function(text) return texts[tonumber(string.match(text, "^text (%d+)$"))] end,
+  }
+end
 """
 
 
