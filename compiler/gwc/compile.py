@@ -1,15 +1,15 @@
-"""The pipeline: read, parse, validate, resolve, check what each target supports, emit, and add what watches it.
-
-One type a stage, one direction.
+"""The pipeline: read, parse, validate, resolve, check what each target supports, emit, and add what watches it. One
+type a stage, one direction.
 
 Each stage puts what it finds into the Report; a later stage runs only when nothing before it failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 
 from gwc.diagnostics import Report
 from gwc.discovery import InstalledTarget, target_names
@@ -23,7 +23,10 @@ from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
 from gwc.support import SupportTable, check
-from gwc.target import Artifact, MeasuresInPart, Target, profile_of
+from gwc.target import Artifact, MeasuresInPart, OutputFile, Target, profile_of
+
+Watching = Callable[[frozenset[Family]], Mapping[str, OutputFile]]
+"""Alert rules and dashboards for a gateway that serves these families."""
 
 
 class UnknownEnvironmentError(Exception):
@@ -82,7 +85,8 @@ def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report)
         report.extend(check(gateway, table))
     if report.failed:
         return None
-    rendered = tuple(_emit(gateway, *pair) for pair in zip(targets, tables, strict=True))
+    watching = cache(lambda served: observability.files(gateway, served))  # most targets serve all families
+    rendered = tuple(_emit(gateway, *pair, watching) for pair in zip(targets, tables, strict=True))
     for one in rendered:
         report.extend(one.installed.target.judge(one.artifact))
     return None if report.failed else rendered
@@ -115,11 +119,11 @@ def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | N
     return None
 
 
-def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable) -> Rendered:
+def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable, watching: Watching) -> Rendered:
     artifact = installed.target.emit(gateway, table.profile)
-    watching = observability.files(gateway, _served(installed.target, table.profile))
-    assert not watching.keys() & artifact.files.keys(), "a target writes where alerts and dashboards belong"
-    return Rendered(installed, table, replace(artifact, files={**artifact.files, **watching}))
+    beside = watching(_served(installed.target, table.profile))
+    assert not beside.keys() & artifact.files.keys(), "a target writes where alerts and dashboards belong"
+    return Rendered(installed, table, replace(artifact, files={**artifact.files, **beside}))
 
 
 def _served(target: Target, profile: str) -> frozenset[Family]:

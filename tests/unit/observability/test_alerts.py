@@ -12,12 +12,15 @@ import yaml
 
 import accept
 import promtool
+from gwc.compile import compile_sources
+from gwc.diagnostics import Report
 from gwc.discovery import load_targets
 from gwc.ir import Gateway
 from gwc.observability import emit
 from gwc.observability.metrics import FAMILIES, named_in
+from gwc.source import Source
 from gwc.target import OutputFile
-from testkit import gateway
+from testkit import NOW, gateway
 
 ALL = frozenset(FAMILIES)
 PLATFORM = """\
@@ -327,6 +330,23 @@ def test_no_owner_escapes_its_quotes(owner: str, tmp_path: Path) -> None:
     rules = rules_of(given).text
     labels = {"service": "shop", "owner": owner, "severity": "page"}
     fired = {"exp_labels": labels, "exp_annotations": annotated(rules, "GwcCircuitOpen", value="")}
+    series = {'gwc_limit_refusals_total{service="shop",route="goods",limit="breaker"}': "0+1x20"}
+    assert fires(tmp_path, rules, "GwcCircuitOpen", series, "20m", [fired]) == ""
+
+
+def test_no_file_name_escapes_its_quotes(tmp_path: Path) -> None:
+    name = "{{ $value }}'\"\\.yaml"
+    report = Report()
+    sources = (Source(f"policies/{name}", SHOP), Source("platform.yaml", PLATFORM))
+    given = compile_sources(sources, environment=None, now=NOW, report=report)
+    assert given is not None
+    rules = rules_of(given).text
+    expected = {**annotated(rules, "GwcCircuitOpen", value="")}
+    line = re.search(r"yaml:(\d+)\.$", expected["description"])
+    assert line is not None
+    expected["description"] = f"The breakers of all endpoints are open at the same time. Written in {name}:{line[1]}."
+    labels = {"service": "shop", "owner": "team-shop", "severity": "page"}
+    fired = {"exp_labels": labels, "exp_annotations": expected}
     series = {'gwc_limit_refusals_total{service="shop",route="goods",limit="breaker"}': "0+1x20"}
     assert fires(tmp_path, rules, "GwcCircuitOpen", series, "20m", [fired]) == ""
 
