@@ -9,6 +9,8 @@
 import crypto from 'crypto';
 
 import budget from 'budget.js';
+import caps from 'caps.js';
+import ledger from 'ledger.js';
 import problem from 'problem.js';
 import tokens from 'tokens.js';
 
@@ -327,6 +329,8 @@ function miss(r) {
     if (refusal) {
         broke(r, refusal);
     } else {
+        // The outer hop logs what was taken.
+        ledger.add(r, 'units', Number(r.variables.gwc_cost || 0));
         r.internalRedirect('/_gwc/asked/' + settings.place);
     }
 }
@@ -335,7 +339,9 @@ function miss(r) {
 function asked(r) {
     const settings = gwc.settings[r.variables.gwc_settings];
     if (settings.charge) {
+        const taken = Number(r.variables.gwc_cost || 0);
         budget.settle(r, settings);
+        ledger.add(r, 'units', Number(r.variables.gwc_cost || 0) - taken);
     }
     if (r.status >= 500) {
         substitute(r, settings);
@@ -345,7 +351,7 @@ function asked(r) {
 // js_content behind error_page: a cap refused.
 function capped(r) {
     r.headersOut['X-Gwc-Reason'] = 'overloaded';
-    r.headersOut['X-Gwc-Limited'] = 'concurrency';
+    r.headersOut['X-Gwc-Limited'] = caps.refused(r);
     r.headersOut['Retry-After'] = '1';
     substitute(r, gwc.settings[r.variables.gwc_settings]);
     r.return(503, '-');
