@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -61,15 +62,26 @@ def _merged(base: Any, over: Any) -> Any:
 
 def sources(section: str) -> tuple[Source, ...]:
     """The policies of an example: plain ones, with what it says merged in."""
-    said: dict[str, Any] = {name: yaml.safe_load(text) for name, text in examples(section)}
+    files = {Path(name): text for name, text in examples(section)}
+    said: dict[str, Any] = {f.stem: yaml.safe_load(text) for f, text in files.items() if f.suffix == ".yaml"}
     plain = {"platform": _PLATFORM, "shop": _service("shop", 8000)}
     plain |= {"other": _service("other", 8001)} if "other" in said else {}
     whole = {name: _merged(base, said.get(name, {})) for name, base in plain.items()}
     return tuple(Source(f"policies/{name}.yaml", yaml.safe_dump(one, sort_keys=False)) for name, one in whole.items())
 
 
-def linted(policies: Iterable[Source]) -> tuple[Diagnostic, ...]:
+def code(section: str, directory: Path) -> Path | None:
+    """The services' code of an example, written below `directory`; None where it has none."""
+    files = {name: text for name, text in examples(section) if name.endswith(".py")}
+    for name, text in files.items():
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
+    return directory / "services" if files else None
+
+
+def linted(policies: Iterable[Source], services: Path | None = None) -> tuple[Diagnostic, ...]:
     report = Report()
-    lint_sources(tuple(policies), RULES, environment=None, now=NOW, report=report, read=lambda _, __: KEYS)
+    options: dict[str, Any] = {"code": str(services)} if services else {}
+    lint_sources(tuple(policies), RULES, environment=None, now=NOW, report=report, read=lambda _, __: KEYS, **options)
     assert not any(d.code < "GWC300" for d in report.diagnostics), report.diagnostics
     return report.diagnostics

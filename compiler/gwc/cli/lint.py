@@ -56,6 +56,9 @@ def lint_command(
     changed: Annotated[
         str | None, typer.Option("--changed", metavar="REV", help="Report only files that differ from REV.")
     ] = None,
+    services: Annotated[
+        str | None, typer.Option("--services", metavar="DIR", help="Read the services' own Python as well.")
+    ] = None,
     env: Environment = None,
     now: Now = None,
 ) -> ExitCode:
@@ -63,7 +66,7 @@ def lint_command(
     from gwc.cli.job import parse_now
     from gwc.cli.linting import Linting, changed_files
 
-    linting = Linting(tuple(path or ["policies"]), _split(select), _split(ignore), env, parse_now(now))
+    linting = Linting(tuple(path or ["policies"]), _split(select), _split(ignore), env, parse_now(now), services)
     linting.run()
     if changed is not None:
         linting.only(changed_files(changed))

@@ -15,6 +15,7 @@ from gwc.cli.guard import say
 from gwc.compile import UnknownEnvironmentError
 from gwc.diagnostics import Diagnostic, Report, Severity
 from gwc.lint import baseline
+from gwc.lint.code.project import CodeError
 from gwc.lint.fix import fixed
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule, documentation
@@ -24,6 +25,9 @@ from gwc.source import STDIN, Source, SourceError, display_name, policy_files, r
 
 PLATFORM = ("platform.yaml", "platform.yml")
 FIRST_RULE = "GWC300"
+POLICIES = (".yaml", ".yml")
+CODE = (".py", ".txt", ".toml")
+"""What the findings about services point at; they belong to whoever named the services."""
 ROUNDS = 5
 """A fix may uncover another one; a sixth round would mean that two undo one another."""
 
@@ -38,7 +42,9 @@ class _Group:
 
     def about(self, diagnostic: Diagnostic) -> bool:
         """A fault anywhere keeps the rules from running, and has to be seen."""
-        return diagnostic.span.file in self.named or diagnostic.code < FIRST_RULE
+        if diagnostic.span.file in self.named or diagnostic.code < FIRST_RULE:
+            return True
+        return diagnostic.span.file.endswith(CODE)
 
 
 @dataclass(slots=True)
@@ -50,6 +56,7 @@ class Linting:
     ignore: tuple[str, ...]
     environment: str | None
     now: date
+    services: str | None = None
     sources: dict[str, Source] = field(default_factory=dict)
     found: tuple[Diagnostic, ...] = ()
     notes: list[str] = field(default_factory=list)
@@ -91,9 +98,22 @@ class Linting:
 
     def _lint(self, sources: Sequence[Source], rules: Sequence[type[Rule]], report: Report, *, whole: bool) -> None:
         try:
-            lint_sources(sources, rules, environment=self.environment, now=self.now, report=report, whole=whole)
+            modules = lint_sources(
+                sources,
+                rules,
+                environment=self.environment,
+                now=self.now,
+                report=report,
+                whole=whole,
+                code=self.services,
+            )
+        except CodeError as error:
+            raise CommandError(
+                ExitCode.USAGE, str(error), "--services names the folder of the services' code"
+            ) from error
         except UnknownEnvironmentError as error:
             raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+        self.sources |= {module.file: Source(module.file, module.text) for module in modules}
 
     @property
     def texts(self) -> dict[str, str]:
@@ -118,7 +138,7 @@ class Linting:
         self.notes += [f"mended {name}" for name in sorted(mended)]
 
     def _fixes(self) -> dict[str, str]:
-        return fixed(self.found, {name: text for name, text in self.texts.items() if name != STDIN})
+        return fixed(self.found, {name: text for name, text in self.texts.items() if name.endswith(POLICIES)})
 
     def show_fixes(self) -> None:
         for name, text in self._fixes().items():

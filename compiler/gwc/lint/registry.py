@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from gwc.lint import access, cache, concurrency, cost, limits, operations, perimeter, retries, routing, upstream
+from gwc.lint.code import contract, owned, signals
 from gwc.lint.rule import Rule
 
-_GROUPS = (retries, upstream, limits, cost, concurrency, cache, access, perimeter, routing, operations)
+_GROUPS = (
+    retries,
+    upstream,
+    limits,
+    cost,
+    concurrency,
+    cache,
+    access,
+    perimeter,
+    routing,
+    operations,
+    owned,
+    signals,
+    contract,
+)
 
 RULES: tuple[type[Rule], ...] = tuple(
     sorted(

@@ -95,9 +95,11 @@ def page(rule: type[Rule]) -> str:
     return f"# {rule.code} {rule.name} ({rule.severity.word})\n{said.summary}\n{sections}"
 
 
-_BLOCK = re.compile(r"^```yaml\n# policies/([a-z0-9-]+)\.yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^```(?:yaml|python)\n# ((?:policies|services)/[a-z0-9/_.-]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 def examples(section: str) -> Iterable[tuple[str, str]]:
-    """The policies in a section: the file's name without its suffix, and what it says beyond a plain policy."""
+    """The files in a section: the path, and its text; a policy's is what it says beyond a plain one."""
     return _BLOCK.findall(section)

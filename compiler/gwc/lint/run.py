@@ -11,11 +11,12 @@ from gwc.diagnostics import Report
 from gwc.discovery import load_targets, target_names
 from gwc.ir import Gateway
 from gwc.lint import lint
+from gwc.lint.code.project import Module, ServiceCode, read_services
 from gwc.lint.context import Context, context_of
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule
-from gwc.lint.suppress import OWN_CODES, applied, suppressions
-from gwc.policy import Loaded, PlatformPolicy
+from gwc.lint.suppress import OWN_CODES, applied, suppressions, suppressions_in_code
+from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
 from gwc.policy.load import environments
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
@@ -32,22 +33,31 @@ def lint_sources(
     report: Report,
     read: ReadPublic = read_beside,
     whole: bool = True,
-) -> None:
+    code: str | None = None,
+) -> tuple[Module, ...]:
     """Puts into `report` what is invalid or, where nothing is, what `rules` find.
 
-    Without an `environment`: in the policies as they are and in every environment. `whole` as for `resolve`. Raises
-    UnknownEnvironmentError.
+    Without an `environment`: in the policies as they are and in every environment. `whole` as for `resolve`. `code` is
+    the directory of the services' Python; returns what was read of it. Raises UnknownEnvironmentError and CodeError.
     """
     policies = load_sources(sources, environment=environment, report=report)
     if report.failed:
-        return
-    job = _Job(sources, now, report, read, whole)
+        return ()
+    services = read_services(code, _services(policies)) if code is not None else ()
+    job = _Job(sources, now, report, read, whole, services)
     contexts = [c for name in _names(policies, environment) for c in job.context(policies, name)]
+    modules = tuple(module for service in services for module in service.modules)
     if report.failed:
-        return
+        return modules
     written = [s for policy in policies for s in suppressions(policy.document)]
+    written += [s for module in modules for s in suppressions_in_code(module)]
     known = {rule.code for rule in RULES} | OWN_CODES
     report.extend(applied(lint(contexts, rules), written, known, {rule.code for rule in rules}, now))
+    return modules
+
+
+def _services(policies: Sequence[Loaded]) -> tuple[str, ...]:
+    return tuple(p.policy.service for p in policies if isinstance(p.policy, ServicePolicy))
 
 
 def _names(policies: Sequence[Loaded], environment: str | None) -> tuple[str | None, ...]:
@@ -63,6 +73,7 @@ class _Job:
     report: Report
     read: ReadPublic
     whole: bool
+    services: tuple[ServiceCode, ...]
 
     def context(self, plain: Sequence[Loaded], name: str | None) -> Iterator[Context]:
         """What the policies mean in the environment `name`; `plain` are those without one."""
@@ -72,7 +83,7 @@ class _Job:
         )
         platform = next((p for p in policies if isinstance(p.policy, PlatformPolicy)), None)
         if gateway is not None and platform is not None:
-            yield context_of(gateway, platform, _tables(gateway))
+            yield context_of(gateway, platform, _tables(gateway), self.services)
 
 
 def _tables(gateway: Gateway) -> dict[str, SupportTable]:

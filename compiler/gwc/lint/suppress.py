@@ -5,13 +5,16 @@ At the end of the line that a finding points at, or alone on the line above it. 
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from gwc.diagnostics import Diagnostic, Edit, Fix, Severity, Span
 from gwc.document import Document, MappingNode, Node, ScalarNode, SequenceNode
+from gwc.lint.code.project import Module
 
 UNUSED, WITHOUT_REASON, EXPIRED, UNKNOWN = "GWC590", "GWC591", "GWC592", "GWC593"
 OWN_CODES = frozenset({UNUSED, WITHOUT_REASON, EXPIRED, UNKNOWN})
@@ -40,6 +43,17 @@ def suppressions(document: Document) -> tuple[Suppression, ...]:
         if match and not _inside_scalar(document.root, number, match.start() + 1):
             found.append(_read(document.source.name, number, line, match))
     return tuple(found)
+
+
+def suppressions_in_code(module: Module) -> tuple[Suppression, ...]:
+    """Those in comments of Python."""
+    if not _COMMENT.search(module.text):
+        return ()
+    lines = module.text.split("\n")
+    tokens = tokenize.generate_tokens(io.StringIO(module.text).readline)
+    numbers = [token.start[0] for token in tokens if token.type == tokenize.COMMENT]
+    found = ((number, lines[number - 1], _COMMENT.search(lines[number - 1])) for number in numbers)
+    return tuple(_read(module.file, number, line, match) for number, line, match in found if match)
 
 
 def _read(file: str, number: int, line: str, match: re.Match[str]) -> Suppression:
