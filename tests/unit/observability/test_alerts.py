@@ -12,6 +12,7 @@ import yaml
 
 import accept
 import promtool
+from compiling import emitted
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
@@ -19,10 +20,11 @@ from gwc.ir import Gateway
 from gwc.observability import emit
 from gwc.observability.metrics import FAMILIES, named_in
 from gwc.source import Source
-from gwc.target import OutputFile
+from gwc.target import OutputFile, Target
 from testkit import NOW, gateway
 
 ALL = frozenset(FAMILIES)
+TARGETS = [one.target for one in load_targets(())]
 PLATFORM = """\
 apiVersion: gwc/v1
 kind: Platform
@@ -88,11 +90,16 @@ def annotated(shop: str, name: str, number: int = 0, **expanded: str) -> dict[st
 
 
 @pytest.mark.parametrize("environment", accept.ENVIRONMENTS, ids=["base", "prod"])
-@pytest.mark.parametrize("target", [one.target for one in load_targets(())], ids=lambda target: target.name)
-def test_prometheus_takes_every_rule_of_the_examples(target: Any, environment: str | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "profile"),
+    [pytest.param(t, profile, id=f"{t.name}-{profile}") for t in TARGETS for profile in t.profiles],
+)
+def test_prometheus_takes_every_rule_of_the_examples(
+    target: Target, profile: str, environment: str | None, tmp_path: Path
+) -> None:
     """The recording rules that a target emits, too."""
     given = accept.gateway(environment)
-    found = {**emit.files(given, ALL), **target.emit(given, target.profiles[0]).files}
+    found = {**emit.files(given, ALL), **emitted(given, target, profile).files}
     rules = {path: file for path, file in found.items() if path.startswith("prometheus/")}
     assert emit.ALERTS in rules
     for path, file in rules.items():
