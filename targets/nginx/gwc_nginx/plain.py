@@ -35,6 +35,11 @@ _ACCEL = ("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel
 """What the outer hop ignores. X-Accel-Redirect is the inner hop's word: it drops the service's own."""
 
 
+_KONG = ("Admin", "Client", "Proxy", "Response", "Total", "Upstream")
+_BANNERS = ("Via", *(f"X-Kong-{what}-Latency" for what in _KONG))
+"""Traces of gateways behind this one."""
+
+
 def clients(gateway: Gateway) -> Iterator[Directive]:
     yield from https.settings(gateway)
     yield from identity.clients(gateway)
@@ -327,7 +332,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         d("large_client_header_buffers", "8", "64k"),
         d("client_max_body_size", "0"),
         *headers.directives(_INNER),
-        *(d("proxy_hide_header", q(name)) for name in ("Via", *identity.STRIPPED)),
+        *(d("proxy_hide_header", q(name)) for name in (*_BANNERS, *identity.STRIPPED)),
         block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
         d("include", "metrics[.]conf"),
         block("location", "/", of=(d("return", "404"),)),

@@ -103,14 +103,13 @@ def store(route: Route) -> tuple[Directive, ...]:
     assert route.cache is not None
     one = route.cache
     patience = milliseconds(route.timeouts.request)
-    kept = (d("proxy_cache_valid", "200", _seconds(one.ttl)),)
-    if one.negative_ttl is not None:
-        kept = (*kept, d("proxy_cache_valid", "301", "404", _seconds(one.negative_ttl)))
+    negative = () if one.negative_ttl is None else (d("proxy_cache_valid", "301", "404", _seconds(one.negative_ttl)),)
     return (
         d("set", "$gwc_store", "kept"),
         d("proxy_cache", cache.STORE),
         d("proxy_cache_key", _key(one)),
-        *kept,
+        d("proxy_cache_valid", "200", _seconds(one.ttl)),
+        *negative,
         d("proxy_cache_lock", "on"),
         d("proxy_cache_lock_timeout", patience),
         d("proxy_cache_lock_age", patience),

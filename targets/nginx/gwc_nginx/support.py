@@ -169,7 +169,7 @@ _PLAIN_CACHE: dict[str, Support | Conditional] = {
     "cache.negative_ttl": approximate(_AGES),
     "cache.vary.query": approximate(
         "of a listed parameter that stands several times only the first keys the answer and reaches the service; one "
-        "whose name is percent-encoded is left out"),
+        "whose name is percent-encoded is left out; with some KiB of parameters an answer is not kept"),
     "cache.vary.headers": approximate(
         "an empty header counts as an absent one; of a header that stands several times NGINX before 1.23 keys and "
         "forwards the first only"),
