@@ -9,10 +9,11 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,7 @@ class Launched:
     upstream: Upstream
     running: Running
     directory: Path
+    start: Callable[[], Running]
     _futures: dict[str, Future[list[str]]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_SIDE_BY_SIDE))
 
@@ -164,6 +166,9 @@ class Launched:
 
     def _faults(self, step: Step, key: str) -> list[str]:
         pause(step)
+        if step.restart:
+            self.running.stop()
+            self.running = self.start()
         self.upstream.recorder.health.update(step.health)
         if mark := MARK.search(step.target):
             self.upstream.recorder.mark(mark[0], key, step.upstream or [Script()])
@@ -272,8 +277,8 @@ def launched(
     artifact = variant.target.emit(gateway, variant.profile)
     assert variant.target.judge(artifact) == ()
     write(artifact, directory, scenario.secrets)
-    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.secrets)
-    gateway_process = Launched(scenario, gateway, declared, service.upstream, running, directory)
+    start = partial(variant.engine.launch, variant.engine.find(variant.profile), directory, scenario.secrets)
+    gateway_process = Launched(scenario, gateway, declared, service.upstream, start(), directory, start)
     try:
         yield gateway_process
     finally:

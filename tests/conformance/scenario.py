@@ -159,6 +159,7 @@ class Step(_Strict):
     settle: float = Field(0, ge=0, le=10)
     align: float = Field(0, ge=0, le=60)
     background: bool = False
+    restart: bool = False
     abandon: float | None = None
     health: dict[str, int] = {}
     repeat: int = Field(1, ge=1, le=2000)

@@ -234,7 +234,7 @@ def test_maps_merge_and_lists_replace() -> None:
 @pytest.mark.parametrize("name", names())
 def test_every_scenario_reads(name: str) -> None:
     scenario = load(SCENARIOS / f"{name}.yaml", DUMMIES)
-    assert scenario.cases
+    assert scenario.cases or name.startswith("observability/")  # policies for traffic that no case describes
     assert all(case.steps and set(case.proves) <= FEATURES.keys() for case in scenario.cases)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,8 @@ def _cramped(variant: Variant, service: Service, directory: Path) -> Iterator[La
     compiled, declared = accepted_gateway(scenario, variant, values)
     artifact = _with_little_room(variant, variant.target.emit(compiled, variant.profile))
     write(artifact, directory, scenario.secrets)
-    running = variant.engine.launch(variant.engine.find(variant.profile), directory, scenario.secrets)
-    gateway = Launched(scenario, compiled, declared, service.upstream, running, directory)
+    start = partial(variant.engine.launch, variant.engine.find(variant.profile), directory, scenario.secrets)
+    gateway = Launched(scenario, compiled, declared, service.upstream, start(), directory, start)
     try:
         yield gateway
     finally:
