@@ -64,7 +64,7 @@ def access_log(gateway: Gateway) -> list[Json]:
     return [_stdout(_fields(gateway), _met(True)), _stdout(_unmet(gateway), _met(False))]
 
 
-def _noted(name: str, otherwise: str) -> str:
+def noted(name: str, otherwise: str) -> str:
     """An expression for what a script has noted."""
     notes = f"metadata.filter_metadata['{FILTER}']"
     return f"('{FILTER}' in metadata.filter_metadata && '{name}' in {notes} ? {notes}['{name}'] : {otherwise})"
@@ -75,31 +75,34 @@ def _on_route(name: str) -> str:
     return f"('{name}' in xds.route_metadata.filter_metadata)"
 
 
-def _cel(expression: str) -> str:
+def cel(expression: str) -> str:
     return f"%TYPED_CEL({expression})%"
 
 
 _DURATION = "(request.duration.getSeconds() * 1000 + request.duration.getMilliseconds())"
 _ASKED = f"('asked' in metadata.filter_metadata['{FILTER}'])"
+ATTEMPTS_TAKEN = noted("attempts", f"{_ASKED} ? upstream.request_attempt_count : 0")
 _STORED = "('x-cache' in response.headers && response.headers['x-cache'] in ['HIT', 'STALE'])"
-_CACHE = f"{_on_route(cache.FILTER)} && 'x-cache' in response.headers ? response.headers['x-cache'] : ''"
+CACHE = f"{_on_route(cache.FILTER)} && 'x-cache' in response.headers ? response.headers['x-cache'] : ''"
 
 
 def _by_status() -> str:
     """The type of the problem that Envoy itself has answered with."""
-    limited_by = _noted("limited_by", "''")
+    limited_by = noted("limited_by", "''")
     full = f"{limited_by} in ['{CONCURRENCY}', '{UPSTREAM_CONCURRENCY}'] ? 'overloaded'"
     unavailable = f"{full} : {limited_by} == '{BREAKER}' ? 'circuit-open' : 'unavailable'"
     limited = f"{limited_by} == '{BUDGET}' ? 'budget-exhausted' : 'rate-limited'"
-    kinds = {"503": f"({unavailable})", "429": f"({limited})"}
-    kinds |= {str(status): f"'{kind}'" for status, kind in BY_STATUS.items() if str(status) not in kinds}
+    kinds = {status: f"'{kind}'" for status, kind in BY_STATUS.items()}
+    kinds |= {503: f"({unavailable})", 429: f"({limited})"}
     cases = " : ".join(f"response.code == {status} ? {kind}" for status, kind in sorted(kinds.items()))
-    return f"!has(response.code) || response.code < 400 ? '' : {cases} : response.code < 500 ? 'bad-request' : 'internal-error'"
+    others = "response.code < 500 ? 'bad-request' : 'internal-error'"
+    return f"!has(response.code) || response.code < 400 ? '' : {cases} : {others}"
 
 
 def _problem() -> str:
-    own = f"{_STORED} || !has(response.code) || response.code_details == 'via_upstream' ? '' : {_by_status()}"
-    return _noted("problem", own)
+    """None for what the cache answered, be it in the place of a failure."""
+    own = f"!has(response.code) || response.code_details == 'via_upstream' ? '' : {_by_status()}"
+    return f"{_on_route(cache.FILTER)} && {_STORED} ? '' : {noted('problem', own)}"
 
 
 def _fields(gateway: Gateway) -> Json:
@@ -115,15 +118,15 @@ def _fields(gateway: Gateway) -> Json:
         "host": f"{request}host)%",
         "path": INSTANCE,
         "query": f"{request}query)%",
-        "user": _cel(_noted("user", "''")),
+        "user": cel(noted("user", "''")),
         "keys": {name: f"{request}keys:{name})%" for name in key_headers(gateway)},
-        "upstream_ms": _cel(_noted("upstream_ms", f"{_ASKED} && !has(response.code) ? {_DURATION} : null")),
-        "attempts": _cel(_noted("attempts", f"{_ASKED} ? upstream.request_attempt_count : 0")),
-        "cost": _cel(_noted("cost", f"{_on_route(ATTEMPT)} ? 0 : null")),
-        "cache": _cel(_CACHE),
-        "limited_by": _cel(_noted("limited_by", "''")),
-        "shadowed_by": _cel(_noted("shadowed_by", "[]")),
-        "problem": _cel(_problem()),
+        "upstream_ms": cel(noted("upstream_ms", f"{_ASKED} && !has(response.code) ? {_DURATION} : null")),
+        "attempts": cel(ATTEMPTS_TAKEN),
+        "cost": cel(noted("cost", f"{_on_route(ATTEMPT)} ? 0 : null")),
+        "cache": cel(CACHE),
+        "limited_by": cel(noted("limited_by", "''")),
+        "shadowed_by": cel(noted("shadowed_by", "[]")),
+        "problem": cel(_problem()),
     }
 
 
@@ -143,28 +146,27 @@ def _unmet(gateway: Gateway) -> Json:
     empty = ("request_id", "trace_id", "service", "route", "query", "user", "cache", "limited_by")
     return {
         **_common(),
-        **{name: _cel("''") for name in empty},
-        **{name: _cel(f"has(request.{field}) ? request.{field} : ''") for name, field in said.items()},
-        "keys": {name: _cel("null") for name in key_headers(gateway)},
-        **{name: _cel("null") for name in ("upstream_ms", "cost")},
-        "attempts": _cel("0"),
+        **{name: cel("''") for name in empty},
+        **{name: cel(f"has(request.{field}) ? request.{field} : ''") for name, field in said.items()},
+        "keys": {name: cel("null") for name in key_headers(gateway)},
+        **{name: cel("null") for name in ("upstream_ms", "cost")},
+        "attempts": cel("0"),
         "shadowed_by": [],
-        "problem": _cel(_by_status()),
+        "problem": cel(_by_status()),
     }
 
 
 def _met(met: bool) -> Json:
     """Nothing is null there: a request that has a note matches the one, and a request that has none the other."""
-    value = {"present_match": True} if met else {"null_match": {}}
+    value: Json = {"present_match": True} if met else {"null_match": {}}
     where = {"filter": FILTER, "path": [{"key": "request"}], "value": value}
     return {"metadata_filter": {"matcher": where, "match_if_key_not_found": not met}}
 
 
 def _stdout(fields: Json, which: Json) -> Json:
-    cel = extension("envoy.formatter.cel", "extensions.formatter.cel.v3.Cel")
     logger = extension(
         "envoy.access_loggers.stdout",
         "extensions.access_loggers.stream.v3.StdoutAccessLog",
-        log_format={"json_format": fields, "formatters": [cel]},
+        log_format={"json_format": fields},
     )
     return {**logger, "filter": which}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
 from gwc.target import Artifact, OutputFile
-from gwc_envoy import admin, cache, cluster, hops, identity, listen, ratelimit, upstream
+from gwc_envoy import admin, cache, cluster, hops, identity, listen, metrics, ratelimit, upstream
 from gwc_envoy.printing import render
 from gwc_envoy.xds import Json
 
@@ -20,8 +20,9 @@ NAME = re.compile(r'"(?:name|cluster)": "([^"]+)"')
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
     text = render(bootstrap(gateway))
+    rules = {metrics.RECORDING: metrics.recording(gateway)}
     bootstrap_file = OutputFile(text, trace(text, spans(gateway)))
-    return Artifact("envoy", profile, {FILE: bootstrap_file, **ratelimit.outputs(gateway)})
+    return Artifact("envoy", profile, {FILE: bootstrap_file, **ratelimit.outputs(gateway), **rules})
 
 
 def bootstrap(gateway: Gateway) -> Json:
@@ -29,6 +30,8 @@ def bootstrap(gateway: Gateway) -> Json:
     return {
         "node": {"id": "gwc", "cluster": "gwc"},
         "admin": admin.admin(gateway),
+        "stats_config": metrics.stats_config(),
+        "stats_flush_interval": metrics.FLUSH,
         "layered_runtime": {"layers": [{"name": "gwc", "static_layer": RUNTIME}]},
         **({"bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION]} if internal else {}),
         "static_resources": {

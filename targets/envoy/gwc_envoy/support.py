@@ -77,9 +77,6 @@ def _splits(gateway: Gateway, use: Use) -> bool:
 
 _ENTRIES: dict[str, Support | Conditional] = {
     "tracing": unsupported(f"{_LATER}; accepted, no span is exported, and traceparent is still forwarded"),
-    "metrics": approximate(
-        "Prometheus metrics are served under the policy's path on the admin listener, with Envoy's own names"
-    ),
     "access_log": approximate(
         "path is the canonical one that was matched: Envoy keeps no other; everything else is as the schema says"
     ),
@@ -158,6 +155,7 @@ _EXACT = (
     "listen.https",
     "listen.https.redirect",
     "listen.admin",
+    "metrics",
     "trusted_proxies",
     "identity.user_header",
     "identity.gateway_secret",

@@ -7,11 +7,11 @@ have clusters of their own.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gwc.ir import Address, Endpoint, Gateway, Route, Service, Upstream, UpstreamTls
 from gwc.units import format_duration, format_share
-from gwc_envoy import auth, breaker, health
+from gwc_envoy import auth, breaker, cache_judge, health
 from gwc_envoy.identity import data_source
 from gwc_envoy.xds import UNLIMITED, Json, address, duration, typed
 
@@ -64,12 +64,13 @@ def _cluster(name: str, service: Service, settings: _Settings) -> Json:
         "common_lb_config": _BALANCING,
         "circuit_breakers": {"thresholds": [threshold(budget, upstream.concurrency)]},
         **breaker.cluster_fields(upstream),
+        **({"track_cluster_stats": {"per_endpoint_stats": True}} if upstream.breaker is not None else {}),
         **health.cluster_fields(upstream),
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [_locality(i, e) for i, e in enumerate(upstream.endpoints)],
         },
-        "typed_extension_protocol_options": http_options(),
+        "typed_extension_protocol_options": http_options(cache_judge.upstream_filters(service)),
         **_transport(upstream),
     }
 
@@ -128,11 +129,12 @@ def threshold(budget: float | None, concurrency: int | None) -> Json:
     return caps
 
 
-def http_options() -> Json:
+def http_options(filters: Sequence[Json] = ()) -> Json:
     options = typed(
         "extensions.upstreams.http.v3.HttpProtocolOptions",
         common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},
         explicit_http_config={"http_protocol_options": {}},
+        **({"http_filters": filters} if filters else {}),
     )
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
 

@@ -1,0 +1,144 @@
+"""The metric families of all gateways, counted when a request is over; recording rules give them their names.
+
+Envoy puts its own name before that of every metric. Tags come from routes and from what scripts have noted, so no
+client can make a series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gwc.features import limits
+from gwc.ir import Endpoint, Gateway, Service
+from gwc.observability import metrics, promql
+from gwc.observability.metrics import Family
+from gwc.observability.rules import Group, Recording, document
+from gwc.target import OutputFile
+from gwc_envoy import access_log, cache
+from gwc_envoy.upstream import is_ip
+from gwc_envoy.xds import Json, extension
+
+RECORDING = "prometheus/recording.yaml"
+FLUSH = "1s"
+"""How often histograms take up what was measured: more often than anybody scrapes."""
+
+_PREFIX = "gwc"
+_ROUTE = {"service": "%METADATA(ROUTE:gwc:service)%", "route": "%METADATA(ROUTE:gwc:route)%"}
+_CLASSES = "{1: '1xx', 2: '2xx', 3: '3xx', 4: '4xx', 5: '5xx'}"
+_STATUS = f"%CEL(has(response.code) ? {_CLASSES}[response.code / 100] : '4xx')%"
+_RESULTS = "{'HIT': 'hit', 'MISS': 'miss', 'STALE': 'stale', 'BYPASS': 'bypass'}"
+_SECONDS = "%TYPED_CEL(double(request.duration.getSeconds()) + double(request.duration.getMilliseconds()) / 1000.0)%"
+
+
+def stats_config() -> Json:
+    """Bounds of the histogram's buckets, in its own unit."""
+    named = {"prefix": _own_name(metrics.DURATION)}
+    return {"histogram_bucket_settings": [{"match": named, "buckets": list(metrics.DURATION_BOUNDS)}]}
+
+
+def loggers(gateway: Gateway) -> list[Json]:
+    return [_logger(_always(gateway)), *_limits(gateway), *_cache(gateway)]
+
+
+def _always(gateway: Gateway) -> Json:
+    counters = [
+        _counter(metrics.REQUESTS, {"status": _STATUS}),
+        _counter(metrics.ATTEMPTS, value_format=access_log.cel(access_log.ATTEMPTS_TAKEN)),
+    ]
+    if any(service.budget is not None for service in gateway.services):
+        counters.append(_counter(metrics.BUDGET_UNITS, value_format=access_log.cel(access_log.noted("cost", "0"))))
+    seconds = {"stat": _stat(metrics.DURATION, {}), "unit": "Percent", "value_format": _SECONDS}
+    return {"counters": counters, "histograms": [seconds]}
+
+
+def _limits(gateway: Gateway) -> Iterator[Json]:
+    """A request meets one limit that refuses it, and any number of those that only watch."""
+    limited = f"%DYNAMIC_METADATA({access_log.FILTER}:limited_by)%"
+    yield _logger(
+        {"counters": [_counter(metrics.REFUSALS, {"limit": limited})]}, _noted("limited_by", {"present_match": True})
+    )
+    for limit in sorted(limit.id for _, limit in limits(gateway) if limit.shadow and not limit.cluster):
+        met = {"list_match": {"one_of": {"string_match": {"exact": limit}}}}
+        yield _logger({"counters": [_counter(metrics.SHADOWED, {"limit": limit})]}, _noted("shadowed_by", met))
+
+
+def _noted(name: str, value: Json) -> Json:
+    where = {"filter": access_log.FILTER, "path": [{"key": name}], "value": value}
+    return {"metadata_filter": {"matcher": where, "match_if_key_not_found": False}}
+
+
+def _cache(gateway: Gateway) -> Iterator[Json]:
+    if cache.cached(gateway):
+        result = f"%CEL({_RESULTS}[response.headers['x-cache']])%"
+        told = extension(
+            "envoy.access_loggers.extension_filters.cel",
+            "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+            expression=f"({access_log.CACHE}) != ''",
+        )
+        yield _logger({"counters": [_counter(metrics.CACHE, {"result": result})]}, {"extension_filter": told})
+
+
+def _logger(stats: Json, which: Json | None = None) -> Json:
+    logger = extension(
+        "envoy.access_loggers.stats", "extensions.access_loggers.stats.v3.Config", stat_prefix=_PREFIX, **stats
+    )
+    return logger if which is None else {**logger, "filter": which}
+
+
+def _counter(family: Family, tags: Json | None = None, value_format: str | None = None) -> Json:
+    value: Json = {"value_fixed": 1} if value_format is None else {"value_format": value_format}
+    return {"stat": _stat(family, tags or {}), **value}
+
+
+def _stat(family: Family, tags: Json) -> Json:
+    values = {**_ROUTE, **tags}
+    return {
+        "name": family.name.removeprefix(f"{_PREFIX}_"),
+        "tags": [{"name": name, "value_format": values[name]} for name in family.labels],
+    }
+
+
+def _own_name(family: Family) -> str:
+    return f"{_PREFIX}.{family.name.removeprefix(f'{_PREFIX}_')}"
+
+
+def recording(gateway: Gateway) -> OutputFile:
+    return document([Group("gwc.envoy", [*_renamed(), *_buckets(), *_breakers(gateway)])])
+
+
+def _renamed() -> Iterator[Recording]:
+    for family in metrics.FAMILIES:
+        if family.type == "counter":
+            yield Recording(family.name, f"envoy_{family.name}")
+    for part in ("_sum", "_count"):
+        yield Recording(metrics.DURATION.name + part, f"envoy_{metrics.DURATION.name}{part}")
+
+
+def _buckets() -> Iterator[Recording]:
+    """Envoy prints a bound with all the digits of its nearest double; Prometheus 3 shortens it, older ones do not."""
+    name = f"{metrics.DURATION.name}_bucket"
+    for bound in metrics.DURATION_BOUNDS:
+        printed = promql.any_of(dict.fromkeys((f"{bound:.32g}", f"{bound:g}", str(bound))))
+        yield Recording(name, promql.series(f"envoy_{name}", le=printed), {"le": metrics.bound_text(bound)})
+    yield Recording(name, promql.series(f"envoy_{name}", le="+Inf"))
+
+
+def _breakers(gateway: Gateway) -> Iterator[Recording]:
+    for service in gateway.services:
+        if service.upstream.breaker is not None:
+            yield from (_breaker(service, endpoint) for endpoint in service.upstream.endpoints)
+
+
+def _breaker(service: Service, endpoint: Endpoint) -> Recording:
+    """Open where a group of the service's routes has ejected the endpoint, with every address of its name."""
+    address = endpoint.address
+    named = {} if is_ip(address.host) else {"envoy_endpoint_hostname": address.host}
+    where = str(address) if is_ip(address.host) else f"~.*:{address.port}"
+    own = f"~{service.name}(/.*)?"  # a DNS label
+    healthy = promql.series(
+        "envoy_cluster_endpoint_healthy", envoy_cluster_name=own, envoy_endpoint_address=where, **named
+    )
+    any_address = f"max without (envoy_endpoint_address, envoy_endpoint_hostname) ({healthy})"
+    labels = {"service": service.name, "endpoint": str(address)}
+    expr = f"1 - min without (envoy_cluster_name) ({any_address})"
+    return Recording(metrics.BREAKER_OPEN.name, expr, labels)
