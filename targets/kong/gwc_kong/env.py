@@ -135,7 +135,7 @@ def _slow_clients(gateway: Gateway) -> Iterator[_Setting]:
 def _access_log() -> Iterator[_Setting]:
     yield "KONG_NGINX_HTTP_LOG_FORMAT", FORMAT, None
     yield "KONG_NGINX_PROXY_SET", f"{VARIABLE} ''", None
-    yield "KONG_PROXY_ACCESS_LOG", "/dev/stdout gwc", None
+    yield "KONG_PROXY_ACCESS_LOG", f"/dev/stdout gwc if={VARIABLE}", None
 
 
 def _routes(gateway: Gateway) -> Iterator[Route]:

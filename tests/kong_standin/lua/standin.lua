@@ -316,7 +316,7 @@ function M.access()
   if not ctx.route.service then
     return fail(503, "no Service found with those values")
   end
-  if ngx.var.is_args == "?" or string.sub(ngx.var.request_uri, -1) == "?" then
+  if ngx.var.is_args == "?" or string.sub(ctx.request_uri or ngx.var.request_uri, -1) == "?" then
     ngx.var.upstream_uri = ngx.var.upstream_uri .. "?" .. (ngx.var.args or "")
   end
   local ip, status = resolve(ctx.balancer_data)

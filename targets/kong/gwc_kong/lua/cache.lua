@@ -14,8 +14,7 @@ local MARGIN = 2 -- seconds that a lock outlives the longest request; it ends wi
 local UNSTORABLE, FAILED = "unstorable", "failed"
 local UNSTORABLE_FOR, FAILED_FOR = 1, 0.2 -- seconds
 local FORWARDED = { -- what the gateway says of the client
-  "upstream_x_forwarded_for", "upstream_x_forwarded_proto", "upstream_x_forwarded_host", "upstream_x_forwarded_port",
-  "upstream_x_forwarded_prefix",
+  "upstream_x_forwarded_proto", "upstream_x_forwarded_host", "upstream_x_forwarded_port", "upstream_x_forwarded_prefix",
 }
 
 local function generation(route)
@@ -80,12 +79,13 @@ local function renew(conf, route, state, own)
   for _, name in ipairs(FORWARDED) do
     forwarded[name] = ngx.var[name]
   end
+  local client = state.trusted and ngx.var.upstream_x_forwarded_for or ngx.var.remote_addr
   local ask = {
     address = loopback.host, port = loopback.port, tls = ngx.var.scheme == "https", host = ngx.var.http_host or "",
     target = own.path .. (own.query ~= "" and "?" .. own.query or ""), headers = own.headers, patience = route.request,
   }
   local job = {
-    text = own.text, digest = own.digest, token = own.token, user = state.user, forwarded = forwarded,
+    text = own.text, digest = own.digest, token = own.token, user = state.user, forwarded = forwarded, client = client,
   }
   if not renewal.start(ask, job) then
     store.release(own)
@@ -198,7 +198,8 @@ function M.narrow(state)
   ngx.req.set_body_data("")
   ngx.req.clear_header("Content-Length")
   ngx.req.set_uri_args(own.query)
-  ngx.var.upstream_x_forwarded_path = own.path -- Kong would tell how the client spelled it
+  ngx.var.upstream_x_forwarded_path = own.path -- Kong would tell how the client spelled it,
+  ngx.ctx.request_uri = own.path -- and pass on that a query was empty
   ngx.ctx.cached_request_headers = nil -- Kong's memory of the headers before they were cleared
 end
 

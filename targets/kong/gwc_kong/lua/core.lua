@@ -66,6 +66,9 @@ local function vouch(conf, route, state)
   end
   headers.strip_request(conf)
   headers.forwarded(state.trusted)
+  if state.renewal then
+    ngx.var.upstream_x_forwarded_for = state.renewal.client -- not the gateway, which many a service trusts
+  end
   headers.change_request(route.request_headers)
   correlate(conf, state)
   if conf.gateway_secret_header then

@@ -62,15 +62,15 @@ end
 local function run(premature, ask, job)
   local secret = hexadecimal(rand.bytes(16))
   local text = not premature and lines(ask, secret)
-  local err = "its request cannot be written"
+  local err = "the gateway is about to stop, or its request cannot be written"
   if text and store.leave(secret, job, VALID) then
     err = exchange(ask, text)
   end
   if err then
     ngx.log(ngx.ERR, "gwc: a stored answer could not be renewed: ", err)
-    job.held = true
-    store.release(job)
   end
+  job.held = true
+  store.release(job) -- by now the request has done so itself, unless it was refused
 end
 
 -- False when it cannot even begin.
