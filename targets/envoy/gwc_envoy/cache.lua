@@ -1,5 +1,8 @@
 -- The cache of a route, behind every check and before the budget: what is answered here costs nothing.
---@SHARED@
+--@STORE@
+--@KEEP@
+--@OURS@
+--@ROUTES@
 
 local NAMESPACE = "gwc.cache"
 local UNKEPT_APART, FAILED_APART = 5, 1
@@ -67,10 +70,8 @@ end
 local function look(route, key)
   local born, head, body = store.get(key)
   if born == nil then return nil end
-  local status = head:sub(1, 3)
-  local kept = {head = head, body = body, age = store.now() - born, whole = status == "200"}
-  kept.ttl = kept.whole and route.ttl or route.negative_ttl or 0
-  return kept
+  local ttl = head:sub(1, 3) == "200" and route.ttl or route.negative_ttl or 0
+  return {head = head, body = body, age = store.now() - born, ttl = ttl}
 end
 
 local function tag_matches(condition, tag)
@@ -140,10 +141,11 @@ local function await(handle, route, key)
       return nil
     end
     local pause = math.min(math.max(waited / 4, 0.005), 0.1)
-    handle:httpCall("gwc.cache.wait", {
+    local pausing = handle:httpCall("gwc.cache.wait", {
       [":method"] = "GET", [":path"] = "/", [":authority"] = "wait",
       ["x-envoy-fault-delay-request"] = string.format("%d", pause * 1000),
     }, "", {timeout_ms = 1000, trace_sampled = false, send_xff = false})
+    if pausing[":status"] ~= "204" then return nil end
   end
 end
 
@@ -166,7 +168,7 @@ function envoy_on_request(handle)
   local key = key_of(route, headers)
   local kept = look(route, key)
   if kept and kept.age <= kept.ttl then return serve(handle, kept, "HIT", conditions) end
-  if kept and kept.whole and kept.age <= kept.ttl + route.revalidate then
+  if kept and kept.age <= kept.ttl + route.revalidate then
     renew(handle, route, key)
     return serve(handle, kept, "STALE", conditions)
   end
@@ -212,7 +214,7 @@ end
 local function after_failure(handle, route, known)
   land(handle, known, FAILED_APART)
   local kept = route.if_error > 0 and look(route, known.key)
-  if kept and kept.whole and kept.age <= kept.ttl + route.if_error then cover(handle, route, kept, known.method) end
+  if kept and kept.age <= kept.ttl + route.if_error then cover(handle, route, kept, known.method) end
 end
 
 function envoy_on_response(handle)

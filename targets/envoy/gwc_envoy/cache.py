@@ -78,19 +78,21 @@ def purge_routes(gateway: Gateway) -> list[Json]:
 
 def _script(gateway: Gateway, name: str, script: str) -> Json:
     """The headers that it changes decide on no route: the one that was checked stays."""
-    built = lua(name, script, {"--@SHARED@": _shared(gateway), "@PATH@": PURGE_PATH})
+    built = lua(name, script, {**_parts(gateway), "@PATH@": PURGE_PATH})
     built["typed_config"]["clear_route_cache"] = False
     return built
 
 
-def _shared(gateway: Gateway) -> str:
-    """What all of the scripts begin with: the memory, what may be kept, and the routes."""
+def _parts(gateway: Gateway) -> dict[str, str]:
+    """What the scripts share, by the words that stand for it there."""
     keep = _read("cache_keep.lua", {"@LARGEST@": str(LARGEST), "@REQUEST_ID@": gateway.request_id.header.lower()})
-    store = _read("cache_store.lua", {"@RING@": str(MEMORY)})
-    routes = "\n".join(_line(number, *found) for number, found in enumerate(cached(gateway)))
-    own = "".join(f"[{_quoted(name)}] = true, " for name in _own_headers(gateway))
-    known = (f"local OURS = {{{own}}}", f"local ROUTES = {{}}\n{routes}")
-    return "\n".join((_module("store", store), _module("keep", keep), *known))
+    lines = [_line(number, *found) for number, found in enumerate(cached(gateway))]
+    return {
+        "--@STORE@": _module("store", _read("cache_store.lua", {"@RING@": str(MEMORY)})),
+        "--@KEEP@": _module("keep", keep),
+        "--@ROUTES@": "\n".join(("local ROUTES = {}", *lines)),
+        "--@OURS@": f"local OURS = {_set(_own_headers(gateway))}",
+    }
 
 
 def _module(name: str, text: str) -> str:

@@ -1,5 +1,5 @@
 -- Told of requests that others wait for and that have ended without an answer: their client left, or it was cut.
---@SHARED@
+--@STORE@
 
 function envoy_on_request(handle)
   local body = handle:body()

@@ -19,22 +19,11 @@ local function keepable(name)
   return true
 end
 
--- Whether a list has one of these words. What stands in quotes counts too: rather nothing kept than too much.
-local function names(list, words)
-  for word in (list or ""):lower():gmatch('[^%s,;="]+') do
-    if words[word] then return true end
-  end
-  return false
-end
-
-local UNSHARED, ALL = {["private"] = true, ["no-store"] = true}, {["*"] = true}
-
 -- Seconds for which the answer is fresh; nil when it may not be kept.
 local function lifetime(route, headers)
   local status = headers:get(":status")
   local ttl = status == "200" and route.ttl or ((status == "301" or status == "404") and route.negative_ttl or nil)
-  if ttl == nil or headers:get("set-cookie") ~= nil or headers:get("content-range") ~= nil then return nil end
-  if names(headers:get("cache-control"), UNSHARED) or names(headers:get("vary"), ALL) then return nil end
+  if headers:get("x-gwc-shared") ~= "yes" then return nil end  -- see cache_judge.lua
   local length = headers:get("content-length")
   if length and tonumber(length) and tonumber(length) > LARGEST then return nil end
   return ttl

@@ -1,5 +1,6 @@
 -- POST on the admin listener gives a route's answers up: its keys begin anew. No page of a browser may ask for it.
---@SHARED@
+--@STORE@
+--@ROUTES@
 
 local function answer(handle, status)
   handle:respond({[":status"] = status})

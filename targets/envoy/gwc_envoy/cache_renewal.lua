@@ -1,5 +1,7 @@
 -- Behind the request that renews an answer: keeps what comes, if it may be kept, and passes nothing on.
---@SHARED@
+--@STORE@
+--@KEEP@
+--@ROUTES@
 
 local NAMESPACE = "gwc.cache.renewal"
 

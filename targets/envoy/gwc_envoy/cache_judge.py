@@ -1,0 +1,14 @@
+"""What a service's own headers say of keeping its answers, noted where the policy has not changed them yet."""
+
+from __future__ import annotations
+
+from gwc.ir import Service
+from gwc_envoy.xds import Json, extension, lua
+
+
+def upstream_filters(service: Service) -> list[Json]:
+    """For the cluster of a service. An answer without the note, such as Envoy's own, is never kept."""
+    if all(route.cache is None for route in service.routes):
+        return []
+    codec = extension("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
+    return [lua("gwc.cache.judge", "cache_judge.lua"), codec]
