@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import time
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from conformance import logbook
-from conformance.client import Request, exchange
+from conformance.client import Request, Tls, exchange
 from conformance.conftest import Launcher
 from conformance.harness import Launched
 from conformance.mix import Mix, mix
@@ -25,6 +29,16 @@ _HOSTILE = (
     *("/" + "\xc3\xa4" * 2000, "?", "*"),
 )
 """One character stands for one byte."""
+
+_MALFORMED = (
+    *(b"nonsense\r\n\r\n", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", b"G@T / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    *(b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"),
+    *(b'GET / HTTP/1.1\r\nHost: "\xff{}\r\n\r\n', b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"),
+    b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + b"a" * 100_000 + b"\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+)
+"""What the engines' own parsers may answer, or not at all."""
 
 UNTOLD: dict[str, frozenset[str]] = {
     "envoy/default": frozenset({"path"}),
@@ -99,6 +113,8 @@ def test_every_line_is_json(variant: Variant, launch: Launcher) -> None:
     gateway = launch(SCENARIO, variant)
     for target in _HOSTILE:
         _send(gateway, target, "hostile\xff\"'{}\\")
+    for request in _MALFORMED:
+        _send_bytes(gateway, request)
     _send(gateway, "/the-last-line", "plain")
     lines = [line for line in _written(gateway) if line.startswith("{")]
     assert len(lines) > 1
@@ -107,10 +123,43 @@ def test_every_line_is_json(variant: Variant, launch: Launcher) -> None:
         assert "\N{REPLACEMENT CHARACTER}" not in line, f"bytes that are no UTF-8: {line}"
 
 
+@by_variant
+def test_over_tls_and_on_the_way_there(variant: Variant, launch: Launcher) -> None:
+    if reason := variant.missing():
+        pytest.skip(f"{variant.name} does not run here: {reason}")
+    gateway = launch("listen/redirect", variant)
+    plain, https = gateway.gateway.listen.http, gateway.gateway.listen.https
+    if Fidelity.UNSUPPORTED in {gateway.declared.get(name) for name in ("listen.https", "listen.https.redirect")}:
+        return  # the compiler refuses such a policy: test_scenarios.py shows it
+    assert plain is not None and https is not None
+    request = Request("GET", "/v1/x?a=1", (("Host", "gateway.test"),))
+    tls = Tls(Path(https.certificate).parent / "ca.pem", alpn=("h2",))
+    asked = [
+        exchange((plain.host, plain.port), request),
+        exchange((https.address.host, https.address.port), replace(request, tls=tls)),
+    ]
+    ids = [response.value("x-request-id") or "" for response in asked]
+    found = {line["request_id"]: line for line in logbook.lines(gateway, ids)}
+    lines = [found[request_id] for request_id in ids]
+    assert [logbook.against_schema(line) for line in lines] == [[], []]
+    said = [tuple(line[key] for key in ("status", "service", "route", "method", "path", "query")) for line in lines]
+    assert said == [(308, "", "", "GET", "/v1/x", "a=1"), (200, "main", "any", "GET", "/v1/x", "a=1")]
+    assert [line["attempts"] for line in lines] == [0, 1]
+
+
 def _send(gateway: Launched, target: str, agent: str) -> None:
     listener = gateway.gateway.listen.http
     assert listener is not None
     exchange((listener.host, listener.port), Request("GET", target, (("Host", "gateway.test"), ("User-Agent", agent))))
+
+
+def _send_bytes(gateway: Launched, request: bytes) -> None:
+    """And wait for whatever the gateway has to say."""
+    listener = gateway.gateway.listen.http
+    assert listener is not None
+    with socket.create_connection((listener.host, listener.port), 1) as sock, contextlib.suppress(OSError):
+        sock.sendall(request)
+        sock.recv(4096)
 
 
 def _written(gateway: Launched) -> list[str]:
