@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import accept
 from gwc.discovery import load_targets
+from gwc.lint.registry import RULES
+from gwc.lint.rule import Rule, documentation, page
 from gwc.observability import access_log
 from gwc.policy.schema import json_schema
 from gwc.report import matrix
@@ -36,11 +39,30 @@ def support() -> str:
     return SUPPORT + matrix.as_markdown(tables)
 
 
+RULES_INDEX = """# Rules
+
+What `gwc lint` looks for, one page each; `gwc rule CODE` prints the same. Each example is found by its rule, and what to
+use instead is not: the tests run both.
+
+| code | name | severity | finds |
+|---|---|---|---|
+"""
+
+
+def rules() -> str:
+    rows = ((r, documentation(r).summary.rstrip(".")) for r in RULES)
+    return RULES_INDEX + "".join(
+        f"| [{r.code}]({r.code}.md) | {r.name} | {r.severity.word} | {said} |\n" for r, said in rows
+    )
+
+
 GENERATED: dict[Path, Callable[[], str]] = {
     REPOSITORY / "policies/platform.yaml": accept.platform_policy,
     REPOSITORY / "schema/gwc-v1.json": schema,
     REPOSITORY / "schema/access-log-v1.json": access_log.schema_text,
     REPOSITORY / "docs/support.md": support,
+    REPOSITORY / "docs/rules/README.md": rules,
+    **{REPOSITORY / f"docs/rules/{rule.code}.md": partial(page, rule) for rule in RULES},
 }
 
 

@@ -33,8 +33,10 @@ def blocks(*languages: str) -> list[Block]:
 
 
 def pages() -> list[Path]:
+    """Those that people write. The rules' examples are run with the rules."""
     top = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
-    return [*(REPOSITORY / name for name in top), *sorted((REPOSITORY / "docs").rglob("*.md"))]
+    written = (page for page in sorted((REPOSITORY / "docs").rglob("*.md")) if page.parent.name != "rules")
+    return [*(REPOSITORY / name for name in top), *written]
 
 
 def _in(path: Path) -> Iterator[Block]:

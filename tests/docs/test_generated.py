@@ -23,6 +23,10 @@ def test_generated_files_are_fresh(path: Path, text: Callable[[], str]) -> None:
     assert path.read_text(encoding="utf-8") == text(), "run: python scripts/generate.py"
 
 
+def test_every_page_of_a_rule_has_its_rule() -> None:
+    assert set((REPOSITORY / "docs/rules").iterdir()) <= GENERATED.keys()
+
+
 def test_the_schema_is_a_schema_and_the_examples_keep_to_it() -> None:
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)

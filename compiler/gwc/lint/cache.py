@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gwc.diagnostics import Related, Severity
+from gwc.diagnostics import Severity
 from gwc.features import routes
 from gwc.ir import Gateway
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
@@ -306,9 +306,6 @@ class CachedWithoutStale(GatewayRule):
                     subject,
                     f"an answer that may be {format_duration(cache.ttl)} old is not served when the service is down",
                     "write stale: {if_error: 1d}",
-                    (Related(cache.provenance["stale_if_error"].span, "decided here"),)
-                    if cache.provenance["stale_if_error"].span != cache.provenance["ttl"].span
-                    else (),
                 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gwc.diagnostics import Related, Severity
 from gwc.ir import Endpoint, Gateway, Limit, Service, Upstream
+from gwc.lint.context import Context
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
 
@@ -105,11 +106,12 @@ class CapAboveCap(GatewayRule):
                 )
 
 
-class NoCap(GatewayRule):
+class NoCap(Rule):
     """One slow service can take the whole gateway.
 
     ## What it does
-    Looks for services without `upstream.concurrency` on a platform of several services with a cap over all.
+    Looks for services without `upstream.concurrency` on a platform of several services with a cap over all. A waiver of
+    that bound is an answer.
 
     ## Why is this bad?
     Slow requests pile up. Without a cap of its own, the service that hangs fills the platform's, and services that are
@@ -145,11 +147,13 @@ class NoCap(GatewayRule):
 
     code, name, severity = "GWC342", "no-cap", Severity.INFO
 
-    def check(self, gateway: Gateway) -> Findings:
+    def findings(self, context: Context) -> Findings:
+        gateway = context.gateway
+        waived = {w.service for w in context.platform.waivers if w.bound == "upstream.concurrency"}
         if gateway.concurrency is None or len(gateway.services) < 2:
             return
         for service in gateway.services:
-            if service.upstream.concurrency is None:
+            if service.upstream.concurrency is None and service.name not in waived:
                 yield Finding(
                     service.upstream.provenance["endpoints"].span,
                     service.name,

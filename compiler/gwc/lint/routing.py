@@ -166,48 +166,6 @@ def _more_open(write: Route, read: Route) -> bool:
     return write.auth is None or set(write.auth.scopes) < set(read.auth.scopes)
 
 
-class RestWithoutItself(GatewayRule):
-    """`/files/**` does not match `/files`.
-
-    ## What it does
-    Looks for routes that end in `/**` on services where nothing matches the path before it.
-
-    ## Why is this bad?
-    The request for `/files` itself is 404. That may be meant; more often it is found by the first client that leaves
-    the last slash out.
-
-    ## Example
-    ```yaml
-    # policies/shop.yaml
-    routes:
-      - {name: files, path: /files/**, methods: [GET]}
-    ```
-
-    ## Use instead
-    ```yaml
-    # policies/shop.yaml
-    routes:
-      - {name: files, path: /files/**, methods: [GET]}
-      - {name: files-index, path: /files, methods: [GET]}
-    ```
-    """
-
-    code, name, severity = "GWC433", "rest-without-itself", Severity.INFO
-
-    def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
-            stem = route.path.text.removesuffix("/**")
-            rest = route.path.segments[-1].kind is SegmentKind.REST and stem not in ("", service.base_path)
-            shape = route.path.shape[:-1]
-            if rest and not any(other.path.shape == shape for other in service.routes):
-                yield Finding(
-                    route.provenance["path"].span,
-                    subject,
-                    f"{route.path.text} does not match {stem} itself, which is 404",
-                    f"add a route for {stem}, or suppress this if nobody may ask for it",
-                )
-
-
 class BasePathTwice(GatewayRule):
     """The base path is in the route's path again.
 
@@ -234,7 +192,7 @@ class BasePathTwice(GatewayRule):
     ```
     """
 
-    code, name = "GWC434", "base-path-twice"
+    code, name = "GWC433", "base-path-twice"
 
     def check(self, gateway: Gateway) -> Findings:
         for subject, service, route in routes(gateway):
@@ -286,7 +244,7 @@ class SharedShadow(GatewayRule):
     ```
     """
 
-    code, name = "GWC435", "shared-shadow"
+    code, name = "GWC434", "shared-shadow"
 
     def check(self, gateway: Gateway) -> Findings:
         named = {
@@ -346,7 +304,7 @@ class NestedBasePath(GatewayRule):
     ```
     """
 
-    code, name = "GWC436", "nested-base-path"
+    code, name = "GWC435", "nested-base-path"
 
     def check(self, gateway: Gateway) -> Findings:
         for outer in gateway.services:
@@ -374,7 +332,6 @@ RULES: tuple[type[Rule], ...] = (
     SlashDecides,
     HoleInTheRest,
     WritesMoreOpenThanReads,
-    RestWithoutItself,
     BasePathTwice,
     SharedShadow,
     NestedBasePath,
