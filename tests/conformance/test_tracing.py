@@ -22,7 +22,7 @@ from conformance.upstream import Seen
 from conformance.variants import Variant, variants
 from gwc.observability import tracing
 from gwc.support import Fidelity
-from otlp_collector import Collector, Span
+from otlp_collector import Collector, Span, report
 
 KEY = "a-key-that-nobody-guesses-1"
 TRUSTED = "127.0.99.1"
@@ -147,6 +147,19 @@ def test_the_span_of_a_request_is_the_root_of_its_trace(start: Start, variant: V
     }
     assert abs(span.start - asked.began) < 0.15
     assert abs(span.end - span.start - asked.response.elapsed) < 0.15
+
+
+@by_variant
+def test_gateway_and_service_make_one_trace(start: Start, variant: Variant) -> None:
+    traced = start(SPANS, variant)
+    asked = traced.ask("/ok/x")
+    address = f"http://127.0.0.1:{traced.collector.port}"
+    child = report(address, "-".join(asked.traceparent), "the-service")
+    trace = asked.traceparent[1]
+    assert traced.collector.wait(lambda: len(traced.collector.of_trace(trace)) == 2)
+    spans = {span.id: span for span in traced.collector.of_trace(trace)}
+    (root,) = [span for span in spans.values() if span.parent not in spans]
+    assert (root.parent, root.resource["service.name"], spans[child].parent) == ("", "gwc", root.id)
 
 
 @by_variant
