@@ -66,12 +66,18 @@ local function key_of(route, headers)
   return (table.concat(parts, "|"):gsub("[%%\128-\255%c]", function(c) return string.format("%%%02X", c:byte()) end))
 end
 
--- What is kept under a key, with its age; nil when there is nothing.
+-- What is kept under a key, with its age and for how long it may serve; nil when there is nothing.
 local function look(route, key)
   local born, head, body = store.get(key)
   if born == nil then return nil end
-  local ttl = head:sub(1, 3) == "200" and route.ttl or route.negative_ttl or 0
-  return {head = head, body = body, age = store.now() - born, ttl = ttl}
+  local kept = {head = head, body = body, age = store.now() - born}
+  if head:sub(1, 3) ~= "200" then
+    kept.ttl = route.negative_ttl or 0
+    kept.renewable, kept.covers = kept.ttl, kept.ttl
+  else
+    kept.ttl, kept.renewable, kept.covers = route.ttl, route.ttl + route.revalidate, route.ttl + route.if_error
+  end
+  return kept
 end
 
 local function tag_matches(condition, tag)
@@ -152,9 +158,16 @@ end
 local function bypasses(handle, route)
   local method = handle:headers():get(":method")
   if method ~= "GET" and method ~= "HEAD" then return true end
-  if route.per_user and handle:headers():get("x-gwc-user") == nil then return true end
+  return route.per_user and handle:headers():get("x-gwc-user") == nil
+end
+
+-- A body would colour the answer: none of it goes on.
+local function empty(handle)
   local body = handle:body()
-  return body ~= nil and body:length() > 0
+  if body and body:length() > 0 then
+    body:setBytes("")
+    handle:headers():replace("content-length", "0")
+  end
 end
 
 function envoy_on_request(handle)
@@ -165,10 +178,12 @@ function envoy_on_request(handle)
   local method = headers:get(":method")
   local conditions = {tag = headers:get("if-none-match"), since = headers:get("if-modified-since")}
   narrow(route, headers)
+  empty(handle)
+  headers = handle:headers()
   local key = key_of(route, headers)
   local kept = look(route, key)
   if kept and kept.age <= kept.ttl then return serve(handle, kept, "HIT", conditions) end
-  if kept and kept.age <= kept.ttl + route.revalidate then
+  if kept and kept.age <= kept.renewable then
     renew(handle, route, key)
     return serve(handle, kept, "STALE", conditions)
   end
@@ -213,8 +228,8 @@ end
 
 local function after_failure(handle, route, known)
   land(handle, known, FAILED_APART)
-  local kept = route.if_error > 0 and look(route, known.key)
-  if kept and kept.age <= kept.ttl + route.if_error then cover(handle, route, kept, known.method) end
+  local kept = look(route, known.key)
+  if kept and kept.age <= kept.covers then cover(handle, route, kept, known.method) end
 end
 
 function envoy_on_response(handle)
