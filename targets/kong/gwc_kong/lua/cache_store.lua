@@ -6,8 +6,9 @@ local json = require("cjson.safe")
 local M = {}
 
 M.LARGEST = 1048576 -- bytes of a body
--- Room for one large body may take many small entries to go; nginx gives up thirty of them a try.
-local TRIES = 64
+-- Room for one large body may take many small entries to go. nginx gives up thirty of them a try, so as many tries as
+-- the value has pages find it among the smallest of entries.
+local FEWEST_TRIES, PAGE = 2, 4096
 
 local made = 0
 
@@ -16,7 +17,7 @@ local function dict()
 end
 
 local function fits(key, value, seconds)
-  for _ = 1, TRIES do
+  for _ = 1, FEWEST_TRIES + #value / PAGE do
     local ok, err = dict():set(key, value, seconds)
     if ok or err ~= "no memory" then
       return ok
