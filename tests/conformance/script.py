@@ -15,7 +15,8 @@ Failure = Literal["reset", "close", "hang", "reset_mid", "close_mid", "close_aft
 
 
 class Script(BaseModel):
-    """One answer. Without `body`, `size`, `chunks` or `events` it is the echo of the request as JSON.
+    """One answer. Without `body`, `size`, `chunks` or `events` it is the echo of the request as JSON,
+    with `pad` bytes of filler.
 
     `delay` is waited before the first byte, `every` before each chunk or event; both in seconds.
     """
@@ -27,6 +28,7 @@ class Script(BaseModel):
     headers: list[tuple[str, str]] = []
     type: str = "application/json"
     body: str | None = None
+    pad: int = Field(0, ge=0, le=2**20)
     size: int | None = Field(None, ge=0, le=64 * 2**20)
     chunks: int | None = Field(None, ge=1, le=1000)
     events: int | None = Field(None, ge=1, le=1000)

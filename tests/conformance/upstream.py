@@ -160,7 +160,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def _echo(seen: Seen) -> bytes:
+def _echo(seen: Seen, pad: int) -> bytes:
     return json.dumps(
         {
             "instance": seen.instance,
@@ -170,6 +170,7 @@ def _echo(seen: Seen) -> bytes:
             "headers": seen.headers,
             "body_length": len(seen.body),
             "body_sha256": hashlib.sha256(seen.body).hexdigest(),
+            **({"pad": "p" * pad} if pad else {}),
         }
     ).encode()
 
@@ -177,7 +178,7 @@ def _echo(seen: Seen) -> bytes:
 def _body(script: Script, seen: Seen) -> bytes:
     if script.size is not None:
         return b"x" * script.size
-    return _echo(seen) if script.body is None else script.body.encode()
+    return _echo(seen, script.pad) if script.body is None else script.body.encode()
 
 
 def _head(script: Script, seen: Seen, framing: tuple[str, str]) -> bytes:
