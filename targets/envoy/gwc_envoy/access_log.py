@@ -55,7 +55,7 @@ def metadata(gateway: Gateway, service: Service, route: Route) -> Json:
     return {ATTEMPT: {"cost": route.cost}} if spends else {}
 
 
-NO_ROUTE: Json = {"gwc": {"service": "", "route": ""}}
+NO_ROUTE: Json = {"gwc": {"service": "", "route": "", "span": ""}}
 """The metadata of an answer that belongs to nobody's route."""
 
 
@@ -111,7 +111,7 @@ def _fields(gateway: Gateway) -> Json:
     return {
         **_common(),
         "request_id": REQUEST_ID,
-        "trace_id": f"{request}trace_id)%",
+        "trace_id": f"{request}trace_id)%" if gateway.tracing is None else "%TRACE_ID%",
         "service": "%METADATA(ROUTE:gwc:service)%",
         "route": "%METADATA(ROUTE:gwc:route)%",
         "method": "%REQ(:METHOD)%",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gwc.ir import Cors, Gateway, Service
 from gwc.routing import MethodRoute, PathEntry
-from gwc_envoy import body, limits
+from gwc_envoy import body, limits, tracing
 from gwc_envoy.xds import Json, extension, lua, pattern, script, set_header, typed
 
 FILTER, PREFLIGHT = "gwc.cors", "gwc.preflight"
@@ -109,7 +109,8 @@ def _notes(gateway: Gateway, found: MethodRoute, cors: Cors) -> Json:
 
 
 def names(service: Service, route: str) -> Json:
-    return {"service": service.name, "route": route, "owner": service.owner}
+    span = tracing.span_suffix(service.name, route)
+    return {"service": service.name, "route": route, "owner": service.owner, "span": span}
 
 
 def _nowhere(gateway: Gateway, found: MethodRoute) -> Json:

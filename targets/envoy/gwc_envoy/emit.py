@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
 from gwc.target import Artifact, OutputFile
-from gwc_envoy import admin, cache, cluster, hops, identity, listen, metrics, ratelimit, upstream
+from gwc_envoy import admin, cache, cluster, hops, identity, listen, metrics, ratelimit, tracing, upstream
 from gwc_envoy.printing import render
 from gwc_envoy.xds import Json
 
@@ -32,7 +32,7 @@ def bootstrap(gateway: Gateway) -> Json:
         "admin": admin.admin(gateway),
         "stats_config": metrics.stats_config(),
         "stats_flush_interval": metrics.FLUSH,
-        "layered_runtime": {"layers": [{"name": "gwc", "static_layer": RUNTIME}]},
+        "layered_runtime": {"layers": [{"name": "gwc", "static_layer": _runtime(gateway)}]},
         **({"bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION]} if internal else {}),
         "static_resources": {
             "listeners": [*listen.listeners(gateway), *internal, admin.admin_listener(gateway)],
@@ -46,6 +46,10 @@ def bootstrap(gateway: Gateway) -> Json:
             "secrets": identity.secrets(gateway),
         },
     }
+
+
+def _runtime(gateway: Gateway) -> Json:
+    return RUNTIME if gateway.tracing is None else {**RUNTIME, **tracing.RUNTIME}
 
 
 def spans(gateway: Gateway) -> Mapping[str, Span]:

@@ -6,6 +6,7 @@ All of it is taken off before anything else looks at the request, on every route
 from __future__ import annotations
 
 from gwc.ir import Accept, Gateway, Secret
+from gwc_envoy import tracing
 from gwc_envoy.xds import Json, cidr, extension, set_header, typed
 
 PRIVATE = "x-gwc-"
@@ -37,6 +38,7 @@ def _correlation(gateway: Gateway) -> list[Json]:
     return [
         *({"append": set_header(aside(gateway, name), f"%REQ({name})%")} for name in moved),
         *({"remove": name} for name in names),
+        *tracing.early_mutations(gateway, aside(gateway, "traceparent"), aside(gateway, "tracestate")),
     ]
 
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gwc.ir import Address, Gateway
-from gwc_envoy import access_log, errors, filters, https, identity, metrics, request_id
+from gwc_envoy import access_log, errors, filters, https, identity, metrics, request_id, tracing
 from gwc_envoy.routing import route_configuration
 from gwc_envoy.xds import Json, address, cidr, duration, extension
 
@@ -67,6 +67,7 @@ def _manager(gateway: Gateway, http_filters: list[Json], routes: Json, **more: A
         early_header_mutation_extensions=[early],
         **_client_address(gateway),
         **_protocol(),
+        **tracing.manager_fields(gateway),
         **request_id.connection_manager_fields(),
         local_reply_config=errors.local_reply(gateway, errors.Place.LISTENER),
         access_log=[*access_log.access_log(gateway), *metrics.loggers(gateway)],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gwc.features import FEATURES, Use
-from gwc.ir import Budget, Gateway, Limit, Route
+from gwc.ir import Accept, Budget, Gateway, Limit, Route
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc_envoy.body import LARGEST
 from gwc_envoy.limits import share_a_stage
+from gwc_envoy.tracing import tells_apart
 from gwc_envoy.upstream import cluster_name
 
 _LATER = "gwc does not render this for Envoy yet"
@@ -76,7 +77,22 @@ def _splits(gateway: Gateway, use: Use) -> bool:
 
 
 _ENTRIES: dict[str, Support | Conditional] = {
-    "tracing": unsupported(f"{_LATER}; accepted, no span is exported, and traceparent is still forwarded"),
+    "tracing": Conditional(
+        EXACT,
+        (
+            Case(
+                "a trusted proxy's IPv6 network whose addresses have several spellings",
+                lambda gateway, _: (
+                    gateway.request_id.accept is Accept.FROM_TRUSTED_PROXIES
+                    and not all(tells_apart(network) for network in gateway.trusted_proxies)
+                ),
+                approximate(
+                    "Envoy's tracer tells addresses by their text, which a prefix with a zero among its groups does "
+                    "not fix: traces from such a network are not continued, and begin afresh"
+                ),
+            ),
+        ),
+    ),
     "access_log": approximate(
         "path is the canonical one that was matched: Envoy keeps no other; everything else is as the schema says"
     ),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from gwc.ir import Address, Endpoint, Gateway, Route, Service, Upstream, UpstreamTls
 from gwc.units import format_duration, format_share
-from gwc_envoy import auth, breaker, cache_judge, health
+from gwc_envoy import auth, breaker, cache_judge, health, tracing
 from gwc_envoy.identity import data_source
 from gwc_envoy.xds import UNLIMITED, Json, address, duration, typed
 
@@ -46,7 +46,7 @@ def cluster_name(service: Service, route: Route) -> str:
 
 
 def clusters(gateway: Gateway) -> Iterator[Json]:
-    yield from (_key_set(*where) for where in auth.fetched(gateway))
+    yield from (_outside(*where) for where in (*auth.fetched(gateway), *tracing.collector(gateway)))
     for service in gateway.services:
         named = {cluster_name(service, route): _settings(route) for route in service.routes}
         for name, settings in sorted(named.items()):
@@ -75,8 +75,8 @@ def _cluster(name: str, service: Service, settings: _Settings) -> Json:
     }
 
 
-def _key_set(name: str, scheme: str, host: str, port: int) -> Json:
-    """Where an issuer's keys are fetched from; verified by the host's own trust store."""
+def _outside(name: str, scheme: str, host: str, port: int) -> Json:
+    """Where an issuer's keys come from, or spans go; verified by the host's own trust store."""
     tls = UpstreamTls(ca=None, sni=None, client_certificate=None, client_key=None)
     where = Endpoint(scheme="https", address=Address(host=host, port=port), weight=1)
     upstream = Upstream(

@@ -133,7 +133,12 @@ def test_the_table_covers_the_language() -> None:
             "limits.ip",
             Fidelity.APPROXIMATE,
         ),
-        ({"tracing": {"otlp": "http://127.0.0.1:4318"}}, {}, "tracing", Fidelity.UNSUPPORTED),
+        (
+            {"tracing": {"otlp": "http://127.0.0.1:4318"}, "trusted_proxies": ["2001:db8::/48"]},
+            {},
+            "tracing",
+            Fidelity.APPROXIMATE,
+        ),
     ],
 )
 def test_what_is_below_exact_says_so(
