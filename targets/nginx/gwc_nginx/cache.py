@@ -5,7 +5,8 @@ asked. There the budget is charged and the caps count, so that what the store an
 the next hop, as for any other route.
 
 - `cache`: answers from the store, or asks; one of several that miss asks for all.
-- `stale`: the hop's word that the service failed while an older answer may stand in.
+- `stale`: the hop's word that the service failed while an older answer may stand in; `again`: that somebody else's
+  request has brought the answer into the store.
 - `renew`: an old answer is served while the hop fetches a new one into the store by itself.
 - `asked`: the hop's way to the tries.
 """
@@ -19,7 +20,7 @@ from gwc.ir import Cache, Gateway, Route, Service
 from gwc_nginx import body, concurrency, headers, timeouts
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
-from gwc_nginx.quoting import milliseconds, q
+from gwc_nginx.quoting import q
 from gwc_nginx.request_id import variable_of
 from gwc_nginx.routing import distinct, places, routes
 
@@ -31,8 +32,8 @@ MAX_ANSWER = 1 << 20
 ZONES = (
     # Names and ages of answers, of one length each; when it is full, the answer goes that is of use for the least time.
     "gwc_cached:16m timeout=366d evict",
-    # What is not worth waiting for one another, and what is being renewed.
-    "gwc_cache_marks:1m timeout=1h evict type=number",
+    # What is being asked for or renewed, and what became of it.
+    "gwc_cache_marks:4m timeout=1h evict type=number",
 )
 _GRACE = 60
 """Seconds that NGINX keeps an answer beyond the last moment at which the njs module may use it."""
@@ -42,7 +43,15 @@ _SLOT = 256
 
 VARIABLES = (
     *("gwc_cache", "gwc_cache_key", "gwc_cache_kept", "gwc_cache_since", "gwc_cache_size"),
-    *("gwc_cache_pass", "gwc_cache_unfit", "gwc_errand", "gwc_renewal", "gwc_stale_errand", "gwc_stale_key"),
+    *(
+        "gwc_cache_unfit",
+        "gwc_cache_flight",
+        "gwc_cache_payer",
+        "gwc_errand",
+        "gwc_stale_errand",
+        "gwc_stale_key",
+        "gwc_renewal",
+    ),
     "gwc_payer",
 )
 """`$gwc_cache` is what X-Cache says, empty where there is no cache or nothing asked it."""
@@ -134,6 +143,7 @@ def outer(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
             d("set", "$gwc_errand", "$gwc_stale_errand"),
             d("rewrite", q("^/_gwc/stale/(.*)"), q("/_gwc/cache/$1"), "last"),
         ))  # fmt: skip
+        yield block("location", "=", "/_gwc/again", of=(d("internal"), d("js_content", "cache.again")))
 
 
 def inner(gateway: Gateway) -> Iterator[Directive]:
@@ -184,19 +194,13 @@ def _location(kind: str, name: str, route: Route, of: tuple[Directive, ...]) -> 
 
 
 def _store(route: Route) -> tuple[Directive, ...]:
-    """NGINX's own validity is only the outer bound. Whoever waits for another's miss does so as long as for a service
-    that answers in time."""
+    """NGINX's own validity is only the outer bound."""
     assert route.cache is not None
-    patience = milliseconds(route.timeouts.request)
     statuses = ("200", "301", "404") if route.cache.negative_ttl is not None else ("200",)
     return (
         d("proxy_cache", STORE),
         d("proxy_cache_key", "$gwc_cache_key"),
         d("proxy_cache_valid", *statuses, f"{_life(route.cache)}s"),
-        d("proxy_cache_lock", "on"),
-        d("proxy_cache_lock_timeout", patience),
-        d("proxy_cache_lock_age", patience),
-        d("proxy_cache_bypass", "$gwc_cache_pass"),
         d("proxy_no_cache", "$gwc_cache_unfit"),
         d("if_modified_since", "before"),
         d("proxy_ignore_headers", *_IGNORED),

@@ -44,7 +44,8 @@ _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "redirect", "retry", "secrets", "tokens"),
-    *("admission", "auth", "breaker", "budget", "cache", "caps", "cors", "health", "ledger", "limits", "locks"),
+    *("admission", "answers", "auth", "breaker", "budget", "cache", "caps", "cors", "flights", "health"),
+    *("ledger", "limits", "locks"),
     *("log", "metrics", "tracing"),
 )
 _METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
@@ -67,7 +68,6 @@ _SETTINGS = (
     "js_set $gwc_line log.line;",
     "js_set $gwc_everything caps.everything;",
     "js_shared_dict_zone zone=gwc_ledger:1m timeout=1h evict type=number;",
-    f"js_shared_dict_zone zone={tracing.ZONE};",
     # What one phase of a request leaves for the next.
     *(f"js_var ${name};" for name in (
         "gwc_route", "gwc_uri", "gwc_host", "gwc_allow", "gwc_refusal", "gwc_body", "gwc_replaced", "gwc_tries",
@@ -120,7 +120,7 @@ def _njs(gateway: Gateway) -> Artifact:
 
 
 def _settings_of(gateway: Gateway) -> tuple[str, ...]:
-    zones = (*metrics.zones(gateway), *cache.zones(gateway))
+    zones = (*metrics.zones(gateway), *tracing.zones(gateway), *cache.zones(gateway))
     return (*_SETTINGS, *(f"js_shared_dict_zone zone={zone};" for zone in zones))
 
 

@@ -1,15 +1,12 @@
-// Answers that the edge keeps. NGINX stores them; what keys one, whether it may be kept and how old it may be is
-// decided here, to the millisecond.
-//
-// An answer is fetched under a name that none had before it. So NGINX's lock, which guards only what is not there yet,
-// also lets one request ask for all when an old answer is over, and nothing that was dropped comes back. The dictionary
-// has for each key `name until lasting before over`: the newest name, when its answer is no longer fresh (0: there is
-// none yet), whether it may be served stale, and name and end of the answer before it.
+// Answers that the edge keeps. NGINX stores them; what keys one and whether it may be kept is decided here. How old an
+// answer may be is in answers.js, who asks for the others in flights.js.
 
 import crypto from 'crypto';
 
+import answers from 'answers.js';
 import budget from 'budget.js';
 import caps from 'caps.js';
+import flights from 'flights.js';
 import ledger from 'ledger.js';
 import problem from 'problem.js';
 import tokens from 'tokens.js';
@@ -17,10 +14,6 @@ import tokens from 'tokens.js';
 const MISS = '/_gwc/miss/';
 const RENEW = '/_gwc/renew/';
 const PURGE = '/cache/purge/';
-// After an answer that is not kept, everybody asks for himself for so long.
-const PASS = 5000;
-// How long it is known under which name an answer is being fetched.
-const PENDING = 3600000;
 const PRIVATE = /(^|[^a-z0-9_-])(no-store|private)($|[^a-z0-9_-])/i;
 const EVERYTHING = /(^|,)\s*\*\s*(,|$)/;
 // Of one exchange alone: a kept answer does not say it again.
@@ -67,87 +60,43 @@ function identity(r, cache, user) {
     return crypto.createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
 }
 
-function digits(number) {
-    return String(Math.max(0, Math.floor(number))).padStart(13, '0');
-}
-
-// All entries are equally long, so that the room of one serves any other.
-function written(entry) {
-    return [digits(entry.name), digits(entry.until), entry.lasting ? '1' : '0', digits(entry.before),
-            digits(entry.over)].join(' ');
-}
-
-function read(text) {
-    const parts = text.split(' ');
-    return {name: Number(parts[0]), until: Number(parts[1]), lasting: parts[2] === '1', before: Number(parts[3]),
-            over: Number(parts[4])};
-}
-
-function known(id, now) {
-    const dict = ngx.shared.gwc_cached;
-    const text = dict.get(id);
-    if (text !== undefined) {
-        return read(text);
-    }
-    const entry = {name: now, until: 0, lasting: false, before: 0, over: 0};
-    // `add` is atomic: whoever comes first has named it.
-    return dict.add(id, written(entry), PENDING) ? entry : read(dict.get(id) || written(entry));
-}
-
-function key(id, name) {
-    return id + '.' + digits(name);
-}
-
-function mark(id, what) {
-    return crypto.createHash('sha256').update(what + ' ' + id).digest('base64url').slice(0, 16);
-}
-
-// The name of the answer that may stand in for a failing service, or 0.
-function standIn(cache, entry, now) {
-    if (entry.until && entry.until <= now) {
-        return entry.lasting && now < entry.until + cache.ifError ? entry.name : 0;
-    }
-    return entry.before && now < entry.over + cache.ifError ? entry.before : 0;
-}
-
-// Which answer is looked for, by the age of what is known. The name of a renewal that is due, or 0.
-function aim(r, cache, id, now) {
-    const v = r.variables;
-    const entry = known(id, now);
-    const over = entry.until && entry.until <= now;
-    const renewing = over && entry.lasting && now < entry.until + cache.whileRevalidate;
-    const substitute = standIn(cache, entry, now);
-    v.gwc_cache_key = key(id, over && !renewing ? entry.name + 1 : entry.name);
-    v.gwc_cache_kept = renewing ? 'STALE' : 'HIT';
-    v.gwc_stale_key = substitute ? key(id, substitute) : '';
-    const asking = !entry.until || (over && !renewing);
-    v.gwc_cache_pass = asking && ngx.shared.gwc_cache_marks.get(mark(id, 'pass')) ? '1' : '';
-    return renewing && ngx.shared.gwc_cache_marks.add(mark(id, 'renewal'), 1, cache.request) ? entry.name + 1 : 0;
-}
-
-// What the inner hop has to know: since when the client waits, whether something can stand in, who pays, and for a
-// renewal what it is to be called.
-function errand(since, standsIn, payer, name) {
-    return [since, standsIn ? 'stale' : '-', payer || '-', name || '-'].join(' ');
+// What the inner hop has to know: since when the client waits, whether something can stand in, who pays, which
+// flight this is, and whether to ask without looking who else does.
+function errand(since, standsIn, payer, flight, alone) {
+    return [since, standsIn ? 'stale' : '-', payer || '-', flight, alone ? 'alone' : '-'].join(' ');
 }
 
 // The location of a request that may be answered from the store. `user` is charged when the service has to be asked.
 function place(r, settings, user) {
     const v = r.variables;
     const now = Date.now();
-    const id = identity(r, settings.cache, user);
+    const found = answers.aim(identity(r, settings.cache, user), settings.cache, now);
+    const payer = settings.budget && encodeURIComponent(user);
     v.gwc_cache = 'MISS';
     v.gwc_cache_since = String(now);
+    v.gwc_cache_key = found.key;
+    v.gwc_cache_kept = found.stale ? 'STALE' : 'HIT';
     // Nothing is kept before it has been found fit.
     v.gwc_cache_unfit = '1';
-    const renewal = aim(r, settings.cache, id, now);
-    v.gwc_errand = errand(now, v.gwc_stale_key, settings.budget && encodeURIComponent(user), '');
-    v.gwc_stale_errand = errand(now, '', '', '');
-    if (renewal) {
-        v.gwc_renewal = errand(now, '', '', key(id, renewal));
+    v.gwc_cache_payer = payer || '';
+    v.gwc_stale_key = found.substitute;
+    v.gwc_stale_errand = errand(now, '', '', flights.of(found.substitute, 0), true);
+    v.gwc_cache_flight = flights.of(found.key, 0);
+    v.gwc_errand = errand(now, found.substitute, payer, v.gwc_cache_flight, false);
+    if (found.renewal) {
+        v.gwc_renewal = errand(now, '', '', flights.of(found.renewal, 0), true);
         r.subrequest('/_gwc/renew/' + settings.place, {method: 'GET', detached: true});
     }
     return '/_gwc/cache/' + settings.place;
+}
+
+// js_content: somebody else has brought the answer.
+function again(r) {
+    const v = r.variables;
+    const flight = flights.next(v.gwc_cache_flight);
+    v.gwc_cache_flight = flight || v.gwc_cache_flight;
+    v.gwc_errand = errand(v.gwc_cache_since, v.gwc_stale_key, v.gwc_cache_payer, v.gwc_cache_flight, !flight);
+    r.internalRedirect('/_gwc/cache/' + gwc.settings[v.gwc_settings].place);
 }
 
 function last(list) {
@@ -166,47 +115,17 @@ function lifetime(v, cache) {
     return status === 200 ? cache.ttl : status === 301 || status === 404 ? cache.negative : 0;
 }
 
-function remember(id, cache, entry) {
-    const kept = entry.until - Date.now() + Math.max(cache.ifError, cache.whileRevalidate);
-    ngx.shared.gwc_cached.set(id, written(entry), Math.max(kept, 0) + PENDING);
-}
-
-// The answer under `name` is the newest; the one before it may still stand in when this one does not come to its end.
-function advance(id, cache, name, life, lasting) {
-    const now = Date.now();
-    const entry = known(id, now);
-    const older = name > entry.name && entry.lasting && entry.until ? {before: entry.name, over: entry.until} : entry;
-    if (name >= entry.name) {
-        remember(id, cache, {name: name, until: now + life, lasting: lasting, before: older.before, over: older.over});
-    }
-}
-
-// What came under `name` must not be used again.
-function drop(id, cache, name) {
-    const entry = known(id, Date.now());
-    if (entry.name === name) {
-        remember(id, cache, {name: name + 1, until: 0, lasting: false, before: entry.before, over: entry.over});
-    }
-    ngx.shared.gwc_cache_marks.set(mark(id, 'pass'), 1, PASS);
-}
-
-function parsed(text) {
-    const cut = text.indexOf('.');
-    return {id: text.slice(0, cut), name: Number(text.slice(cut + 1))};
-}
-
 // Whether the service's answer is kept.
 function judge(r, cache) {
     const v = r.variables;
-    const at = parsed(v.gwc_cache_key);
     const life = lifetime(v, cache);
     const status = Number(last(v.upstream_status));
     if (life) {
         v.gwc_cache_unfit = '';
-        advance(at.id, cache, at.name, life, status === 200);
-        ngx.shared.gwc_cache_marks.delete(mark(at.id, 'pass'));
-    } else if (status < 500) {
-        ngx.shared.gwc_cache_marks.set(mark(at.id, 'pass'), 1, PASS);
+        answers.advance(v.gwc_cache_key, cache, life, status === 200);
+        flights.approach(v.gwc_cache_flight, cache);
+    } else {
+        flights.refuse(v.gwc_cache_flight, status);
     }
 }
 
@@ -269,19 +188,28 @@ function body(r, data, flags) {
         const cache = gwc.settings[v.gwc_settings].cache;
         v.gwc_cache_size = String(size);
         if (size > cache.largest || Date.now() > Number(v.gwc_deadline)) {
-            const at = parsed(v.gwc_cache_key);
             v.gwc_cache_unfit = '1';
-            drop(at.id, cache, at.name);
+            flights.refuse(v.gwc_cache_flight, 200);
+            flights.refuse(flights.of(answers.drop(v.gwc_cache_key, cache), 0), 200);
+        } else if (flags.last) {
+            flights.land(v.gwc_cache_flight);
         }
     }
     problem.replace(r, data, flags);
 }
 
-// What the outer hop told: {since, stale, payer, name}.
+// When the request is over: some answers have no body that would have an end.
+function over(r) {
+    if (r.variables.gwc_cache === 'MISS' && !r.variables.gwc_cache_unfit) {
+        flights.land(r.variables.gwc_cache_flight);
+    }
+}
+
+// What the outer hop told.
 function told(r) {
     const parts = (r.headersIn['X-Gwc-Errand'] || '').split(' ');
     return {since: Number(parts[0]), stale: parts[1] === 'stale', payer: parts[2] === '-' ? '' : parts[2],
-            name: parts[3]};
+            flight: parts[3], alone: parts[4] === 'alone'};
 }
 
 // The settings of a request that came through `door` with the password; null for any other.
@@ -297,8 +225,11 @@ function entered(r, door) {
     return settings;
 }
 
+// The service has failed: the outer hop looks for what may stand in, and whoever waits for this answer does not wait on.
 function substitute(r, settings) {
-    if (told(r).stale) {
+    const errand = told(r);
+    if (errand.stale) {
+        flights.refuse(errand.flight, 500);
         r.headersOut['X-Accel-Redirect'] = '/_gwc/stale/' + settings.place;
     }
 }
@@ -312,19 +243,34 @@ function broke(r, refusal) {
     r.return(429, '-');
 }
 
-// js_content: the service has to be asked.
+// js_content: what is not in the store. One asks the service, the others wait for what it gets.
 function miss(r) {
     const settings = entered(r, MISS);
-    if (!settings) {
+    if (settings) {
+        attend(r, settings, told(r), flights.SHORTEST);
+    } else {
         r.return(404);
-        return;
     }
-    const errand = told(r);
+}
+
+function attend(r, settings, errand, pause) {
     if (Date.now() >= errand.since + settings.cache.request) {
         substitute(r, settings);
         r.return(504, '-');
         return;
     }
+    const state = errand.alone ? flights.FREE : flights.join(errand.flight, settings.cache);
+    if (state === flights.FLYING) {
+        setTimeout(attend, pause, r, settings, errand, flights.longer(pause));
+    } else if (state === flights.LANDED) {
+        r.headersOut['X-Accel-Redirect'] = '/_gwc/again';
+        r.return(204);
+    } else {
+        ask(r, settings, errand);
+    }
+}
+
+function ask(r, settings, errand) {
     const refusal = errand.payer ? budget.spend(r, settings, decodeURIComponent(errand.payer)) : null;
     if (refusal) {
         broke(r, refusal);
@@ -364,9 +310,11 @@ function renew(r) {
         r.return(404);
         return;
     }
-    r.variables.gwc_cache_key = told(r).name;
+    const flight = told(r).flight;
+    r.variables.gwc_cache_flight = flight;
+    r.variables.gwc_cache_key = flight.split('#')[0];
     r.variables.gwc_cache_unfit = '1';
-    r.variables.gwc_errand = errand(Date.now(), '', '', '');
+    r.variables.gwc_errand = errand(Date.now(), '', '', flight, true);
     r.subrequest('/_gwc/renewal/' + settings.place, {method: 'GET', detached: true});
     r.return(204);
 }
@@ -378,7 +326,7 @@ function renewed(r) {
         judge(r, gwc.settings[v.gwc_settings].cache);
     }
     // It has failed, or there is a new answer: in either case the next one may begin when it is due.
-    ngx.shared.gwc_cache_marks.delete(mark(parsed(v.gwc_cache_key).id, 'renewal'));
+    answers.renewed(v.gwc_cache_key);
 }
 
 // js_content: whatever is kept of a route is of no use from now on.
@@ -395,4 +343,4 @@ function purge(r) {
     }
 }
 
-export default {serves, query, place, headers, body, miss, asked, capped, renew, renewed, purge};
+export default {serves, query, place, again, headers, body, over, miss, asked, capped, renew, renewed, purge};

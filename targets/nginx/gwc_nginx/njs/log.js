@@ -1,5 +1,6 @@
 // What is told of a request when it is over: a line of the access log, the numbers of the metrics, a span.
 
+import cache from 'cache.js';
 import ledger from 'ledger.js';
 import metrics from 'metrics.js';
 import tracing from 'tracing.js';
@@ -43,7 +44,7 @@ function work(r, settings) {
     const hop = settings && settings.retries;
     const counted = hop ? ledger.take(r, 'tries') : undefined;
     const paused = hop ? ledger.take(r, 'pause') || 0 : 0;
-    if (!v.upstream_status || (hop && counted === undefined && v.gwc_reason)) {
+    if (!v.upstream_status || (hop && counted === undefined && (v.gwc_reason || settings.cache))) {
         return {attempts: 0, ms: null};
     }
     const seconds = (v.upstream_response_time || '').split(/, | : /).reduce((sum, part) => sum + (Number(part) || 0), 0);
@@ -57,9 +58,12 @@ function cost(r, settings) {
     return Math.max(0, Number(r.variables.gwc_cost || 0) + (ledger.take(r, 'units') || 0));
 }
 
-// Of the body alone: NGINX counts the framing of chunks with it.
+// Of the body alone: NGINX counts the framing of chunks with it. An upgraded connection has neither.
 function bytes(r) {
     const sent = Number(r.variables.body_bytes_sent);
+    if (r.variables.status === '101') {
+        return sent;
+    }
     return r.headersOut['Content-Length'] === undefined ? Math.min(sent, Number(r.variables.gwc_bytes || 0)) : sent;
 }
 
@@ -105,6 +109,7 @@ function facts(r) {
 // js_set of the log. What cannot be told is told in the error log.
 function line(r) {
     try {
+        cache.over(r);
         const told = facts(r);
         metrics.measure(told);
         tracing.record(r, told);
