@@ -10,7 +10,7 @@ from functools import cache
 from gwc.discovery import load_targets
 from gwc.target import Engine, EngineMissingError, Target
 
-_BEYOND = frozenset({"metrics"})
+_BEYOND = {"bundled": frozenset({"metrics"})}
 """Kong's Prometheus plugin is Kong's own code: the stand-in does not run it."""
 
 
@@ -56,7 +56,8 @@ def variants() -> tuple[Variant, ...]:
         for profile in target.profiles:
             found.append(Variant(f"{target.name}/{profile}", target, profile, target.engine))
             if target.name == "kong":
-                found.append(Variant(f"kong-standin/{profile}", target, profile, _stand_in(), _BEYOND))
+                beyond = _BEYOND.get(profile, frozenset())
+                found.append(Variant(f"kong-standin/{profile}", target, profile, _stand_in(), beyond))
     return tuple(found)
 
 

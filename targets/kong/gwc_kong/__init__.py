@@ -6,6 +6,7 @@ from functools import cached_property
 
 from gwc.diagnostics import Diagnostic
 from gwc.ir import Gateway
+from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import SupportTable
 from gwc.target import Artifact, Engine
 
@@ -30,6 +31,9 @@ class _Kong:
         from gwc_kong.support import TABLES
 
         return TABLES[profile]
+
+    def families(self, profile: str) -> frozenset[Family]:
+        return frozenset(FAMILIES if profile == "plugin" else ())
 
     def emit(self, gateway: Gateway, profile: str) -> Artifact:
         from gwc_kong.emit import emit

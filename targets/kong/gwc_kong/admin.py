@@ -11,7 +11,6 @@ from gwc_kong.cache import cached_routes
 
 READY = "/ready"
 PURGE = "/cache/purge/:service/:route"
-_KONGS_METRICS = "/metrics"
 PROMETHEUS: dict[str, object] = {
     "name": "prometheus",
     "config": {
@@ -39,14 +38,12 @@ def _purge(gateway: Gateway) -> Iterator[str]:
 def status_api(gateway: Gateway) -> OutputFile:
     """The routes that the plugin adds to Kong's status listener."""
     lines = [
-        "-- Routes on Kong's status listener, beside its own /status/ready and /metrics.",
+        "-- Routes on Kong's status listener, beside its own /status/ready.",
         "",
         f'local routes = {{ [{quote(READY)}] = require("kong.status.ready")["/status/ready"] }}',
+        f'routes[{quote(gateway.metrics_path)}] = require("kong.plugins.gwc.metrics").api',
     ]
-    if gateway.metrics_path != _KONGS_METRICS:
-        path = quote(gateway.metrics_path)
-        lines.append(f'routes[{path}] = require("kong.plugins.prometheus.status_api")["/metrics"]')
     origin = gateway.provenance.get("metrics_path")
-    spans = {4: origin.span} if origin and len(lines) == 4 else {}
+    spans = {4: origin.span} if origin else {}
     lines += _purge(gateway)
     return OutputFile("\n".join([*lines, "return routes", ""]), spans)

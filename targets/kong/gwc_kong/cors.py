@@ -7,11 +7,12 @@ from gwc.routing import PathEntry
 from gwc_kong.yaml_text import At, at
 
 
-def cors_config(entry: PathEntry) -> list[At]:
+def cors_config(entry: PathEntry, names: tuple[str, ...]) -> list[At]:
+    """`names` are Kong's for the routes of the entry, in their order."""
     return [
-        at(matched.route.cors, "origins", {"serves": list(matched.route.methods), "cors": _cors(matched.route.cors)})
-        for matched in entry.routes
-        if matched.route.cors is not None
+        at(cors, "origins", {"serves": list(matched.route.methods), "route": name, "cors": _cors(cors)})
+        for matched, name in zip(entry.routes, names, strict=True)
+        if (cors := matched.route.cors) is not None
     ]
 
 

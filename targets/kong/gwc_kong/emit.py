@@ -21,12 +21,26 @@ from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.yaml_text import render
 
 LUA_MODULES = (
-    *("path", "router", "redirect", "body", "ids", "problem", "access_log", "headers", "counters", "limits", "budget"),
+    *(
+        "path",
+        "router",
+        "redirect",
+        "body",
+        "ids",
+        "trace",
+        "problem",
+        "outcome",
+        "access_log",
+        "headers",
+        "counters",
+        "limits",
+        "budget",
+    ),
     *("flights", "concurrency", "health", "breaker", "auth", "cors", "upstream"),
     *("cache_key", "cache_rules", "cache_store", "renewal", "cache", "core"),
 )
 """In the order of their dependencies."""
-_PLUGIN_FILES = (*LUA_MODULES, "tls", "redis", "cluster", "purge", "handler", "schema")
+_PLUGIN_FILES = (*LUA_MODULES, "metrics", "exporter", "tls", "redis", "cluster", "purge", "handler", "schema")
 _FOLDER = "plugins/kong/plugins/gwc"
 
 
@@ -47,14 +61,15 @@ def _document(gateway: Gateway, profile: str) -> dict[str, object]:
     rows = kong_routes(gateway)
     config = plugin_config(gateway, rows, profile)
     if profile == "plugin":
-        plugin: dict[str, object] = {"name": "gwc", "config": config}
+        plugins: list[dict[str, object]] = [{"name": "gwc", "config": config}]
     else:
-        plugin = {"name": "pre-function", "config": functions(config, {name: lua(name) for name in LUA_MODULES})}
+        modules = {name: lua(name) for name in LUA_MODULES}
+        plugins = [{"name": "pre-function", "config": functions(config, modules)}, PROMETHEUS]
     return {
         "_format_version": "3.0",
         "services": kong_services(rows),
         "routes": free_routes(rows),
-        "plugins": [{**plugin, "protocols": ["http", "https"], "tags": ["gwc"]}, PROMETHEUS],
+        "plugins": [{**plugin, "protocols": ["http", "https"], "tags": ["gwc"]} for plugin in plugins],
     }
 
 

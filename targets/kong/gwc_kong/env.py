@@ -18,7 +18,7 @@ _MEBIBYTE = 2**20
 
 
 _DICTIONARIES = "; lua_shared_dict ".join(
-    ("gwc 4m", *(f"gwc_{kind} 16m" for kind in ("ip", "user", "header", "budget")), CACHE)
+    ("gwc 4m", "gwc_metrics 8m", *(f"gwc_{kind} 16m" for kind in ("ip", "user", "header", "budget")), CACHE)
 )
 """Kong writes a directive once, with its value as it is: the others ride along. Each kind of key has a dictionary of
 its own, with room for more than a hundred thousand entries, so that a flood of one kind pushes nothing else out."""
@@ -51,7 +51,7 @@ def _fixed(profile: str) -> Iterator[_Setting]:
     own = profile == "plugin"
     yield "KONG_DATABASE", "off", None
     yield "KONG_DECLARATIVE_CONFIG", "kong.yml", None
-    yield "KONG_PLUGINS", ("gwc" if own else "pre-function") + ",prometheus", None
+    yield "KONG_PLUGINS", "gwc" if own else "pre-function,prometheus", None
     if own:
         yield "KONG_LUA_PACKAGE_PATH", "./plugins/?.lua;;", None
     yield "KONG_UNTRUSTED_LUA", "off" if own else "sandbox", None

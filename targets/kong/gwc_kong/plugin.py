@@ -14,6 +14,7 @@ from gwc_kong.cache import cache_config, loopback_config
 from gwc_kong.cors import cors_config
 from gwc_kong.https import redirect_config
 from gwc_kong.limits import guards, shared_store
+from gwc_kong.observability import log_config, metrics_config, tracing_config
 from gwc_kong.routing import KongRoute
 from gwc_kong.secrets import vault_reference
 from gwc_kong.upstream_tls import tls_config
@@ -35,9 +36,10 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...], profile: str)
         config["gateway_secret_header"] = at(proof, "header", proof.header)
         config["gateway_secret"] = at(proof, "secret", vault_reference(proof.secret, SECRET_VARIABLE))
     config["problems"] = {p.type: {"status": p.status, "title": p.title, "detail": p.detail} for p in PROBLEMS.values()}
-    config |= dict(redirect_config(gateway)) | dict(providers_config(gateway)) | dict(loopback_config(gateway))
+    config |= dict(log_config(gateway)) | dict(redirect_config(gateway))
+    config |= dict(providers_config(gateway)) | dict(loopback_config(gateway))
     if profile == "plugin":
-        config |= dict(shared_store(gateway))
+        config |= dict(shared_store(gateway)) | dict(metrics_config()) | dict(tracing_config(gateway.tracing))
     config["routes"] = {route.name: _route_config(gateway, route, profile) for route in routes}
     return config
 
@@ -46,7 +48,7 @@ def _route_config(gateway: Gateway, row: KongRoute, profile: str) -> object:
     match: dict[str, object] = {"pattern": row.pattern, "priority": row.priority}
     if row.host is not None:
         match["host"] = row.host
-    cors = cors_config(row.entry) if row.entry is not None else []
+    cors = cors_config(row.entry, row.members) if row.entry is not None else []
     if cors:
         match["cors"] = cors
     if row.source is None:

@@ -29,13 +29,14 @@ class KongRoute:
     host: str | None
     source: tuple[Service, Route] | None
     entry: PathEntry | None
+    members: tuple[str, ...] = ()  # the names of the rows of the entry's routes, in their order
 
 
 def kong_routes(gateway: Gateway) -> tuple[KongRoute, ...]:
     """Highest priority first; the last one takes everything that nothing else does."""
     rows = [*_rows(gateway), ("gwc.not-found", 'http.path ^= "/"', ".", None, None, None)]
     return tuple(
-        KongRoute(name, expression, len(rows) - index, pattern, host, source, entry)
+        KongRoute(name, expression, len(rows) - index, pattern, host, source, entry, _members(entry, host))
         for index, (name, expression, pattern, host, source, entry) in enumerate(rows)
     )
 
@@ -61,6 +62,11 @@ def _entry_rows(table: HostTable, entry: PathEntry) -> Iterator[_Row]:
     first = entry.routes[0]
     name = f"{_name(first.service, first.route, table.host)}~405"
     yield name, " && ".join(conditions), pattern, _literal(table.host), None, entry
+
+
+def _members(entry: PathEntry | None, host: str | None) -> tuple[str, ...]:
+    name = host.strip("[]") if host else None
+    return tuple(_name(matched.service, matched.route, name) for matched in entry.routes) if entry else ()
 
 
 def _name(service: Service, route: Route, host: str | None) -> str:

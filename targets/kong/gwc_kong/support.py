@@ -90,9 +90,12 @@ _BUNDLED: dict[str, Support | Conditional] = {
     ),
     "request_id": EXACT,
     "traceparent": EXACT,
-    "tracing": unsupported("gwc exports no span from Kong yet; accepted, traceparent is still forwarded"),
+    "tracing": unsupported(
+        "what ships with Kong exports no span that the service's would follow; accepted, traceparent is still "
+        "forwarded; use the plugin profile"
+    ),
     "metrics": approximate("Prometheus metrics are served at /metrics of the admin listener, with Kong's own names"),
-    "access_log": approximate("one JSON line a request on standard output, with field names of Kong's target alone"),
+    "access_log": EXACT,
     "errors": approximate(
         "all errors are problem+json, but headers that are too large are answered 400 bad-request instead of 431, 405 "
         "of TRACE comes without Allow, and where a service answers with what is no HTTP the connection is cut"
@@ -244,9 +247,8 @@ _PLUGIN: dict[str, Support | Conditional] = {
     ),
     "upstream.tls": EXACT,
     "upstream.tls.client_certificate": EXACT,
-    "metrics": approximate(
-        "Prometheus metrics are served under the policy's path on the admin listener, with Kong's own names"
-    ),
+    "metrics": EXACT,
+    "tracing": EXACT,
 }
 
 TABLES = {

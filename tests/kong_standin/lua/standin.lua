@@ -398,7 +398,8 @@ function M.status()
   for pattern, methods in pairs(require("kong.plugins.gwc.status_api")) do
     local params = parameters(pattern, ngx.var.uri)
     if params then
-      local handler = methods[ngx.req.get_method()]
+      local method = ngx.req.get_method()
+      local handler = methods[method] or (method == "HEAD" and methods.GET)
       if not handler then
         return send(405)
       end
@@ -411,9 +412,6 @@ end
 -- What the plugin takes from Kong's own status API, which the stand-in serves without Lua.
 package.preload["kong.status.ready"] = function()
   return { ["/status/ready"] = {} }
-end
-package.preload["kong.plugins.prometheus.status_api"] = function()
-  return { ["/metrics"] = {} }
 end
 
 function M.init_worker()

@@ -107,7 +107,7 @@ def test_no_text_escapes_the_yaml(text: str) -> None:
 
 def test_settings_of_the_node() -> None:
     plain = settings_of(TARGET.emit(SAMPLE, "plugin"))
-    assert plain["KONG_PLUGINS"] == "gwc,prometheus"
+    assert plain["KONG_PLUGINS"] == "gwc"
     assert plain["KONG_ADMIN_LISTEN"] == "off"
     assert plain["KONG_NGINX_PROXY_PROXY_NEXT_UPSTREAM"] == "error timeout"
     assert "KONG_TRUSTED_IPS" not in plain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from unit.kong.luajit import loaded, module
 
 PATH = module("path")
 IDS = module("ids")
+TRACE = module("trace")
 
 
 @pytest.mark.parametrize(
@@ -77,16 +79,29 @@ def test_request_ids_that_are_replaced(value: str | None) -> None:
     assert not IDS.valid_request_id(value)
 
 
-def test_traceparents() -> None:
-    trace, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    assert IDS.valid_traceparent(f"00-{trace}-{span}-01")
+def test_a_caller_that_is_believed_is_the_parent() -> None:
+    trace, span, ours = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "1" * 32
+    given = f"00-{trace}-{span}-01"
+    assert TRACE.begin(given, None, ours)["header"] == given, "without spans of our own, it is the service's parent too"
+    for flags, sampled in (("01", True), ("00", False), ("03", True)):
+        found = TRACE.begin(f"00-{trace}-{span}-{flags}", 0.5, ours)
+        assert (found["id"], found["parent"], found["sampled"]) == (trace, span, sampled)
+        assert found["header"] == f"00-{trace}-{found['span']}-{flags}" and found["span"] != span
     for wrong in (
         f"00-{'0' * 32}-{span}-01", f"00-{trace}-{'0' * 16}-01", f"01-{trace}-{span}-01", f"00-{trace}-{span}-01-x",
         f"00-{trace.upper()}-{span}-01", f"00-{trace}-{span}-1", "", f"00-{trace[1:]}-{span}-01",
     ):  # fmt: skip
-        assert not IDS.valid_traceparent(wrong), wrong
-    assert IDS.valid_traceparent(IDS.fresh_traceparent(trace))
-    assert IDS.valid_traceparent(IDS.fresh_traceparent("0" * 32))
+        assert TRACE.begin(wrong, 0.5, ours)["id"] == ours, wrong
+
+
+@pytest.mark.parametrize("random", ["0af7651916cd43dd8448eb211c80319c", "0" * 32, "f" * 32])
+def test_new_traces(random: str) -> None:
+    for sample in (None, 0.0, 0.3, 1.0):
+        found = TRACE.begin(None, sample, random)
+        assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]", found["header"])
+        assert sample not in (None, 1.0) or found["sampled"]
+        assert sample != 0.0 or not found["sampled"]
+        assert found["sampled"] is found["header"].endswith("-01")
 
 
 def test_problem_bodies_are_json_whatever_they_say() -> None:

@@ -156,10 +156,11 @@ local function by_jwt(conf, route)
   if not claims or not usable(claims[provider.user]) then
     return nil, "unauthorized"
   end
+  local user = { name = claims[provider.user], bucket = "jwt|" .. provider.name .. "|" .. claims[provider.user] }
   if not for_audience(provider, claims.aud) or not permitted(route.auth.scopes or {}, scopes_of(claims[provider.scopes])) then
-    return nil, "forbidden"
+    return nil, "forbidden", user
   end
-  return { name = claims[provider.user], bucket = "jwt|" .. provider.name .. "|" .. claims[provider.user] }
+  return user
 end
 
 -- Keys are looked up by a digest that only this worker can make, so that no comparison tells how near a guess is.
@@ -200,26 +201,28 @@ local function by_api_key(conf, route)
   if not name then
     return nil, "unauthorized"
   end
+  local user = { name = name, bucket = "key|" .. name }
   if #(route.auth.scopes or {}) > 0 then
-    return nil, "forbidden" -- a key has none
+    return nil, "forbidden", user -- a key has none
   end
-  return { name = name, bucket = "key|" .. name }
+  return user
 end
 
 local WAYS = { jwt = by_jwt, api_key = by_api_key }
 local CHALLENGES = { jwt = "Bearer", api_key = "ApiKey" }
 
--- The user, or nil and the type of the refusal.
+-- The user, or nil, the type of the refusal, and who was refused, if that is known.
 function M.user(conf, route)
-  local refusal = "unauthorized"
+  local refusal, known = "unauthorized", nil
   for _, way in ipairs(route.auth.providers) do
-    local user, why = WAYS[way](conf, route)
+    local user, why, who = WAYS[way](conf, route)
     if user then
       return user
     end
     refusal = why == "forbidden" and why or refusal
+    known = known or who
   end
-  return nil, refusal
+  return nil, refusal, known
 end
 
 function M.challenge(route)

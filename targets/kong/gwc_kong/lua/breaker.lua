@@ -10,21 +10,22 @@ local function name(route, index)
   return route.service .. "|" .. endpoint.host .. ":" .. endpoint.port
 end
 
+-- Seconds that the endpoint's breaker stays open, or nil.
+function M.open(route, index)
+  local dict, key = counters.dict(), "open:" .. name(route, index)
+  if not route.breaker or not dict:get(key) then
+    return nil
+  end
+  local left = dict:ttl(key)
+  return left and left > 0 and left or nil
+end
+
 -- Seconds that the endpoint still pauses, or nil. One that fails its checks is asked again after the next of them.
 function M.pause(route, index)
   if health.failing(route, index) then
     return route.health.every
   end
-  if not route.breaker then
-    return nil
-  end
-  local key = "open:" .. name(route, index)
-  local dict = counters.dict()
-  if not dict:get(key) then
-    return nil
-  end
-  local left = dict:ttl(key)
-  return left and left > 0 and left or nil
+  return M.open(route, index)
 end
 
 -- Seconds until the first endpoint is back, when all of them pause; else nil.

@@ -89,7 +89,7 @@ function M.take(store, list, who, state)
   end
   local worst = list[answer[1]]
   if worst then
-    return "rate-limited", limits.refusal(worst, tonumber(answer[2]))
+    return "rate-limited", limits.refusal(worst, tonumber(answer[2]), state)
   end
 end
 

@@ -4,18 +4,18 @@ local flights = require("kong.plugins.gwc.flights")
 
 local M = {}
 
--- Takes a place in each of the caps, or in none. False when one is full.
+-- Takes a place in each of the caps, or in none: then it returns the name of the one that is full.
 function M.enter(caps, state)
   local taken = {}
   for _, cap in ipairs(caps) do
     taken[#taken + 1] = cap.name
     if flights.begin(cap.name) > cap.most then
       M.leave({ places = taken })
-      return false
+      return cap.name
     end
   end
   state.places = taken
-  return true
+  return nil
 end
 
 function M.leave(state)

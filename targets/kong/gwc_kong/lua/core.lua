@@ -11,10 +11,12 @@ local cors = require("kong.plugins.gwc.cors")
 local headers = require("kong.plugins.gwc.headers")
 local ids = require("kong.plugins.gwc.ids")
 local limits = require("kong.plugins.gwc.limits")
+local outcomes = require("kong.plugins.gwc.outcome")
 local paths = require("kong.plugins.gwc.path")
 local problems = require("kong.plugins.gwc.problem")
 local redirect = require("kong.plugins.gwc.redirect")
 local router = require("kong.plugins.gwc.router")
+local trace = require("kong.plugins.gwc.trace")
 local upstream = require("kong.plugins.gwc.upstream")
 
 local M = {}
@@ -36,6 +38,7 @@ local function current(conf)
   }
   local given = state.given[conf.request_id_header]
   state.id = state.kept and ids.valid_request_id(given) and given or ngx.var.request_id
+  state.trace = trace.begin(state.kept and state.given["traceparent"] or nil, conf.trace_sample, ngx.var.request_id)
   kong.ctx.plugin.state = state
   return state
 end
@@ -52,9 +55,8 @@ end
 
 local function correlate(conf, state)
   ngx.req.set_header(conf.request_id_header, state.id)
-  local given = ngx.req.get_headers(0)["traceparent"]
-  if not (state.kept and ids.valid_traceparent(given)) then
-    ngx.req.set_header("traceparent", ids.fresh_traceparent(ngx.var.request_id))
+  ngx.req.set_header("traceparent", state.trace.header)
+  if not state.trace.continued then
     ngx.req.clear_header("tracestate")
   end
 end
@@ -150,8 +152,9 @@ local function check_identity(conf, route, state)
   if not route.auth then
     return
   end
-  local user, refusal = auth.user(conf, route)
+  local user, refusal, known = auth.user(conf, route)
   if not user then
+    state.user = known
     return refusal, refusal == "unauthorized" and { ["WWW-Authenticate"] = auth.challenge(route) } or nil
   end
   state.user = user
@@ -165,23 +168,23 @@ local function check_body(_, route, state)
   return not state.upgrading and body.refusal(route) or nil
 end
 
-local function check_breaker(_, route)
+local function check_breaker(_, route, state)
   local seconds = breaker.closed_for(route)
   if seconds then
+    state.limited_by = "breaker"
     return "circuit-open", { ["Retry-After"] = tostring(math.max(1, math.ceil(seconds))) }
   end
 end
 
 local function check_concurrency(_, route, state)
-  if not concurrency.enter(route.caps, state) then
+  local full = concurrency.enter(route.caps, state)
+  if full then
+    state.limited_by = full == "*" and "concurrency" or "upstream.concurrency"
     return "overloaded", { ["Retry-After"] = "1" }
   end
 end
 
-local function check_budget(conf, route, state)
-  if not (route.budget and state.user) or state.renewal then
-    return
-  end
+local function spend(conf, route, state)
   if route.budget.cluster then
     return state.cluster.spend(conf.store, route, state.user.bucket, state)
   end
@@ -189,6 +192,18 @@ local function check_budget(conf, route, state)
   if seconds then
     return "budget-exhausted", { ["Retry-After"] = tostring(seconds) }
   end
+end
+
+local function check_budget(conf, route, state)
+  if not (route.budget and state.user) or state.renewal then
+    return
+  end
+  local kind, extra = spend(conf, route, state)
+  if kind == "budget-exhausted" then
+    state.limited_by = "budget"
+  end
+  state.cost = (state.charged or state.spent) and route.cost or 0
+  return kind, extra
 end
 
 -- To the gateway, and from there to the service. An answer that is kept needs the first only.
@@ -229,6 +244,7 @@ local function forward(conf, route, state, path, tls)
   end
   kind = upstream.admit(route, state, forwarded_path(route, path))
   if kind then
+    state.limited_by = kind == "circuit-open" and "breaker" or nil
     return kind, kind == "circuit-open" and { ["Retry-After"] = "1" } or nil
   end
   state.admitted = true
@@ -246,6 +262,17 @@ local function kept_answer(conf, route, state, path)
   end
   start_clock(route, state)
   return cache.look(conf, route, state, path)
+end
+
+-- Nobody signs a preflight, so only what counts by address applies to it.
+local function answer_preflight(conf, route, state, permission)
+  state.asked = route
+  local kind, extra = check_address(conf, route, state)
+  if kind then
+    return refuse(conf, state, kind, extra)
+  end
+  state.problem = "" -- an answer of the gateway's own, and no error
+  return kong.response.exit(204, nil, permission)
 end
 
 local function send_to_tls(conf, state)
@@ -269,10 +296,9 @@ function M.access(conf, tls, cluster)
   if not route then
     return refuse(conf, state, "bad-request")
   end
-  local preflight = cors.preflight(route)
-  if preflight then
-    state.problem = "" -- an answer of the gateway's own, and no error
-    return kong.response.exit(204, nil, preflight)
+  local permission, asked = cors.preflight(route, state.given)
+  if permission then
+    return answer_preflight(conf, conf.routes[asked], state, permission)
   end
   if route.answer then
     return refuse(conf, state, route.answer, route.allow and { Allow = route.allow })
@@ -340,13 +366,16 @@ end
 
 local function settle(conf, state)
   local charge = state.route and state.route.charge
-  if charge then
-    if state.spent then
-      state.cluster.settle(conf.store, state, ngx.header[charge])
-    end
-    budgets.settle(state, ngx.header[charge])
-    ngx.header[charge] = nil
+  if not charge then
+    return
   end
+  local actual = (state.charged or state.spent) and budgets.units(ngx.header[charge])
+  if state.spent then
+    state.cluster.settle(conf.store, state, ngx.header[charge])
+  end
+  budgets.settle(state, ngx.header[charge])
+  state.cost = actual or state.cost
+  ngx.header[charge] = nil
 end
 
 function M.header_filter(conf)
@@ -379,9 +408,10 @@ function M.body_filter(conf)
   local state = current(conf)
   if state.body then
     ngx.arg[1], ngx.arg[2] = state.sent and "" or state.body, true
-    state.sent = true
+    state.sent, state.bytes = true, #state.body
     return
   end
+  state.bytes = (state.bytes or 0) + #ngx.arg[1]
   if state.deadline and state.admitted and not state.route.stream and ngx.now() > state.deadline then
     -- The head is gone; an error here is the one way to end the connection without a proper end of the body.
     error("gwc: the request took longer than its timeout", 0)
@@ -389,14 +419,28 @@ function M.body_filter(conf)
   cache.piece(state.route, state, ngx.arg[1], ngx.arg[2])
 end
 
-function M.log(conf)
+-- `metrics` counts, `spans` exports; the bundled profile has neither.
+local function tell(conf, state, metrics, spans)
+  local outcome = outcomes.of(state)
+  ngx.var.gwc_access_log = access_log.line(conf, state, outcome)
+  if metrics then
+    metrics.count(conf, outcome)
+  end
+  if spans and state.trace.span and state.trace.sampled then
+    spans.add(conf, state, outcome)
+  end
+end
+
+function M.log(conf, metrics, spans)
   local state = current(conf)
   if state.route then
     upstream.done(state.route, state)
     concurrency.leave(state)
     cache.done(state)
   end
-  ngx.var.gwc_access_log = not state.renewal and access_log.line(state, paths.shown(state.path)) or ""
+  if not state.renewal then
+    tell(conf, state, metrics, spans)
+  end
 end
 
 return M

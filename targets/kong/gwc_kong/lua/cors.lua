@@ -27,27 +27,33 @@ local function allowed(cors, origin)
   return contains(cors.origins, origin) and origin or nil
 end
 
--- The headers that answer a preflight for the row's path, or nil when this is none or nobody permits it.
-function M.preflight(row)
-  if ngx.req.get_method() ~= "OPTIONS" or not row.cors then
+local function permission(cors, origin)
+  return {
+    ["Access-Control-Allow-Origin"] = origin,
+    ["Access-Control-Allow-Credentials"] = cors.credentials and "true" or nil,
+    ["Access-Control-Allow-Methods"] = table.concat(cors.methods, ", "),
+    ["Access-Control-Allow-Headers"] = #(cors.headers or {}) > 0 and table.concat(cors.headers, ", ") or nil,
+    ["Access-Control-Max-Age"] = string.format("%d", cors.max_age),
+  }
+end
+
+-- The answer to a preflight for the row's path, and the name of the route that it asks about; nil when this is none.
+-- An origin that is not listed is permitted nothing.
+function M.preflight(row, given)
+  local wanted = given["access-control-request-method"]
+  if ngx.req.get_method() ~= "OPTIONS" or not row.cors or not wanted or not given["origin"] then
     return nil
   end
-  local given = ngx.req.get_headers(0)
-  local wanted = given["access-control-request-method"]
+  local answer, asked = {}, row.cors[1].route
   for _, entry in ipairs(row.cors) do
-    local origin = contains(entry.serves, wanted) and allowed(entry.cors, given["origin"])
-    if origin then
-      return {
-        ["Access-Control-Allow-Origin"] = origin,
-        ["Access-Control-Allow-Credentials"] = entry.cors.credentials and "true" or nil,
-        ["Access-Control-Allow-Methods"] = table.concat(entry.cors.methods, ", "),
-        ["Access-Control-Allow-Headers"] = #(entry.cors.headers or {}) > 0 and table.concat(entry.cors.headers, ", ") or nil,
-        ["Access-Control-Max-Age"] = string.format("%d", entry.cors.max_age),
-        ["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
-      }
+    if contains(entry.serves, wanted) then
+      local origin = allowed(entry.cors, given["origin"])
+      answer, asked = origin and permission(entry.cors, origin) or {}, entry.route
+      break
     end
   end
-  return nil
+  answer["Vary"] = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
+  return answer, asked
 end
 
 local function vary()

@@ -1,7 +1,9 @@
 local cluster = require("kong.plugins.gwc.cluster")
 local core = require("kong.plugins.gwc.core")
+local exporter = require("kong.plugins.gwc.exporter")
 local flights = require("kong.plugins.gwc.flights")
 local health = require("kong.plugins.gwc.health")
+local metrics = require("kong.plugins.gwc.metrics")
 local tls = require("kong.plugins.gwc.tls")
 
 -- Before Kong's own authentication (2000 and below), behind its tracing of the client's correlation (100001).
@@ -26,6 +28,7 @@ end
 function Handler:configure(configs)
   for _, conf in ipairs(configs or {}) do
     health.start(conf)
+    metrics.configure(conf)
   end
 end
 
@@ -46,7 +49,7 @@ function Handler:body_filter(conf)
 end
 
 function Handler:log(conf)
-  core.log(conf)
+  core.log(conf, metrics, exporter)
 end
 
 return Handler

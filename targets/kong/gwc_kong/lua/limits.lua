@@ -79,11 +79,13 @@ end
 
 -- Notes a shadow limit that would have refused.
 function M.shadow(state, id)
-  state.shadowed = state.shadowed and state.shadowed .. " " .. id or id
+  state.shadowed = state.shadowed or {}
+  state.shadowed[#state.shadowed + 1] = id
 end
 
--- What is said to a client that must wait so many seconds.
-function M.refusal(limit, wait)
+-- Notes the limit that refuses. Returns what is said to a client that must wait so many seconds.
+function M.refusal(limit, wait, state)
+  state.limited_by = limit.id
   local seconds = math.max(1, math.ceil(wait - SLACK))
   return {
     ["Retry-After"] = tostring(seconds),
@@ -101,12 +103,13 @@ function M.take(limits, who, state)
     return draw(limits, who)
   end)
   if not had then
+    state.limited_by = limits[1].id
     return { ["Retry-After"] = "1" }
   end
   for _, id in ipairs(drawn.shadowed) do
     M.shadow(state, id)
   end
-  return drawn.worst and M.refusal(drawn.worst, drawn.wait) or nil
+  return drawn.worst and M.refusal(drawn.worst, drawn.wait, state) or nil
 end
 
 return M

@@ -106,6 +106,7 @@ local route = {
     } } },
     { cors = { type = "array", elements = { type = "record", fields = {
       { serves = { type = "array", required = true, elements = text() } },
+      { route = { type = "string", required = true } },
       { cors = { type = "record", required = true, fields = {
         { origins = { type = "array", required = true, elements = text() } },
         { methods = { type = "array", required = true, elements = text() } },
@@ -147,6 +148,22 @@ return {
         { request_id_header = { type = "string", required = true } },
         { accept = { type = "string", required = true, one_of = { "always", "from_trusted_proxies", "never" } } },
         { user_header = { type = "string", required = true } },
+        { redacted = { type = "array", required = true, elements = text() } },
+        { key_headers = { type = "array", elements = text() } },
+        { families = { type = "array", elements = { type = "record", fields = {
+          { name = { type = "string", required = true } },
+          { type = { type = "string", required = true, one_of = { "counter", "gauge", "histogram" } } },
+          { help = { type = "string", required = true } },
+        } } } },
+        { duration_bounds = { type = "array", elements = { type = "number" } } },
+        { trace_sample = { type = "number", between = { 0, 1 } } },
+        { collector = { type = "record", fields = {
+          { host = { type = "string" } },
+          { name = { type = "string" } },
+          { port = { type = "integer", between = { 1, 65535 } } },
+          { tls = { type = "boolean" } },
+          { path = { type = "string" } },
+        } } },
         { redirect_port = { type = "string", len_min = 0 } },
         { redirect_hosts = { type = "array", elements = text() } },
         { gateway_secret_header = text() },

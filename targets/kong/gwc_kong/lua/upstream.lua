@@ -159,7 +159,7 @@ local function again(route, state)
   end
   local data = ngx.ctx.balancer_data
   data.connect_timeout, data.read_timeout = connect, read
-  state.failed = nil
+  state.failed, state.attempts = nil, state.attempts + 1
   return true
 end
 
@@ -181,7 +181,7 @@ function M.admit(route, state, path)
     return again(route, state)
   end)
   flights.begin(LIVE .. route.service)
-  state.live = true
+  state.live, state.attempts = true, 1
   return nil
 end
 

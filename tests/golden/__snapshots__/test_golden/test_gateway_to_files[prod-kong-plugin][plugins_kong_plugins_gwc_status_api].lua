@@ -1,6 +1,7 @@
--- Routes on Kong's status listener, beside its own /status/ready and /metrics.
+-- Routes on Kong's status listener, beside its own /status/ready.
 
 local routes = { ["/ready"] = require("kong.status.ready")["/status/ready"] }
+routes["/metrics"] = require("kong.plugins.gwc.metrics").api
 routes["/cache/purge/:service/:route"] = require("kong.plugins.gwc.purge")({
   ["assistant"] = { ["scripture"] = true, ["prompts"] = true, ["prompt"] = true, ["usage"] = true },
   ["media"] = { ["covers"] = true, ["catalogue"] = true },
