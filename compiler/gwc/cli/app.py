@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gwc.cli.compile import compile_command
+from gwc.cli.diff import diff_command
 from gwc.cli.lint import lint_command
 from gwc.cli.rule import rule_command
 from gwc.cli.schema import schema_command
@@ -46,6 +47,7 @@ def gwc(
 
 app.command("compile")(compile_command)
 app.command("verify")(verify_command)
+app.command("diff")(diff_command)
 app.command("lint")(lint_command)
 app.command("rule")(rule_command)
 app.command("schema")(schema_command)

@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNSUPPORTED = 3
     ENVIRONMENT = 4
+    CHANGED = 10
+    CHANGED_GRAVELY = 11
     INTERNAL = 70
     INTERRUPTED = 130
     BROKEN_PIPE = 141

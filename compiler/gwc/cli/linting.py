@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import subprocess
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from gwc.cli.exits import CommandError, ExitCode, suggestion
 from gwc.cli.guard import say
 from gwc.compile import UnknownEnvironmentError
 from gwc.diagnostics import Diagnostic, Report, Severity
+from gwc.git import GitError, git, merge_base
 from gwc.lint import baseline
 from gwc.lint.code.project import CodeError
 from gwc.lint.fix import fixed
@@ -221,21 +221,10 @@ def _files(path: str) -> tuple[str, ...]:
 
 def changed_files(revision: str) -> frozenset[Path]:
     """What differs from the merge base with `revision`, untracked files included. Raises CommandError."""
-    top = Path(_git("rev-parse", "--show-toplevel").strip())
-    base = _git("merge-base", "--end-of-options", revision, "HEAD").strip()
-    names = _git("diff", "--name-only", "-z", base, "--").split("\0")
-    names += _git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(top)).split("\0")
-    return frozenset((top / name).resolve() for name in names if name)
-
-
-def _git(*words: str) -> str:
     try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False, timeout=60)
-    except FileNotFoundError as error:
-        raise CommandError(
-            ExitCode.ENVIRONMENT, "git is not installed", "--changed compares with a revision"
-        ) from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise CommandError(ExitCode.ENVIRONMENT, said[0] if said else f"git {words[0]} failed")
-    return done.stdout
+        top = Path(git("rev-parse", "--show-toplevel").strip())
+        names = git("diff", "--name-only", "-z", merge_base(revision), "--").split("\0")
+        names += git("ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", str(top)).split("\0")
+    except GitError as error:
+        raise CommandError(ExitCode.ENVIRONMENT, f"--changed: {error}") from error
+    return frozenset((top / name).resolve() for name in names if name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gwc.diagnostics import Diagnostic, Severity
+from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.report.excerpt import printable
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -15,18 +15,19 @@ def render_github(diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def _command(diagnostic: Diagnostic) -> str:
-    span = diagnostic.span
-    properties = {
-        "file": span.file,
-        "line": span.line,
-        "endLine": span.end_line,
-        "col": span.column,
-        "endColumn": span.end_column,
-        "title": diagnostic.code,
-    }
-    written = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
     hint = f"\n{diagnostic.hint}" if diagnostic.hint else ""
-    return f"::{_LEVELS[diagnostic.severity]} {written}::{_data(f'{printable(diagnostic.message)}{printable(hint)}')}"
+    text = f"{printable(diagnostic.message)}{hint}"
+    return command(_LEVELS[diagnostic.severity], diagnostic.span, diagnostic.code, text)
+
+
+def command(level: str, span: Span | None, title: str, text: str) -> str:
+    """One workflow command; without a span it belongs to no line."""
+    place: dict[str, object] = {}
+    if span is not None:
+        place = {"file": span.file, "line": span.line, "endLine": span.end_line}
+        place |= {"col": span.column, "endColumn": span.end_column}
+    properties = ",".join(f"{name}={_property(str(value))}" for name, value in {**place, "title": title}.items())
+    return f"::{level} {properties}::{_data(text)}"
 
 
 def _data(text: str) -> str:

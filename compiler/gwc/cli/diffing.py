@@ -1,0 +1,98 @@
+"""One run of `gwc diff`: both sides read and resolved, compared, printed."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from gwc.cli.exits import CommandError, ExitCode, suggestion
+from gwc.compile import UnknownEnvironmentError, compile_sources
+from gwc.diagnostics import Report
+from gwc.diff import Change, diff
+from gwc.git import GitError, Revision, main_branch, merge_base
+from gwc.ir import Gateway
+from gwc.resolve import ReadPublic, read_beside
+from gwc.source import STDIN, Source, SourceError, read_policies
+
+
+@dataclass(slots=True)
+class Diffing:
+    policies: str
+    against: str | None
+    environment: str | None
+    now: date
+    changes: tuple[Change, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
+    shown: str = ""
+
+    def run(self) -> None:
+        """Raises CommandError, also where one of the sides is not valid."""
+        old = self._old()
+        new = self._resolved(self._read(self.policies), read_beside)
+        self.changes = diff(old, new)
+
+    def _old(self) -> Gateway:
+        if self.against is not None and self.against != STDIN and Path(self.against).is_dir():
+            self.shown = self.against
+            return self._resolved(self._read(self.against), read_beside)
+        try:
+            revision = self._revision()
+            self.shown = revision.shown
+            return self._resolved(revision.sources(), revision.read)
+        except GitError as error:
+            hint = "--against takes a revision or a directory"
+            raise CommandError(ExitCode.ENVIRONMENT, f"cannot compare: {error}", hint) from error
+
+    def _revision(self) -> Revision:
+        wanted = self.against or main_branch()
+        directory = Path(self.policies)
+        if self.policies == STDIN or directory.is_file():
+            raise CommandError(ExitCode.USAGE, "only a directory of policies has revisions", "name one with --policies")
+        return Revision(merge_base(wanted), directory, wanted)
+
+    def _read(self, path: str) -> tuple[Source, ...]:
+        report = Report()
+        try:
+            sources = read_policies(path, report)
+        except SourceError as error:
+            raise CommandError(ExitCode.USAGE, str(error), "name the policies with --policies") from error
+        self._refuse(report, {})
+        return sources
+
+    def _resolved(self, sources: tuple[Source, ...], read: ReadPublic) -> Gateway:
+        report = Report()
+        texts = {source.name: source.text for source in sources}
+        self.texts |= texts
+        try:
+            gateway = compile_sources(sources, environment=self.environment, now=self.now, report=report, read=read)
+        except UnknownEnvironmentError as error:
+            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+        self._refuse(report, texts)
+        assert gateway is not None
+        return gateway
+
+    def _refuse(self, report: Report, texts: dict[str, str]) -> None:
+        if report.failed:
+            from gwc.report.style import style_for
+            from gwc.report.text import render_text
+
+            sys.stderr.write(render_text(report.diagnostics, texts, style_for(sys.stderr)))
+            raise CommandError(ExitCode.FINDINGS, "policies that are not valid have no meaning to compare")
+
+    def publish(self, form: str) -> None:
+        from gwc.report import changes
+
+        if form == "text":
+            from gwc.report.style import style_for
+
+            sys.stdout.write(changes.as_text(self.changes, self.shown, style_for(sys.stdout)))
+            return
+        render = {"json": changes.as_json, "markdown": changes.as_markdown, "github": changes.as_github}[form]
+        sys.stdout.write(render(self.changes, self.shown))
+
+    def outcome(self, levels: tuple[str, ...]) -> ExitCode:
+        if any(change.level in levels for change in self.changes):
+            return ExitCode.CHANGED_GRAVELY
+        return ExitCode.CHANGED if self.changes else ExitCode.OK
