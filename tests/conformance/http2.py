@@ -62,16 +62,18 @@ class Multiplexed:
                 self._bodies[stream] = request.body
 
     def _push(self) -> None:
-        """What the windows have room for."""
-        for stream, body in list(self._bodies.items()):
-            room = min(self._connection.local_flow_control_window(stream), self._connection.max_outbound_frame_size)
-            piece, rest = body[:room], body[room:]
-            if not piece:
-                continue
-            self._connection.send_data(stream, piece, end_stream=not rest)
-            self._bodies[stream] = rest
-            if not rest:
-                del self._bodies[stream]
+        """All that the windows have room for: nobody says anything more before they are full."""
+        for stream in list(self._bodies):
+            while stream in self._bodies and (room := self._room(stream)):
+                piece, rest = self._bodies[stream][:room], self._bodies[stream][room:]
+                self._connection.send_data(stream, piece, end_stream=not rest)
+                self._bodies[stream] = rest
+                if not rest:
+                    del self._bodies[stream]
+
+    def _room(self, stream: int) -> int:
+        """In the windows, and in a frame."""
+        return min(self._connection.local_flow_control_window(stream), self._connection.max_outbound_frame_size)
 
     def _flush(self) -> None:
         self._sock.sendall(self._connection.data_to_send())
