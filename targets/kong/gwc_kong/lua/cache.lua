@@ -8,7 +8,8 @@ local store = require("kong.plugins.gwc.cache_store")
 
 local M = {}
 
-local LONGEST_WAIT = 5 -- seconds for another request's answer; then this one asks the service itself
+local LATE = 5 -- seconds after which another request may fetch too: the one that began is slow, or gone
+local PATIENCE = 0.8 -- of the time for the request; then this one asks the service itself
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.05 -- seconds between two looks
 local MARGIN = 2 -- seconds that a lock outlives the longest request; it ends with the request
 local UNSTORABLE, FAILED = "unstorable", "failed"
@@ -121,13 +122,13 @@ local function standing_in(route, state, own)
 end
 
 -- One look at who fetches the answer. True: this request asks the service, whether it holds the lock or not.
-local function may_ask(route, own, longest)
+local function may_ask(route, own)
   local token, since, mark = store.holder(own)
   own.failed = mark == FAILED and own.waited -- what this request waited for has failed
   if mark == UNSTORABLE or own.failed then
     return true
   end
-  if mark or (token and ngx.now() - since > longest) then
+  if mark or (token and ngx.now() - since > math.min(LATE, PATIENCE * route.request)) then
     return store.seize(own, lock_time(route))
   end
   return not token and store.take(own, lock_time(route))
@@ -135,9 +136,8 @@ end
 
 -- Waits while another request fetches the same answer, and returns it; nil when this one is to ask.
 local function together(conf, route, state, own)
-  local longest = math.min(LONGEST_WAIT, 0.8 * route.request)
-  local give_up, pause = ngx.now() + longest, FIRST_PAUSE
-  while not may_ask(route, own, longest) and ngx.now() < give_up do
+  local give_up, pause = ngx.now() + PATIENCE * route.request, FIRST_PAUSE
+  while not may_ask(route, own) and ngx.now() < give_up do
     own.waited = true
     ngx.sleep(pause)
     pause = math.min(1.5 * pause, LONGEST_PAUSE)
