@@ -1,0 +1,111 @@
+"""The edge cache over a reload, and its files."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from conformance.harness import free_port
+from gwc.target import EngineMissingError
+from gwc_nginx import TARGET
+from unit.nginx.gateways import gateway, route, write
+
+pytestmark = pytest.mark.live
+
+
+class _Service(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@contextmanager
+def service() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def ask(port: int, target: str, method: str = "GET") -> tuple[int, str | None]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, target)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, answer.getheader("X-Cache")
+
+
+def reload(directory: Path) -> None:
+    """Wait for the old workers' successors: NGINX answers with either until the new ones are up."""
+    os.kill(int((directory / "gwc.pid").read_text(encoding="utf-8")), signal.SIGHUP)
+    time.sleep(1.5)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
+    try:
+        binary = TARGET.engine.find("njs")
+    except EngineMissingError as missing:
+        pytest.skip(str(missing))
+    with service() as upstream:
+        ports = free_port(), free_port()
+        made = gateway(
+            {
+                "upstream": f"http://127.0.0.1:{upstream}",
+                "routes": [route(path="/c/**", cache={"ttl": "1h", "stale": {"if_error": "1h"}})],
+            },
+            listen={"http": f"127.0.0.1:{ports[0]}", "admin": f"127.0.0.1:{ports[1]}"},
+        )
+        running = TARGET.engine.launch(binary, write(TARGET.emit(made, "njs"), tmp_path), {})
+        try:
+            yield *ports, tmp_path
+        finally:
+            running.stop()
+
+
+def test_answers_outlive_a_reload_and_purged_ones_stay_purged(gate: tuple[int, int, Path]) -> None:
+    public, admin, directory = gate
+    assert ask(public, "/c/a") == (200, "MISS")
+    reload(directory)
+    assert ask(public, "/c/a") == (200, "HIT")
+    assert ask(admin, "/cache/purge/main/r", "POST") == (204, None)
+    reload(directory)
+    assert ask(public, "/c/a") == (200, "MISS")
+    assert ask(public, "/c/a") == (200, "HIT")
+
+
+def test_nobody_but_the_gateway_may_read_what_is_kept(gate: tuple[int, int, Path]) -> None:
+    public, _, directory = gate
+    assert ask(public, "/c/b") == (200, "MISS")
+    kept = [path for path in (directory / "cache").rglob("*") if path.is_file()]
+    assert len(kept) == 1
+    assert stat.S_IMODE(kept[0].stat().st_mode) == 0o600
+    assert stat.S_IMODE((directory / "cache").stat().st_mode) == 0o700
+
+
+def test_an_answer_whose_file_is_gone_is_asked_for_again(gate: tuple[int, int, Path]) -> None:
+    public, _, directory = gate
+    assert ask(public, "/c/c") == (200, "MISS")
+    for path in [path for path in (directory / "cache").rglob("*") if path.is_file()]:
+        path.unlink()
+    assert ask(public, "/c/c") == (200, "MISS")
+    assert ask(public, "/c/c") == (200, "HIT")
