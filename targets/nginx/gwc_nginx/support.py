@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.features import Use
 from gwc.ir import Endpoint, Gateway, Route, Service, Timeouts, UpstreamTls
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
-from gwc_nginx import metrics
+from gwc_nginx import metrics, tracing
 from gwc_nginx.upstream import RESOLVER, TRUST_STORE, is_name
 
 _NOT_YET = unsupported("gwc does not render this for NGINX yet; leave it to the service, or use the envoy target")
@@ -53,6 +53,18 @@ def _inside(gateway: Gateway, _: Use) -> bool:
 
 def _encrypted(gateway: Gateway, use: Use) -> bool:
     return _service_of(gateway, use).upstream.tls is not None
+
+
+def _numeric_collector(gateway: Gateway, _: Use) -> bool:
+    return tracing.encrypted(gateway) and not tracing.named(gateway)
+
+
+def _encrypted_collector(gateway: Gateway, _: Use) -> bool:
+    return tracing.encrypted(gateway)
+
+
+def _named_collector(gateway: Gateway, _: Use) -> bool:
+    return tracing.named(gateway)
 
 
 def _outlives(gateway: Gateway, use: Use) -> bool:
@@ -105,7 +117,16 @@ _NJS: dict[str, Support | Conditional] = {
     "traceparent": EXACT,
     "access_log": EXACT,
     "metrics": _metrics(EXACT),
-    "tracing": EXACT,
+    "tracing": Conditional(EXACT, (
+        Case("an https address without a name", _numeric_collector, unsupported(
+            "NGINX compares a certificate's names only, not addresses; name the collector. Accepted, all spans are "
+            "lost")),
+        Case("an https collector", _encrypted_collector, approximate(
+            f"verified against {TRUST_STORE}, and its name is asked of {' and '.join(RESOLVER.split())}: NGINX reads "
+            "neither the host's trust store nor its /etc/resolv.conf; http://localhost needs neither")),
+        Case("a collector with a host name", _named_collector, approximate(
+            f"its name is asked of {' and '.join(RESOLVER.split())}: NGINX does not read /etc/resolv.conf")),
+    )),
     "errors": EXACT,
     "errors.upstream": EXACT,
     "hosts": EXACT,
@@ -164,7 +185,8 @@ _NO_STALE = unsupported(
 _PLAIN_CACHE: dict[str, Support | Conditional] = {
     "cache": approximate(
         f"{_AGES}; of several requests that find it expired each asks the service, while a new one is asked for once; "
-        "an answer with Vary is kept for each of what it names; If-None-Match counts only if If-Modified-Since fits "
+        "those who wait for one that is then not kept ask one after another; an answer with Vary is kept for each of "
+        "what it names; If-None-Match counts only if If-Modified-Since fits "
         "too; a route is purged by removing its files, for there is no purge on the admin listener"),
     "cache.negative_ttl": approximate(_AGES),
     "cache.vary.query": approximate(

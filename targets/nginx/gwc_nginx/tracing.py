@@ -11,7 +11,7 @@ from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q
 from gwc_nginx.upstream import TRUST_STORE, is_name
 
-ZONE = "gwc_spans:4m timeout=60s"
+_ZONE = "gwc_spans:4m timeout=60s"
 """Room for some four thousand spans that wait to be sent. It evicts nothing: what finds no room is lost."""
 
 _EVERY = "1s"
@@ -29,6 +29,14 @@ def data(gateway: Gateway) -> str | None:
         port = f":{parts.port}" if parts.port else ""
         base = f"http://127.0.0.1{port}{parts.path}"
     return base + OTLP_PATH
+
+
+def zones(gateway: Gateway) -> tuple[str, ...]:
+    return () if gateway.tracing is None else (_ZONE,)
+
+
+def encrypted(gateway: Gateway) -> bool:
+    return gateway.tracing is not None and gateway.tracing.otlp.startswith("https:")
 
 
 def named(gateway: Gateway) -> bool:
@@ -50,9 +58,8 @@ def sampling(gateway: Gateway) -> Directive:
 
 def location(gateway: Gateway) -> Iterator[Directive]:
     if gateway.tracing is not None:
-        encrypted = gateway.tracing.otlp.startswith("https:")
         yield block("location", "@gwc_spans", of=(
             d("js_periodic", "tracing.send", f"interval={_EVERY}"),
             d("js_fetch_timeout", _PATIENCE),
-            *((d("js_fetch_trusted_certificate", q(TRUST_STORE)),) if encrypted else ()),
+            *((d("js_fetch_trusted_certificate", q(TRUST_STORE)),) if encrypted(gateway) else ()),
         ))  # fmt: skip

@@ -72,6 +72,13 @@ async function post(spans) {
     }
 }
 
+// Once a minute: a collector may be down for long.
+function complain(why) {
+    if (ngx.shared.gwc_ledger.add('collector', 1, 60000)) {
+        ngx.log(ngx.WARN, 'the collector takes no spans: ' + why);
+    }
+}
+
 // js_periodic: as many as there are, within bounds.
 async function send() {
     for (let i = 0; i < BATCHES; i++) {
@@ -83,7 +90,7 @@ async function send() {
             await post(spans);
         } catch (e) {
             ngx.shared.gwc_unmeasured.incr('spans', spans.length, 0);
-            ngx.log(ngx.WARN, 'the collector took no spans: ' + e.message);
+            complain(e.message);
             return;
         }
     }
