@@ -12,6 +12,7 @@ import pytest
 
 from gwc_kong.emit import lua
 from ratelimit_double import Redis, redis_missing
+from unit.kong.luajit import loaded
 
 _SCRIPTS = dict(re.findall(r"^local (TAKE|SPEND|SETTLE) = \[\[\n(.*?)\]\]$", lua("cluster"), re.DOTALL | re.MULTILINE))
 
@@ -91,3 +92,34 @@ def test_a_budget_runs_out_and_is_settled(redis: Redis) -> None:
     _run(redis, "SETTLE", ["b"], -10_000, 60)
     assert redis.command("GET", "b") == b"0"
     assert 0 < redis.command("TTL", "b") <= 60
+
+
+def _asked(answer: str, on_failure: str) -> tuple[Any, Any]:
+    """What limits and budget make of a store that answers so."""
+    runtime, _ = loaded("limits", "counters", "budget")
+    runtime.execute(f'package.loaded["kong.plugins.gwc.redis"] = {{ run = function() return {answer} end }}')
+    cluster = runtime.eval("function(text) return assert(loadstring(text, 'cluster'))() end")(lua("cluster"))
+    store, state = runtime.eval(f'{{on_failure="{on_failure}"}}'), runtime.eval("{}")
+    limits = runtime.eval('{{id="a", key="ip", tokens=1, period=60, burst=1, shadow=false}}')
+    route = runtime.eval('{service="s", cost=2, budget={units=9, period=60}}')
+    taken = cluster.take(store, limits, runtime.eval('{ip="1"}'), state)
+    spent = cluster.spend(store, route, "ann", state)
+    return _kind(taken), _kind(spent)
+
+
+def _kind(found: Any) -> Any:
+    return found[0] if isinstance(found, tuple) else found
+
+
+@pytest.mark.parametrize(
+    "answer", ["nil", "{}", '"OK"', "{7, '1'}", "{-1, '1'}", "{'0', '1'}", "{0, 'x'}", "function() end"]
+)
+def test_what_is_no_answer_of_the_scripts_counts_as_none(answer: str) -> None:
+    assert _asked(answer, "deny") == ("unavailable", "unavailable")
+    assert _asked(answer, "allow") == (None, None)
+
+
+def test_answers_of_the_scripts() -> None:
+    assert _asked("{0, '0'}", "deny")[0] is None
+    assert _asked("{1, '3.5'}", "allow")[0] == "rate-limited"
+    assert (_asked("1", "deny")[1], _asked("0", "allow")[1]) == (None, "budget-exhausted")

@@ -65,6 +65,12 @@ local function enforced(list)
   end
 end
 
+-- Whether this is what the script answers: whatever else calls itself a store must not let anything pass.
+local function taken(answer, list)
+  local worst = type(answer) == "table" and answer[1]
+  return type(worst) == "number" and (worst == 0 or list[worst] ~= nil) and tonumber(answer[2]) ~= nil
+end
+
 -- Returns the kind of a refusal and its headers, or nothing.
 function M.take(store, list, who, state)
   if #list == 0 then
@@ -78,7 +84,7 @@ function M.take(store, list, who, state)
     arguments[#arguments + 1] = limit.shadow and "shadow" or "enforce"
   end
   local answer = redis.run(store, TAKE, keys, arguments)
-  if not answer then
+  if not taken(answer, list) then
     if enforced(list) then
       return unanswered(store)
     end
@@ -99,11 +105,10 @@ function M.spend(store, route, user, state)
   charged.key = PREFIX .. charged.key
   if route.cost > 0 then
     local answer = redis.run(store, SPEND, { charged.key }, { route.cost, route.budget.units, math.ceil(charged.ttl) })
-    if not answer then
-      return unanswered(store)
-    end
     if answer == 0 then
       return "budget-exhausted", { ["Retry-After"] = tostring(math.max(1, math.ceil(ends_in))) }
+    elseif answer ~= 1 then
+      return unanswered(store)
     end
   end
   state.spent = charged

@@ -426,7 +426,7 @@ local function tell(conf, state, metrics, spans)
   if metrics then
     metrics.count(conf, outcome)
   end
-  if spans and state.trace.span and state.trace.sampled then
+  if spans and conf.trace_sample and state.trace.sampled then
     spans.add(conf, state, outcome)
   end
 end
