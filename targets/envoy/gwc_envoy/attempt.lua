@@ -30,7 +30,9 @@ end
 
 function envoy_on_response(handle)
   local notes, headers = handle:streamInfo():dynamicMetadata(), handle:headers()
-  local refused, tries = headers:get("x-gwc-limited-by"), tonumber(headers:get("x-gwc-attempts"))
+  local refused, tries = headers:get("x-gwc-limited-by"), headers:get("x-gwc-attempts")
+  if tries == nil then return end  -- nobody was asked
+  tries = tonumber(tries)
   if refused then
     notes:set(NAMESPACE, "limited_by", refused)
     tries = tries and math.max(0, tries - 1)  -- the last one was not sent
