@@ -1,0 +1,109 @@
+"""`gwc diff` as its users call it: against a revision, against a directory, and what it exits with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compiling import POLICIES
+
+GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
+
+
+def gwc(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gwc", "diff", "--now", "2026-11-23", *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The example policies, committed on main, and a branch that changed a default and a cost."""
+    shutil.copytree(POLICIES, tmp_path / "policies")
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "x"], ["switch", "-q", "-c", "y"]):
+        subprocess.run([*GIT, *words], cwd=tmp_path, check=True, timeout=60)
+    _replace(tmp_path / "policies/platform.yaml", "request: 15s", "request: 20s")
+    _replace(tmp_path / "policies/assistant.yaml", "cost: 20", "cost: 30")
+    return tmp_path
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_against_where_the_branch_left_main(project: Path) -> None:
+    done = gwc(cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "TIGHTENED assistant/ask (team-assistant): cost 20 -> 30\n" in done.stdout
+    assert "  was at main:policies/assistant.yaml:52:" in done.stdout
+    assert "  now at policies/assistant.yaml:52:" in done.stdout
+    assert "the platform's default changed: 2 services affected\n" in done.stdout
+    assert done.stdout.endswith("1 tightened, 1 loosened against main\n")
+
+
+def test_what_main_did_since_is_not_this_branchs_change(project: Path) -> None:
+    for words in (["commit", "-qam", "y"], ["switch", "-q", "main"]):
+        subprocess.run([*GIT, *words], cwd=project, check=True, timeout=60)
+    _replace(project / "policies/notes.yaml", "rate: 600/min", "rate: 700/min")
+    for words in (["commit", "-qam", "z"], ["switch", "-q", "y"]):
+        subprocess.run([*GIT, *words], cwd=project, check=True, timeout=60)
+    assert gwc(cwd=project).stdout.endswith("1 tightened, 1 loosened against main\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--exit-code"], 11),
+        (["--fail-on", "breaking"], 10),
+        (["--fail-on", "tightened"], 11),
+        (["--against", "HEAD", "--fail-on", "breaking,loosened"], 11),
+        (["--against", "policies", "--exit-code"], 0),
+        (["--against", "nowhere"], 4),
+        (["--fail-on", "awful"], 2),
+        (["--env", "prod"], 0),
+        (["--env", "nowhere"], 2),
+    ],
+)
+def test_exit_codes(project: Path, words: list[str], code: int) -> None:
+    assert gwc(*words, cwd=project).returncode == code
+
+
+def test_against_a_directory(project: Path) -> None:
+    shutil.copytree(POLICIES, project / "old")
+    assert gwc("--against", "old", cwd=project).stdout.endswith("1 tightened, 1 loosened against old\n")
+
+
+def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
+    shutil.copytree(POLICIES, tmp_path / "policies")
+    done = gwc(cwd=tmp_path)
+    assert done.returncode == 4
+    assert "cannot compare" in done.stderr
+
+
+def test_policies_that_are_not_valid_have_no_meaning(project: Path) -> None:
+    _replace(project / "policies/notes.yaml", "kind: Service", "kind: Servus")
+    done = gwc(cwd=project)
+    assert (done.returncode, "GWC104" in done.stderr) == (1, True)
+
+
+def test_other_formats(project: Path) -> None:
+    report = json.loads(gwc("--format", "json", cwd=project).stdout)
+    assert report["summary"] == {"breaking": 0, "tightened": 1, "loosened": 1, "added": 0, "neutral": 0}
+    assert report["changes"][0]["new_at"] == {"file": "policies/assistant.yaml", "line": 52, "column": 11}
+    comment = gwc("--format", "markdown", cwd=project).stdout
+    assert comment.startswith("<!-- gwc diff -->\n\n### What clients will feel: 1 tightened, 1 loosened\n")
+    lines = gwc("--format", "github", cwd=project).stdout.splitlines()
+    assert lines[0].startswith("::warning file=policies/assistant.yaml,line=52,")
+
+
+def test_a_value_cannot_break_out_of_a_comment(project: Path) -> None:
+    _replace(project / "policies/notes.yaml", "owner: team-notes", "owner: 'a | <b> @everybody `c`'")
+    comment = gwc("--format", "markdown", cwd=project).stdout
+    assert "@everybody" not in comment
+    assert "<b>" not in comment
