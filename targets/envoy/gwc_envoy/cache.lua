@@ -127,7 +127,8 @@ local function renew(handle, route, key)
     if name:sub(1, 6) ~= "x-gwc-" then copy[name] = value end
   end
   copy[":method"], copy["x-gwc-renewal"], copy["x-gwc-key"] = "GET", route.name, key
-  local options = {asynchronous = true, timeout_ms = math.ceil((route.request + 0.1) * 1000), send_xff = false}
+  local patience = math.ceil((route.request + 0.1) * 1000)
+  local options = {asynchronous = true, timeout_ms = patience, trace_sampled = false, send_xff = false}
   handle:httpCall("gwc.cache.renewal", copy, "", options)
 end
 
