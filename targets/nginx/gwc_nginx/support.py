@@ -206,7 +206,7 @@ _PLAIN: dict[str, Support | Conditional] = {
     **_PLAIN_CACHE,
     **dict.fromkeys((*_LIMITS, *_GUARDS, "upstream.health"), _PLAIN_LIMITS),
     **dict.fromkeys(("limits.cluster", "budget.cluster"), _PLAIN_CLUSTER),
-    "listen.http": approximate(_BANNER),
+    **dict.fromkeys(("listen.http", "listen.https"), approximate(_BANNER)),
     "access_log": approximate(
         "`time` is when the request ended; `bytes` counts the framing of chunks; in `keys` a header that is absent is "
         "empty; a query that names a credential is *** as a whole; nobody is verified and nothing is limited, so "
