@@ -86,19 +86,42 @@ def test_a_full_bucket_is_no_key(redis: Redis) -> None:
 def test_a_budget_runs_out_and_is_settled(redis: Redis) -> None:
     spend = lambda cost: _run(redis, "SPEND", ["b"], cost, 10, 60)  # noqa: E731
     assert [spend(4), spend(4), spend(4), spend(2), spend(1)] == [1, 1, 0, 1, 0]
-    _run(redis, "SETTLE", ["b"], -3, 60)
+    assert [_run(redis, "SETTLE", ["b", "first"], -3, 60, 9) for _ in range(3)] == [1, 1, 1], "once, however often"
     assert [spend(3), spend(1)] == [1, 0]
-    _run(redis, "SETTLE", ["b"], 500, 60)
-    _run(redis, "SETTLE", ["b"], -10_000, 60)
+    _run(redis, "SETTLE", ["b", "second"], 500, 60, 9)
+    _run(redis, "SETTLE", ["b", "third"], -10_000, 60, 9)
+    assert 0 < redis.command("TTL", "first") <= 9
     assert redis.command("GET", "b") == b"0"
     assert 0 < redis.command("TTL", "b") <= 60
 
 
+def _cluster(run: str) -> tuple[Any, Any]:
+    """The runtime and the module, with `run` in place of the store."""
+    runtime, _ = loaded("limits", "counters", "budget")
+    runtime.execute(f'package.loaded["kong.plugins.gwc.redis"] = {{ run = {run} }}')
+    return runtime, runtime.eval("function(text) return assert(loadstring(text, 'cluster'))() end")(lua("cluster"))
+
+
+@pytest.mark.parametrize(("down_for", "waits"), [(0, [0]), (3, [0, 1, 2, 4]), (99, [0, 1, 2, 4, 8, 16, 32])])
+def test_a_store_that_is_down_gets_the_cost_later(down_for: int, waits: list[int]) -> None:
+    runtime, cluster = _cluster(
+        "function(_, _, keys) calls[#calls + 1] = keys[2] return #calls > down_for and 1 or nil end"
+    )
+    runtime.execute(f"""
+        calls, waits, down_for, said = {{}}, {{}}, {down_for}, nil
+        ngx.var, ngx.ERR = {{ request_id = "unique" }}, 1
+        ngx.log = function(...) said = table.concat({{ ... }}) end
+        ngx.timer = {{ at = function(seconds, work) waits[#waits + 1] = seconds work(false) return 1 end }}
+    """)
+    cluster.settle(runtime.eval("{}"), runtime.eval('{spent={key="b", cost=2, ttl=60}}'), "7")
+    assert list(runtime.eval("waits").values()) == waits
+    assert set(runtime.eval("calls").values()) == {"{gwc}:settled:unique"}, "the same mark each time"
+    assert (runtime.eval("said") is not None) is (down_for == 99)
+
+
 def _asked(answer: str, on_failure: str) -> tuple[Any, Any]:
     """What limits and budget make of a store that answers so."""
-    runtime, _ = loaded("limits", "counters", "budget")
-    runtime.execute(f'package.loaded["kong.plugins.gwc.redis"] = {{ run = function() return {answer} end }}')
-    cluster = runtime.eval("function(text) return assert(loadstring(text, 'cluster'))() end")(lua("cluster"))
+    runtime, cluster = _cluster(f"function() return {answer} end")
     store, state = runtime.eval(f'{{on_failure="{on_failure}"}}'), runtime.eval("{}")
     limits = runtime.eval('{{id="a", key="ip", tokens=1, period=60, burst=1, shadow=false}}')
     route = runtime.eval('{service="s", cost=2, budget={units=9, period=60}}')

@@ -45,10 +45,17 @@ redis.call("EXPIRE", KEYS[1], ARGV[3])
 return 1
 ]]
 
+-- Once for each mark, however often it is asked to: an answer can be lost after the work was done.
 local SETTLE = [[
+if not redis.call("SET", KEYS[2], "1", "NX", "EX", ARGV[3]) then
+  return 1
+end
 local used = math.max(0, tonumber(redis.call("GET", KEYS[1]) or 0) + tonumber(ARGV[1]))
-return redis.call("SET", KEYS[1], string.format("%d", used), "EX", ARGV[2])
+redis.call("SET", KEYS[1], string.format("%d", used), "EX", ARGV[2])
+return 1
 ]]
+local SETTLES = 7 -- tries, the second after a second and each further one after twice the time: a minute in all
+local MARKED = 120 -- seconds; longer than there are tries
 
 -- What the policy wants when the store does not answer.
 local function unanswered(store)
@@ -114,17 +121,29 @@ function M.spend(store, route, user, state)
   state.spent = charged
 end
 
+local function settle_after(seconds, store, change, tries)
+  local ok, err = ngx.timer.at(seconds, function(premature)
+    if redis.run(store, SETTLE, change.keys, change.arguments) == 1 then
+      return
+    end
+    if tries > 1 and not premature then
+      settle_after(math.max(1, 2 * seconds), store, change, tries - 1)
+    else
+      ngx.log(ngx.ERR, "gwc: the store did not take what a request has really cost")
+    end
+  end)
+  if not ok then
+    ngx.log(ngx.ERR, "gwc: a cost could not be settled: ", err)
+  end
+end
+
 -- Corrects what was taken by what the service says. Later, because a phase with a response in its hands must not wait.
 function M.settle(store, state, text)
   local charged, actual = state.spent, budgets.units(text)
   state.spent = nil
   if charged and actual and actual ~= charged.cost then
-    local ok, err = ngx.timer.at(0, function()
-      redis.run(store, SETTLE, { charged.key }, { actual - charged.cost, math.ceil(charged.ttl) })
-    end)
-    if not ok then
-      kong.log.err("gwc: a cost could not be settled: ", err)
-    end
+    local keys = { charged.key, PREFIX .. "settled:" .. ngx.var.request_id }
+    settle_after(0, store, { keys = keys, arguments = { actual - charged.cost, math.ceil(charged.ttl), MARKED } }, SETTLES)
   end
 end
 
