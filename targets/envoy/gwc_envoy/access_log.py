@@ -50,9 +50,9 @@ def attempt_filter() -> Json:
 
 
 def metadata(gateway: Gateway, service: Service, route: Route) -> Json:
-    """What a request takes from its budget once it is let through."""
+    """That the route leads to a service, and what a request takes from its budget once it is let through."""
     spends = budget.applies(service, route) or cluster_budget.spent(gateway, service, route)
-    return {ATTEMPT: {"cost": route.cost}} if spends else {}
+    return {ATTEMPT: {"forwards": True, **({"cost": route.cost} if spends else {})}}
 
 
 NO_ROUTE: Json = {"gwc": {"service": "", "route": "", "span": ""}}
@@ -81,6 +81,7 @@ def cel(expression: str) -> str:
 
 _DURATION = "(request.duration.getSeconds() * 1000 + request.duration.getMilliseconds())"
 _ASKED = f"('asked' in metadata.filter_metadata['{FILTER}'])"
+_SPENDS = f"{_on_route(ATTEMPT)} && 'cost' in xds.route_metadata.filter_metadata['{ATTEMPT}']"
 ATTEMPTS_TAKEN = noted("attempts", f"{_ASKED} ? upstream.request_attempt_count : 0")
 _STORED = "('x-cache' in response.headers && response.headers['x-cache'] in ['HIT', 'STALE'])"
 CACHE = f"{_on_route(cache.FILTER)} && 'x-cache' in response.headers ? response.headers['x-cache'] : ''"
@@ -122,7 +123,7 @@ def _fields(gateway: Gateway) -> Json:
         "keys": {name: f"{request}keys:{name})%" for name in key_headers(gateway)},
         "upstream_ms": cel(noted("upstream_ms", f"{_ASKED} && !has(response.code) ? {_DURATION} : null")),
         "attempts": cel(ATTEMPTS_TAKEN),
-        "cost": cel(noted("cost", f"{_on_route(ATTEMPT)} ? 0 : null")),
+        "cost": cel(noted("cost", f"{_SPENDS} ? 0 : null")),
         "cache": cel(CACHE),
         "limited_by": cel(noted("limited_by", "''")),
         "shadowed_by": cel(noted("shadowed_by", "[]")),

@@ -9,10 +9,11 @@ local function now(handle)
 end
 
 function envoy_on_request(handle)
-  local notes = handle:streamInfo():dynamicMetadata()
-  local known = notes:get(NAMESPACE)
+  local route, notes = handle:metadata(), handle:streamInfo():dynamicMetadata()
+  if not route:get("forwards") then return end
   notes:set(NAMESPACE, "asked", now(handle))
-  notes:set(NAMESPACE, "cost", handle:metadata():get("cost"))
+  notes:set(NAMESPACE, "cost", route:get("cost"))
+  local known = notes:get(NAMESPACE)
   if known == nil or known.shadows == nil then return end
   local ids = {}
   for id in known.shadows:gmatch("[^,]+") do ids[#ids + 1] = id end
@@ -28,18 +29,18 @@ local function replaced(headers)
   return PROBLEMS[status] or "internal-error"
 end
 
+-- The listener itself tries where no hop has counted; then Envoy knows the number.
 function envoy_on_response(handle)
   local notes, headers = handle:streamInfo():dynamicMetadata(), handle:headers()
-  local refused, tries = headers:get("x-gwc-limited-by"), headers:get("x-gwc-attempts")
-  if tries == nil then return end  -- nobody was asked
-  tries = tonumber(tries)
+  local known = notes:get(NAMESPACE)
+  if known == nil or known.asked == nil then return end
+  local refused, tries = headers:get("x-gwc-limited-by"), tonumber(headers:get("x-gwc-attempts") or "")
   if refused then
     notes:set(NAMESPACE, "limited_by", refused)
     tries = tries and math.max(0, tries - 1)  -- the last one was not sent
   end
   if tries then notes:set(NAMESPACE, "attempts", tries) end
-  local asked = notes:get(NAMESPACE).asked
-  if tries ~= 0 then notes:set(NAMESPACE, "upstream_ms", math.max(0, math.floor((now(handle) - asked) / 1000))) end
+  if tries ~= 0 then notes:set(NAMESPACE, "upstream_ms", math.max(0, math.floor((now(handle) - known.asked) / 1000))) end
   local problem = headers:get("x-gwc-problem") or replaced(headers)
   if problem then notes:set(NAMESPACE, "problem", problem) end
 end

@@ -39,9 +39,10 @@ local function refuse(handle, status, challenge)
   handle:respond(headers, "refused")
 end
 
--- A subject becomes a header: nothing in it may end the line.
+-- A subject becomes a header: nothing in it may end the line, and blanks around it would be lost on the way.
 local function subject(claim)
   if type(claim) ~= "string" or claim == "" or #claim > 1000 or claim:find("%c") then return nil end
+  if claim:find("^%s") or claim:find("%s$") then return nil end
   return claim
 end
 

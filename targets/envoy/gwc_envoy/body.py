@@ -24,8 +24,8 @@ def exact_filter() -> Json:
     return lua(EXACT, "body.lua")
 
 
-def metadata(route: Route) -> Json:
-    return {} if route.websocket else {EXACT: {"bytes": min(route.max_body, LARGEST)}}
+def metadata(route: Route, upgraded: bool) -> Json:
+    return {} if upgraded else {EXACT: {"bytes": min(route.max_body, LARGEST)}}
 
 
 def buffer_limit(route: Route) -> int:
@@ -33,9 +33,9 @@ def buffer_limit(route: Route) -> int:
     return max(route.max_body, 1)
 
 
-def per_route(route: Route) -> Json:
+def per_route(route: Route, upgraded: bool) -> Json:
     """An upgraded connection is no body: frames pass, bounded by the idle timeout alone."""
-    if route.websocket:
+    if upgraded:
         return UNREAD
     bound = {"max_request_bytes": min(max(route.max_body, 1), LARGEST)}
     return {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute", buffer=bound)}

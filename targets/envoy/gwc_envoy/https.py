@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gwc.ir import Gateway, Https
+from gwc_envoy.access_log import NO_ROUTE
 from gwc_envoy.identity import data_source
 from gwc_envoy.xds import Json, pattern, typed
 
@@ -48,9 +49,10 @@ def redirects(https: Https, gateway: Gateway) -> Json:
     everywhere = any(not service.hosts for service in gateway.services)
     known = _redirect(https, _HOST if everywhere else _any_of(hosts))
     unknown = {"name": "unknown-host", "match": {"prefix": "/"}, "direct_response": {"status": 400}}
+    routes = [{**route, "metadata": {"filter_metadata": NO_ROUTE}} for route in (known, unknown)]
     return {
         "name": "redirect",
-        "virtual_hosts": [{"name": "redirect", "domains": ["*"], "routes": [known, unknown]}],
+        "virtual_hosts": [{"name": "redirect", "domains": ["*"], "routes": routes}],
     }
 
 

@@ -55,6 +55,8 @@ def _entry(gateway: Gateway, entry: PathEntry) -> Iterator[Json]:
         yield _refusal("foreign-origin", foreign, 403)
     for found in entry.routes:
         for methods in retries.method_groups(found.route):
+            if found.route.websocket:
+                yield _forward(gateway, found, path, methods, upgraded=True)
             yield _forward(gateway, found, path, methods)
     refusal = _refusal("method-not-allowed", path, 405)
     refusal["response_headers_to_add"] = [set_header("allow", ", ".join(entry.allow))]
@@ -73,22 +75,28 @@ def path_match(path: PathTemplate) -> Json:
     return {"safe_regex": {"regex": "/" + "/".join(parts)}}
 
 
-def _forward(gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...]) -> Json:
+_UPGRADE: Json = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
+"""Of a request that is none Envoy takes the header away before it looks for a route."""
+
+
+def _forward(
+    gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...], upgraded: bool = False
+) -> Json:
     service, route = found.service, found.route
     chain = actions.chain(gateway, service, route, methods)
     counted = limits.route_rate_limits(gateway, service, route)
     return {
         "name": f"{service.name}/{route.name}",
-        "match": {**path, "headers": [_methods(methods)]},
-        "metadata": _metadata(gateway, service, route),
+        "match": {**path, "headers": [_methods(methods), *([_UPGRADE] if upgraded else [])]},
+        "metadata": _metadata(gateway, service, route, upgraded),
         "route": {**chain.own, "rate_limits": counted} if counted else chain.own,
         "request_body_buffer_limit": body.buffer_limit(route),
-        "typed_per_filter_config": {**body.per_route(route), **auth.per_route(gateway, route)},
+        "typed_per_filter_config": {**body.per_route(route, upgraded), **auth.per_route(gateway, route)},
         **headers.route_fields(service, route, actions.key_header(chain), cluster_budget.settles(gateway, service)),
     }
 
 
-def _metadata(gateway: Gateway, service: Service, route: Route) -> Json:
+def _metadata(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> Json:
     """What log lines and filters know about the route."""
     own, shared = budget.applies(service, route), cluster_budget.spent(gateway, service, route)
     spent = own or shared
@@ -99,7 +107,7 @@ def _metadata(gateway: Gateway, service: Service, route: Route) -> Json:
             **limits.metadata(gateway, service, route, spent),
             **cors.metadata(route.cors),
             **access_log.metadata(gateway, service, route),
-            **body.metadata(route),
+            **body.metadata(route, upgraded),
             **budget.metadata(service, route),
             **cluster_budget.metadata(gateway, service, route),
             **cache.metadata(service, route),
