@@ -39,6 +39,16 @@ def key_headers(gateway: Gateway) -> tuple[str, ...]:
     return tuple(sorted({limit.header for _, limit in limits(gateway) if limit.header is not None}))
 
 
+CREDENTIAL_HEADERS = ("authorization", "cookie", "proxy-authorization")
+
+
+def credential_headers(gateway: Gateway) -> tuple[str, ...]:
+    """Those of `key_headers` whose value is a credential: a line has REDACTED in its place, null where it is absent."""
+    keys = gateway.identity.api_key
+    secret = {*CREDENTIAL_HEADERS, *([keys.header.lower()] if keys is not None else [])}
+    return tuple(name for name in key_headers(gateway) if name in secret)
+
+
 @cache
 def schema_text() -> str:
     """The JSON Schema (2020-12) of a line, as it is published."""

@@ -17,6 +17,7 @@ def log_config(gateway: Gateway) -> Iterator[tuple[str, object]]:
     headers = access_log.key_headers(gateway)
     if headers:
         yield "key_headers", list(headers)
+        yield "credential_headers", list(access_log.credential_headers(gateway))
 
 
 def metrics_config() -> Iterator[tuple[str, object]]:

@@ -104,6 +104,20 @@ def test_new_traces(random: str) -> None:
         assert found["sampled"] is found["header"].endswith("-01")
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("", ""), ("a=1&b", "a=1&b"), ("token=x", "token=***"), ("a=1&TOKEN=x=y&b=2", "a=1&TOKEN=***&b=2"),
+        ("%74oken=x", "%74oken=***"), ("token", "token"), ("token=", "token=***"), ("tokens=x", "tokens=x"),
+        ("a=1;token=x;y&b=2", "a=1;token=***&b=2"), ("a;b;token=x", "a;b;token=***"), ("a=token=x", "a=token=x"),
+        ("&&token=x&&", "&&token=***&&"), ("a%=1&token=%zz", "a%=1&token=***"), ("token%00=x", "token%00=x"),
+    ],
+)  # fmt: skip
+def test_values_of_credentials_are_not_told(query: str, told: str) -> None:
+    runtime, log = loaded("access_log", "problem")
+    assert log.redacted(runtime.eval('{"token", "sig"}'), query) == told
+
+
 def test_problem_bodies_are_json_whatever_they_say() -> None:
     runtime, problem = loaded("problem")
     conf = runtime.eval(

@@ -4,6 +4,9 @@ local problems = require("kong.plugins.gwc.problem")
 
 local M = {}
 
+local REDACTED = "***"
+local NONE = {}
+
 local WELL_FORMED = "[\\xC2-\\xDF][\\x80-\\xBF]|\\xE0[\\xA0-\\xBF][\\x80-\\xBF]|[\\xE1-\\xEC\\xEE\\xEF][\\x80-\\xBF]{2}"
   .. "|\\xED[\\x80-\\x9F][\\x80-\\xBF]|\\xF0[\\x90-\\xBF][\\x80-\\xBF]{2}|[\\xF1-\\xF3][\\x80-\\xBF]{3}|\\xF4[\\x80-\\x8F][\\x80-\\xBF]{2}"
 
@@ -49,7 +52,7 @@ end
 local function redacted_piece(secret, piece)
   for start, name in string.gmatch(";" .. piece, ";()([^;=]*)=") do
     if secret[decoded(name)] then
-      return string.sub(piece, 1, start + #name - 1) .. "***"
+      return string.sub(piece, 1, start + #name - 1) .. REDACTED
     end
   end
   return piece
@@ -71,11 +74,12 @@ local function list(items)
   return "[" .. table.concat(found, ",") .. "]"
 end
 
-local function keys(names, given)
-  local found = {}
-  for index, name in ipairs(names or {}) do
+local function keys(conf, given)
+  local found, secret = {}, set_of(conf.credential_headers or NONE)
+  for index, name in ipairs(conf.key_headers or {}) do
     local value = given[name]
     value = type(value) == "table" and table.concat(value, ",") or value
+    value = value and secret[name] and REDACTED or value
     found[index] = text(name) .. ":" .. (type(value) == "string" and text(value) or "null")
   end
   return "{" .. table.concat(found, ",") .. "}"
@@ -109,7 +113,7 @@ function M.line(conf, state, outcome)
     ',"query":', text(M.redacted(conf.redacted, query)),
     ',"client_ip":', text(ngx.var.remote_addr),
     ',"user":', text(state.user and state.user.name or ""),
-    ',"keys":', keys(conf.key_headers, state.given),
+    ',"keys":', keys(conf, state.given),
     ',"status":', number(outcome.status),
     ',"bytes":', number(outcome.bytes),
     ',"duration_ms":', number(outcome.seconds, 1000),

@@ -2,8 +2,8 @@
 
 local M = {}
 
--- Seconds that the service was waited for, over all tries; nil without any.
-local function waited(attempts)
+-- Seconds that the service was waited for, over all tries; nil without any. Both clocks are rounded, each its own way.
+local function waited(attempts, whole)
   if attempts == 0 then
     return nil
   end
@@ -11,7 +11,7 @@ local function waited(attempts)
   for seconds in string.gmatch(ngx.var.upstream_response_time or "", "[%d.]+") do
     sum = sum + tonumber(seconds)
   end
-  return sum
+  return math.min(sum, whole)
 end
 
 -- 0 where the client left before there was an answer.
@@ -34,7 +34,7 @@ function M.of(state)
   local route, attempts = state.asked or state.route, state.attempts or 0
   local seconds = tonumber(ngx.var.request_time) or 0
   return {
-    began = ngx.req.start_time(), seconds = seconds, waited = waited(attempts), status = status(), bytes = bytes(state),
+    began = ngx.req.start_time(), seconds = seconds, waited = waited(attempts, seconds), status = status(), bytes = bytes(state),
     service = route and route.service or "", route = route and route.name or "",
     attempts = attempts, cost = cost(state, route), cache = state.cached or "", limited_by = state.limited_by or "",
     shadowed_by = state.shadowed or {}, problem = state.problem or "",

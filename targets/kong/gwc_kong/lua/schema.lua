@@ -150,6 +150,7 @@ return {
         { user_header = { type = "string", required = true } },
         { redacted = { type = "array", required = true, elements = text() } },
         { key_headers = { type = "array", elements = text() } },
+        { credential_headers = { type = "array", elements = text() } },
         { families = { type = "array", elements = { type = "record", fields = {
           { name = { type = "string", required = true } },
           { type = { type = "string", required = true, one_of = { "counter", "gauge", "histogram" } } },
