@@ -47,6 +47,7 @@ ngx = {
   time = function() return math.floor(now) end,
   update_time = function() end,
   worker = { pid = function() return pid end },
+  timer = { every = function() return true end },
   req = { get_headers = function() return headers end },
   md5 = function(text)
     local sum = 0

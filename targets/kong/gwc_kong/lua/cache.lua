@@ -8,7 +8,7 @@ local store = require("kong.plugins.gwc.cache_store")
 
 local M = {}
 
-local LATE = 5 -- seconds after which another request may fetch too: the one that began is slow, or gone
+local LATE = 5 -- seconds after which another request may fetch too, when the client that began reads slowly
 local PATIENCE = 0.8 -- of the time for the request; then this one asks the service itself
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.05 -- seconds between two looks
 local MARGIN = 2 -- seconds that a lock outlives the longest request; it ends with the request
@@ -46,7 +46,7 @@ local function opened(route, state, path)
   local text = keys.text(facts(route, state, path, query), route.cache.headers, headers)
   return {
     text = text, digest = ngx.md5(text), query = query, headers = headers, path = path,
-    token = ngx.worker.pid() .. "." .. ngx.var.connection .. "." .. ngx.var.connection_requests .. "." .. ngx.now(),
+    token = store.token(ngx.var.connection .. "." .. ngx.var.connection_requests .. "." .. ngx.now()),
   }
 end
 
@@ -115,7 +115,7 @@ end
 local function standing_in(route, state, own)
   local kept = store.read(own)
   local over = kept and age(kept) - life(route, kept)
-  if not kept or over >= route.cache.if_error then
+  if not kept or kept.status ~= 200 or over >= route.cache.if_error then
     return nil
   end
   return served(state, own, kept, over < 0 and "HIT" or "STALE")
@@ -123,15 +123,17 @@ end
 
 -- One look at who fetches the answer. True: this request asks the service, whether it holds the lock or not.
 local function may_ask(route, own)
-  local token, since, mark = store.holder(own)
+  local token, step, since = store.holder(own)
+  local mark = not token and step
   own.failed = mark == FAILED and own.waited -- what this request waited for has failed
   if mark == UNSTORABLE or own.failed then
     return true
   end
-  if mark or (token and ngx.now() - since > math.min(LATE, PATIENCE * route.request)) then
+  local late = step == "answering" and ngx.now() - since > math.min(LATE, PATIENCE * route.request)
+  if mark or late then
     return store.seize(own, lock_time(route))
   end
-  return not token and store.take(own, lock_time(route))
+  return store.take(own, lock_time(route))
 end
 
 -- Waits while another request fetches the same answer, and returns it; nil when this one is to ask.
@@ -245,6 +247,7 @@ local function consider(conf, route, state)
     local gateways = { [string.lower(conf.request_id_header)] = true }
     own.answer = { status = status, length = tonumber(headers["content-length"]), pieces = {}, size = 0 }
     own.answer.headers = rules.kept(ngx.resp.get_headers(0, true), headers, gateways)
+    store.answering(own, lock_time(route))
   elseif rules.definitive(status) then
     if not state.renewal then
       store.drop(own)

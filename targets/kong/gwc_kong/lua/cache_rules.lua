@@ -52,21 +52,16 @@ local function connections(headers)
   return named
 end
 
--- The headers to keep, as { name, value or values } each. `raw` has the names as the service wrote them, `own` further
--- lower-case names that are the gateway's.
+-- The headers to keep, as { name, values } each. `headers` by their lower-case names, `raw` as the service wrote them;
+-- `own` are further lower-case names that are the gateway's.
 function M.kept(raw, headers, own)
-  local named, index, list = connections(headers), {}, {}
-  for name, value in pairs(raw) do
-    local lower = string.lower(name)
-    if not (PASSING[lower] or named[lower] or own[lower]) then
-      local entry = index[lower]
-      if not entry then
-        entry = { name, {} }
-        index[lower], list[#list + 1] = entry, entry
-      end
-      for _, one in ipairs(type(value) == "table" and value or { value }) do
-        table.insert(entry[2], one)
-      end
+  local named, spelling, list = connections(headers), {}, {}
+  for name in pairs(raw) do
+    spelling[string.lower(name)] = name
+  end
+  for name, value in pairs(headers) do
+    if not (PASSING[name] or named[name] or own[name]) then
+      list[#list + 1] = { spelling[name] or name, type(value) == "table" and value or { value } }
     end
   end
   return list

@@ -69,30 +69,60 @@ function M.write(own, status, headers, body, seconds)
   return true
 end
 
--- Who fetches the answer: a token and the time since when, or a mark that says how the last one ended; or nil.
-function M.holder(own)
-  local value = dict():get("lock:" .. own.digest)
-  if not value then
-    return nil
-  end
-  local token, since = string.match(value, "^(.*)@([%d.]+)$")
-  return token, tonumber(since), token == nil and value or nil
+-- A worker that holds locks shows every second that it lives: what one that died has left holds nobody up.
+local BEAT, MISSED = 1, 4 -- seconds
+local beating = false
+
+local function beat()
+  dict():set("alive:" .. ngx.worker.pid(), true, MISSED)
 end
 
-local function holding(own)
-  return own.token .. "@" .. string.format("%.3f", ngx.now())
+-- A name for a request that fetches an answer; `unique` within its worker.
+function M.token(unique)
+  return ngx.worker.pid() .. "." .. unique
+end
+
+-- Who fetches the answer: its token, a step and since when; or nil and a mark that says how the last one ended. Steps
+-- are "asking", "answering" when the service has begun to answer, and "gone" when the worker died.
+function M.holder(own)
+  local value = dict():get("lock:" .. own.digest)
+  local token, since, step = string.match(value or "", "^(.*)@([%d.]+)@(%a+)$")
+  if not token then
+    return nil, value
+  end
+  local alive = dict():get("alive:" .. string.match(token, "^%d+"))
+  return token, alive and step or "gone", tonumber(since)
+end
+
+local function hold(own, method, step, seconds)
+  if not beating then
+    beat()
+    beating = ngx.timer.every(BEAT, beat)
+  end
+  local value = string.format("%s@%.3f@%s", own.token, ngx.now(), step)
+  own.held = dict()[method](dict(), "lock:" .. own.digest, value, seconds) == true
+  return own.held
 end
 
 -- True when nobody fetches the answer: now this request does, for at most so many seconds.
 function M.take(own, seconds)
-  own.held = dict():add("lock:" .. own.digest, holding(own), seconds) == true
-  return own.held
+  if hold(own, "add", "asking", seconds) then
+    return true
+  end
+  local _, step = M.holder(own)
+  return step == "gone" and hold(own, "set", "asking", seconds)
 end
 
 -- From a holder that takes too long, or a mark.
 function M.seize(own, seconds)
-  own.held = dict():set("lock:" .. own.digest, holding(own), seconds) == true
-  return own.held
+  return hold(own, "set", "asking", seconds)
+end
+
+-- The service has begun to answer.
+function M.answering(own, seconds)
+  if own.held and M.holder(own) == own.token then
+    hold(own, "set", "answering", seconds)
+  end
 end
 
 -- Lets the next one fetch. `mark` stays for so many seconds and tells those who wait how it ended.
