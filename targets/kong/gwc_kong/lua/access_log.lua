@@ -35,17 +35,12 @@ local function decoded(name)
   return string.lower(plain)
 end
 
--- Sets by the list that they were made from; a configuration's lists live as long as it does.
-local sets = setmetatable({}, { __mode = "k" })
-
 local function set_of(list)
-  if not sets[list] then
-    sets[list] = {}
-    for _, item in ipairs(list) do
-      sets[list][item] = true
-    end
+  local set = {}
+  for _, item in ipairs(list) do
+    set[item] = true
   end
-  return sets[list]
+  return set
 end
 
 -- From the first name of a credential to the end of the piece: some services also cut at semicolons, others do not.
