@@ -9,7 +9,9 @@ from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import milliseconds
 
 _LONGEST = 1.0
-"""Seconds that a check may take, or the time to the next one where that is less."""
+_SHARE = 0.8
+"""Seconds that a check may take to find its endpoint, to connect and to answer each, or a share of the time to the next
+check where that is less. A script that still runs then is killed; the next one counts its checks as failed."""
 
 
 def checked(service: Service) -> bool:
@@ -31,7 +33,9 @@ def data(gateway: Gateway) -> dict[str, object]:
 def location(gateway: Gateway) -> Iterator[Directive]:
     every = [s.upstream.health.every for s in gateway.services if s.upstream.health is not None and checked(s)]
     if every:
+        longest = milliseconds(min(_LONGEST, _SHARE * min(every)))
         yield block("location", "@gwc_health", of=(
             d("js_periodic", "health.check", f"interval={milliseconds(min(every))}"),
-            d("js_fetch_timeout", milliseconds(min(_LONGEST, *every))),
+            d("js_fetch_timeout", longest),
+            d("resolver_timeout", longest),
         ))  # fmt: skip

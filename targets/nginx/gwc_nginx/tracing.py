@@ -11,12 +11,13 @@ from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q
 from gwc_nginx.upstream import TRUST_STORE, is_name
 
-_ZONE = "gwc_spans:4m timeout=60s"
-"""Room for some four thousand spans that wait to be sent. It evicts nothing: what finds no room is lost."""
+_ZONE = "gwc_spans:8m timeout=60s"
+"""Room for some eight thousand spans that wait to be sent. It evicts nothing: what finds no room is lost."""
 
-_EVERY = "1s"
-_PATIENCE = "2s"
-"""How long a collector may take for a batch."""
+_EVERY = "2500ms"
+_PATIENCE = "700ms"
+"""How long a collector may take to be found, to be connected to and to answer. A script that still runs when it is time
+for the next run is killed, so all of it and what tracing.js takes for itself has to be less than that."""
 
 
 def data(gateway: Gateway) -> str | None:
@@ -61,5 +62,6 @@ def location(gateway: Gateway) -> Iterator[Directive]:
         yield block("location", "@gwc_spans", of=(
             d("js_periodic", "tracing.send", f"interval={_EVERY}"),
             d("js_fetch_timeout", _PATIENCE),
+            d("resolver_timeout", _PATIENCE),
             *((d("js_fetch_trusted_certificate", q(TRUST_STORE)),) if encrypted(gateway) else ()),
         ))  # fmt: skip

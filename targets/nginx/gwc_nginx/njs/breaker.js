@@ -42,6 +42,15 @@ function due(service, every, now) {
     return true;
 }
 
+// Whether the check before this one is over.
+function begin(service, index) {
+    return ngx.shared.gwc_breaker.add(key('checking', service, index), 1, KEPT);
+}
+
+function end(service, index) {
+    ngx.shared.gwc_breaker.delete(key('checking', service, index));
+}
+
 // The result of a check: `failures` in a row make an endpoint sick.
 function examined(service, index, passed, failures) {
     const count = key('failed checks', service, index);
@@ -83,4 +92,4 @@ function record(service, index, success) {
     }
 }
 
-export default {of, pick, record, opened, due, examined};
+export default {of, pick, record, opened, due, begin, end, examined};

@@ -14,8 +14,13 @@ async function passes(url) {
     }
 }
 
+// The next run kills one that is not over yet: what it had begun has taken too long.
 async function examine(service, index, url) {
+    if (!breaker.begin(service, index)) {
+        breaker.examined(service, index, false, FAILURES);
+    }
     breaker.examined(service, index, await passes(url), FAILURES);
+    breaker.end(service, index);
 }
 
 // js_periodic, as often as the most impatient service wants.

@@ -4,7 +4,10 @@
 const SERVER = 2;
 const ERROR = 2;
 const BATCH = 256;
-const BATCHES = 16;
+// Milliseconds after which no further batch is begun: the next run kills this one.
+const LONGEST = 300;
+// Bytes that stay free: NGINX would complain of each span that finds no room.
+const SPARE = 262144;
 
 function text(key, value) {
     return {key: key, value: {stringValue: value}};
@@ -49,6 +52,10 @@ function record(r, told) {
     if (!gwc.tracing || !(parseInt(r.variables.gwc_trace.slice(-2), 16) & 1)) {
         return;
     }
+    if (ngx.shared.gwc_spans.freeSpace() < SPARE) {
+        ngx.shared.gwc_unmeasured.incr('spans', 1, 0);
+        return;
+    }
     try {
         ngx.shared.gwc_spans.set(told.trace_id + r.variables.gwc_span, JSON.stringify(span(r, told)));
     } catch (e) {
@@ -81,7 +88,8 @@ function complain(why) {
 
 // js_periodic: as many as there are, within bounds.
 async function send() {
-    for (let i = 0; i < BATCHES; i++) {
+    const until = Date.now() + LONGEST;
+    while (Date.now() < until) {
         const spans = taken();
         if (!spans.length) {
             return;
