@@ -107,6 +107,36 @@ def test_no_credential_is_in_the_log(variant: Variant, played: Mix) -> None:
 
 
 @by_variant
+def test_a_credential_that_a_limit_counts_by_is_not_in_the_log(variant: Variant, launch: Launcher) -> None:
+    if reason := variant.missing():
+        pytest.skip(f"{variant.name} does not run here: {reason}")
+    gateway = launch("observability/credentials", variant)
+    listener = gateway.gateway.listen.http
+    assert listener is not None
+    nothing = dict.fromkeys(("authorization", "cookie", "x-other-key", "x-tenant"))
+    expected = {}
+    for path, name in (
+        ("token", "Authorization"),
+        ("cookie", "Cookie"),
+        ("key", "X-Other-Key"),
+        ("tenant", "X-Tenant"),
+    ):
+        request_id = f"credentials-{path}"
+        headers = (
+            ("Host", "gateway.test"),
+            ("X-Request-ID", request_id),
+            (name, "s3cret" if path != "tenant" else "red"),
+        )
+        exchange((listener.host, listener.port), Request("GET", f"/{path}", headers))
+        expected[request_id] = {**nothing, name.lower(): "red" if path == "tenant" else access_log.REDACTED}
+    lines = logbook.lines(gateway, expected)
+    assert "s3cret" not in gateway.running.output()
+    assert [found for line in lines for found in logbook.against_schema(line)] == []
+    if "keys" not in UNTOLD.get(variant.promise, frozenset()):
+        assert {line["request_id"]: line["keys"] for line in lines} == expected
+
+
+@by_variant
 def test_every_line_is_json(variant: Variant, launch: Launcher) -> None:
     if reason := variant.missing():
         pytest.skip(f"{variant.name} does not run here: {reason}")

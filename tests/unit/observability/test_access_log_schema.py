@@ -97,3 +97,16 @@ routes:
 """
     platform = PLATFORM + "limits: [{per: {header: X-Region}, rate: 9/s}]\n"
     assert access_log.key_headers(gateway(service, platform=platform)) == ("x-plan", "x-region", "x-tenant")
+
+
+def test_credential_headers_are_those_of_them_that_hold_credentials() -> None:
+    limits = ", ".join(f"{{per: {{header: {name}}}, rate: 1/s}}" for name in ("Authorization", "X-API-Key", "X-Tenant"))
+    platform = PLATFORM + (
+        f"limits: [{limits}]\n"
+        "identity: {api_key: {header: X-API-Key, consumers: [{name: one, secret: {env: ONE}}]}}\n"
+    )
+    service = (
+        "apiVersion: gwc/v1\nkind: Service\nservice: one\nupstream: http://127.0.0.1:8000\n"
+        "routes: [{name: a, path: /a, methods: [GET]}]\n"
+    )
+    assert access_log.credential_headers(gateway(service, platform=platform)) == ("authorization", "x-api-key")
