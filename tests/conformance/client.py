@@ -19,6 +19,8 @@ from conformance.http2 import Multiplexed
 from conformance.tls import REFUSED, RefusedError, Tls, shake_hands
 
 _PIECE = 64 * 1024
+_CUT = (ConnectionError, ssl.SSLError)
+"""How a connection ends that somebody cut; over TLS without a farewell."""
 _IP_BIND_ADDRESS_NO_PORT = 24  # ip(7); Python 3.11 has no name for it
 
 
@@ -113,7 +115,7 @@ class Response:
 def exchange(address: tuple[str, int], request: Request, limit: float = 20.0) -> Response:
     """One request on a connection of its own. `limit`: seconds for all of it; TimeoutError beyond."""
     response, started = Response(), time.monotonic()
-    with contextlib.suppress(ConnectionError):  # a cut connection is a result: `complete` stays false
+    with contextlib.suppress(*_CUT):  # a result: `complete` stays false
         _exchange(address, request, response, started, limit)
     response.elapsed = time.monotonic() - started
     return response
@@ -129,7 +131,7 @@ def exchange_kept(address: tuple[str, int], requests: Sequence[Request], limit: 
         response, started = Response(), time.monotonic()
         sock = sock or _connected(address, request, response, limit)
         responses.append(response)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(*_CUT):
             sock.sendall(request.head() + request.payload())
             _receive(sock, request.method, response, started, limit)
         response.elapsed = time.monotonic() - started
@@ -142,7 +144,7 @@ def exchange_kept(address: tuple[str, int], requests: Sequence[Request], limit: 
 def exchange_multiplexed(address: tuple[str, int], requests: Sequence[Request], limit: float = 20.0) -> list[Response]:
     """All requests at once on one connection of HTTP/2; without an answer where the gateway does not speak it."""
     responses = [Response() for _ in requests]
-    with contextlib.suppress(ConnectionError), _connected(address, requests[0], responses[0], limit) as sock:
+    with contextlib.suppress(*_CUT), _connected(address, requests[0], responses[0], limit) as sock:
         for response in responses:
             response.tls, response.alpn = responses[0].tls, responses[0].alpn
         if responses[0].alpn == "h2":
@@ -165,7 +167,7 @@ def _connected(address: tuple[str, int], request: Request, response: Response, l
 def _kept(sock: socket.socket, response: Response) -> socket.socket | None:
     """The connection, if another request may follow; a moment is left for what nobody asked for."""
     sock.settimeout(0.05)
-    with contextlib.suppress(TimeoutError, ConnectionError):
+    with contextlib.suppress(TimeoutError, *_CUT):
         response.surplus += sock.recv(_PIECE)
         sock.close()
         return None
