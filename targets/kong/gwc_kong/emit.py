@@ -21,23 +21,9 @@ from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.yaml_text import render
 
 LUA_MODULES = (
-    *(
-        "path",
-        "router",
-        "redirect",
-        "body",
-        "ids",
-        "trace",
-        "problem",
-        "outcome",
-        "access_log",
-        "headers",
-        "counters",
-        "limits",
-        "budget",
-    ),
-    *("flights", "concurrency", "health", "breaker", "auth", "cors", "upstream"),
-    *("cache_key", "cache_rules", "cache_store", "renewal", "cache", "core"),
+    *("path", "router", "redirect", "body", "ids", "trace", "problem", "outcome", "access_log", "headers"),
+    *("counters", "limits", "budget", "flights", "concurrency", "health", "breaker", "auth", "admission"),
+    *("cors", "upstream", "cache_key", "cache_rules", "cache_store", "renewal", "cache", "core"),
 )
 """In the order of their dependencies."""
 _PLUGIN_FILES = (*LUA_MODULES, "metrics", "exporter", "tls", "redis", "cluster", "purge", "handler", "schema")
