@@ -82,7 +82,7 @@ local function renew(conf, route, state, own)
   end
   local client = state.trusted and ngx.var.upstream_x_forwarded_for or ngx.var.remote_addr
   local ask = {
-    address = loopback.host, port = loopback.port, tls = ngx.var.scheme == "https", host = ngx.var.http_host or "",
+    address = loopback.host, port = loopback.port, tls = ngx.var.scheme == "https", host = ngx.var.host,
     target = own.path .. (own.query ~= "" and "?" .. own.query or ""), headers = own.headers, patience = route.request,
   }
   local job = {
@@ -190,7 +190,7 @@ end
 -- What the service gets of the client's request, when the cache may keep the answer.
 function M.narrow(state)
   local own = state.cache
-  local kept = { host = true, traceparent = state.kept, tracestate = state.kept }
+  local kept = { host = true, traceparent = state.kept }
   ngx.req.read_body()
   for name in pairs(ngx.req.get_headers(0)) do
     if not kept[name] and not own.headers[name] then
@@ -242,10 +242,11 @@ end
 local function consider(conf, route, state)
   local own, status = state.cache, ngx.status
   local headers = ngx.resp.get_headers(0)
-  local framed = headers["content-length"] ~= nil or ngx.var.upstream_http_transfer_encoding ~= nil
-  if rules.storable(route.cache, status, headers, framed) and (tonumber(headers["content-length"]) or 0) <= store.LARGEST then
+  local length = tonumber(headers["content-length"])
+  local framed = length ~= nil or ngx.var.upstream_http_transfer_encoding ~= nil
+  if (length or 0) <= store.LARGEST and rules.storable(route.cache, status, headers, framed) then
     local gateways = { [string.lower(conf.request_id_header)] = true }
-    own.answer = { status = status, length = tonumber(headers["content-length"]), pieces = {}, size = 0 }
+    own.answer = { status = status, length = length, pieces = {}, size = 0 }
     own.answer.headers = rules.kept(ngx.resp.get_headers(0, true), headers, gateways)
     store.answering(own, lock_time(route))
   elseif rules.definitive(status) then
@@ -303,7 +304,8 @@ function M.piece(route, state, text, last)
   if last then
     own.answer = nil
     if not answer.length or answer.length == answer.size then
-      local seconds = rules.life(route.cache, answer.status) + math.max(route.cache.if_error, route.cache.while_revalidate)
+      local stale = math.max(route.cache.if_error, route.cache.while_revalidate)
+      local seconds = rules.life(route.cache, answer.status) + stale
       store.write(own, answer.status, answer.headers, table.concat(answer.pieces), seconds)
     end
     store.release(own)
