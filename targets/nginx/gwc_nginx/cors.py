@@ -82,11 +82,13 @@ def choices(entry: PathEntry, every: tuple[Cors, ...]) -> Iterator[Directive]:
         yield block("if", "($gwc_asked", "~", q(r"^OPTIONS:[^:]+:.") + ")", of=(d("return", "403"),))
 
 
-def of_route(cors: Cors | None, every: tuple[Cors, ...]) -> Iterator[Directive]:
-    """What a route's own answers say, problems included."""
-    if cors is not None:
-        yield from _set(every.index(cors), "Origin")
-        yield from (d("proxy_hide_header", name) for name in _OURS)
+def named(cors: Cors | None, every: tuple[Cors, ...]) -> tuple[Directive, ...]:
+    """What a route's answers say, problems included."""
+    return () if cors is None else _set(every.index(cors), "Origin")
+
+
+def hidden(cors: Cors | None) -> tuple[Directive, ...]:
+    return () if cors is None else tuple(d("proxy_hide_header", name) for name in _OURS)
 
 
 def forgotten() -> tuple[Directive, ...]:

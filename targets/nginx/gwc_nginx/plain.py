@@ -155,7 +155,7 @@ def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) 
         *cors.preflights(origins, correlation),
         *(block("location", "=", f"/_gwc/error/{s}", of=(d("internal"), d("return", str(s)))) for s in SHAPED),
         *_entries(table, own, origins),
-        *(_route(service, route, base, correlation, origins) for service, route in routes.values()),
+        *(_route(service, route, base, correlation) for service, route in routes.values()),
         *(_cached(*of, gateway, base) for of in routes.values() if kept.served(of[1])),
     ))  # fmt: skip
 
@@ -223,13 +223,15 @@ def _problem_body() -> str:
 
 
 def _entry(entry: PathEntry, origins: tuple[Cors, ...], *, exactly: bool) -> Directive:
-    """Where a path leads, by method. `=` wins over every pattern, as a literal path does; patterns are in order."""
+    """Where a path leads, by method. `=` wins over every pattern, as a literal path does; patterns are in order. What
+    answers say of a route is settled here: a body that is too large is refused on the way to the route's location."""
     choices = (
         block(
             "if",
             f"($request_method = {method})",
             of=(
                 d("set", "$gwc_route", q(name)),
+                *cors.named(m.route.cors, origins),
                 d("rewrite", "^", q(kept.place(m.route, method, name)), "last"),
             ),
         )
@@ -252,9 +254,7 @@ def _matcher(entry: PathEntry, exactly: bool) -> tuple[str, str]:
     return "~", q(rf"(?s)^/{pattern}\z")
 
 
-def _route(
-    service: Service, route: Route, base: Expressions, correlation: Directive, origins: tuple[Cors, ...]
-) -> Directive:
+def _route(service: Service, route: Route, base: Expressions, correlation: Directive) -> Directive:
     name = route_name(service, route)
     span = route.provenance["path"].span if "path" in route.provenance else None
     matcher = ("=", q(f"/_gwc/route/{name}"))
@@ -265,7 +265,7 @@ def _route(
     return block("location", *matcher, span=span, of=(
         d("internal"),
         *(() if wanted == base else headers.directives(wanted)),
-        *_answering(route, correlation, origins),
+        *_answering(route, correlation),
         *kept.past(route),
         d("proxy_ignore_headers", *_ACCEL),
         *_to_hop(service, name),
@@ -280,21 +280,21 @@ def _cached(service: Service, route: Route, gateway: Gateway, base: Expressions)
     return block("location", "=", q(f"/_gwc/cache/{name}"), span=span, of=(
         d("internal"),
         *kept.asking(gateway, route, base),
-        *_answering(route, _correlation(gateway), cors.of_gateway(gateway)),
+        *_answering(route, _correlation(gateway)),
         *kept.store(route),
         *kept.hidden(),
         *_to_hop(service, name),
     ))  # fmt: skip
 
 
-def _answering(route: Route, correlation: Directive, origins: tuple[Cors, ...]) -> tuple[Directive, ...]:
+def _answering(route: Route, correlation: Directive) -> tuple[Directive, ...]:
     """What does not depend on where an answer comes from."""
     return (
         *body.limit(route),
         *timeouts.client(route),
         *body.flow(route),
         *_response(route.headers.response),
-        *cors.of_route(route.cors, origins),
+        *cors.hidden(route.cors),
         *cors.answers(),
         correlation,
         *((kept.TOLD,) if kept.served(route) else ()),
