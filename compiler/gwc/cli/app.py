@@ -10,6 +10,7 @@ import typer
 from gwc.cli.compile import compile_command
 from gwc.cli.diff import diff_command
 from gwc.cli.lint import lint_command
+from gwc.cli.replay import replay_command
 from gwc.cli.rule import rule_command
 from gwc.cli.schema import schema_command
 from gwc.cli.support import support_command
@@ -49,6 +50,7 @@ app.command("compile")(compile_command)
 app.command("verify")(verify_command)
 app.command("diff")(diff_command)
 app.command("lint")(lint_command)
+app.command("replay")(replay_command)
 app.command("rule")(rule_command)
 app.command("schema")(schema_command)
 app.command("support")(support_command)

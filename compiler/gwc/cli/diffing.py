@@ -29,9 +29,11 @@ class Diffing:
 
     def run(self) -> None:
         """Raises CommandError, also where one of the sides is not valid."""
-        old = self._old()
-        new = self._resolved(self._read(self.policies), read_beside)
-        self.changes = diff(old, new)
+        self.changes = diff(*self.sides())
+
+    def sides(self) -> tuple[Gateway, Gateway]:
+        """The old and the new Gateway. Raises CommandError."""
+        return self._old(), self._resolved(self._read(self.policies), read_beside)
 
     def _old(self) -> Gateway:
         if self.against is not None and self.against != STDIN and Path(self.against).is_dir():

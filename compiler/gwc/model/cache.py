@@ -1,0 +1,68 @@
+"""What the edge remembers, by key; only times, no answers."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from gwc.ir import Cache
+from gwc.model.request import Answer, Request
+
+ENTRIES = 100_000
+"""The most that is remembered; the engines' stores are bounded by size."""
+NEGATIVE = (301, 404)
+FAILED = frozenset({500, 502, 503, 504})
+
+
+@dataclass(slots=True)
+class Kept:
+    status: int
+    fresh_until: float
+    negative: bool
+
+
+class Store:
+    """Least used first out."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], Kept] = OrderedDict()
+
+    def get(self, key: tuple[object, ...]) -> Kept | None:
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept.move_to_end(key)
+        return kept
+
+    def put(self, key: tuple[object, ...], kept: Kept) -> None:
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
+        if len(self._kept) > ENTRIES:
+            self._kept.popitem(last=False)
+
+
+def key(route: str, host: str, path: str, cache: Cache, request: Request) -> tuple[object, ...]:
+    """Without the scheme, which a log does not tell."""
+    query: tuple[tuple[str, str], ...] = ()
+    if cache.vary_query and request.query:
+        pairs = parse_qsl(request.query, keep_blank_values=True)
+        query = tuple(sorted(((n, v) for n, v in pairs if n in cache.vary_query), key=lambda pair: pair[0]))
+    headers = tuple(request.headers.get(name) for name in cache.vary_headers)
+    return route, host, path, query, headers, request.user if cache.per_user else ""
+
+
+def lifetime(cache: Cache, answer: Answer) -> float:
+    """Seconds that an answer is fresh; 0 for one that is not stored."""
+    if not answer.cacheable:
+        return 0.0
+    if answer.status == 200:
+        return cache.ttl
+    return (cache.negative_ttl or 0.0) if answer.status in NEGATIVE else 0.0
+
+
+def covers_failure(cache: Cache, kept: Kept | None, now: float) -> bool:
+    return kept is not None and not kept.negative and now < kept.fresh_until + cache.stale_if_error
+
+
+def renews_behind(cache: Cache, kept: Kept, now: float) -> bool:
+    return not kept.negative and now < kept.fresh_until + cache.stale_while_revalidate

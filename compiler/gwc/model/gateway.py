@@ -1,0 +1,216 @@
+"""One Gateway, asked request by request: the checks in the order of the language, with their counts."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from ipaddress import IPv6Address, ip_address
+
+from gwc.ir import Gateway, Limit, LimitKey, Route, Service
+from gwc.model import cache as edge
+from gwc.model.buckets import Buckets, Budgets
+from gwc.model.matching import Matcher, host_name
+from gwc.model.request import Answer, Outcome, Request
+from gwc.routing import MethodRoute
+
+PROBLEMS = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
+
+
+class Guarded:
+    """A limit with its buckets."""
+
+    __slots__ = ("buckets", "header", "id", "key", "shadow")
+
+    def __init__(self, limit: Limit) -> None:
+        self.id, self.key, self.header, self.shadow = limit.id, limit.key, limit.header, limit.shadow
+        self.buckets = Buckets(limit.rate, limit.burst)
+
+    def of(self, request: Request) -> str:
+        if self.key is LimitKey.IP:
+            return network(request.client_ip)
+        if self.key is LimitKey.USER:
+            return request.user
+        return request.headers.get(self.header or "", "") if self.key is LimitKey.HEADER else ""
+
+
+def network(address: str) -> str:
+    """What counts as one client: an IPv4 address, or the /64 of an IPv6 one."""
+    if ":" not in address:
+        return address
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed.ipv4_mapped) if isinstance(parsed, IPv6Address) else address
+
+
+class InFlight:
+    """Requests that have not ended yet, under a cap; None is no cap."""
+
+    __slots__ = ("_ends", "cap")
+
+    def __init__(self, cap: int | None) -> None:
+        self.cap = cap
+        self._ends: list[float] = []
+
+    def full(self, now: float) -> bool:
+        while self._ends and self._ends[0] <= now:
+            heappop(self._ends)
+        return self.cap is not None and len(self._ends) >= self.cap
+
+    def enter(self, end: float) -> None:
+        if self.cap is not None:
+            heappush(self._ends, end)
+
+
+class Guards:
+    """What a request for one route passes: limits by stage, and what its service shares."""
+
+    __slots__ = ("budget", "early", "in_flight", "late", "name", "needs_auth", "route", "service")
+
+    def __init__(
+        self, service: Service, route: Route, limits: list[Guarded], shared: tuple[Budgets | None, InFlight]
+    ) -> None:
+        self.service, self.route, self.name = service, route, f"{service.name}/{route.name}"
+        public = route.auth is None
+        self.early = [limit for limit in limits if limit.key is LimitKey.IP]
+        self.late = [m for m in limits if m.key is not LimitKey.IP and not (public and m.key is LimitKey.USER)]
+        self.budget, self.in_flight = (None if public else shared[0]), shared[1]
+
+
+class Model:
+    """State is that of one gateway process from its start. Requests have to come in the order of their times."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.matcher = Matcher(gateway)
+        self._all = InFlight(gateway.concurrency)
+        self._store = edge.Store()
+        platform = [Guarded(limit) for limit in gateway.limits]
+        self._guards: dict[tuple[str, str], Guards] = {}
+        for service in gateway.services:
+            common = [*platform, *(Guarded(limit) for limit in service.limits)]
+            shared = Budgets(service.budget.units) if service.budget else None, InFlight(service.upstream.concurrency)
+            for route in service.routes:
+                own = [Guarded(limit) for limit in route.limits]
+                self._guards[service.name, route.name] = Guards(service, route, [*common, *own], shared)
+        self._platform = platform
+
+    def ask(self, request: Request, answer: Answer) -> Outcome:
+        """What the request comes to if the service, should it be asked, answers so."""
+        matched = self.matcher.match(request.method, request.host, request.path)
+        if matched.route is None:
+            return Outcome(matched.status, problem=PROBLEMS[matched.status])
+        guards = self._guards[_names(matched.route)]
+        outcome = Outcome(answer.status, guards.service.name, guards.route.name)
+        if self._refused(request, guards, outcome):
+            return outcome
+        if guards.route.cache is not None and request.method in ("GET", "HEAD"):
+            return self._cached(request, answer, guards, matched.path, outcome)
+        if guards.route.cache is not None:
+            outcome.cache = "BYPASS"
+        return self._served(request, answer, guards, outcome)
+
+    def _refused(self, request: Request, guards: Guards, outcome: Outcome) -> bool:
+        """The checks before the cache. The first that refuses decides, and takes nothing of a later one."""
+        if self._all.full(request.time):
+            return refuse(outcome, 503, "overloaded", "concurrency", 1.0)
+        if limited(guards.early, request, outcome) or unauthorised(guards.route, request, outcome):
+            return True
+        if request.body > guards.route.max_body:
+            return refuse(outcome, 413, "payload-too-large", "", None)
+        return limited(guards.late, request, outcome)
+
+    def _cached(self, request: Request, answer: Answer, guards: Guards, path: str, outcome: Outcome) -> Outcome:
+        settings = guards.route.cache
+        assert settings is not None
+        key = edge.key(guards.name, host_name(request.host), path, settings, request)
+        kept, now = self._store.get(key), request.time
+        if kept is not None and now < kept.fresh_until:
+            return served_from(outcome, kept, "HIT")
+        if kept is not None and edge.renews_behind(settings, kept, now):
+            self._keep(key, guards, answer, now)
+            return served_from(outcome, kept, "STALE")
+        outcome.cache = "MISS"
+        self._served(request, answer, guards, outcome)
+        failed = outcome.status in edge.FAILED and outcome.limited_by in ("", "upstream.concurrency")
+        if failed and kept is not None and edge.covers_failure(settings, kept, now):
+            outcome.problem = outcome.limited_by = ""
+            return served_from(outcome, kept, "STALE")
+        if not outcome.refused:
+            self._keep(key, guards, answer, now + answer.seconds)
+        return outcome
+
+    def _keep(self, key: tuple[object, ...], guards: Guards, answer: Answer, now: float) -> None:
+        settings = guards.route.cache
+        assert settings is not None
+        if seconds := edge.lifetime(settings, answer):
+            self._store.put(key, edge.Kept(answer.status, now + seconds, answer.status != 200))
+
+    def _served(self, request: Request, answer: Answer, guards: Guards, outcome: Outcome) -> Outcome:
+        """The checks behind the cache, and the service."""
+        now, cost = request.time, guards.route.cost
+        if guards.budget is not None and (wait := guards.budget.wait(request.user, cost, now)):
+            refuse(outcome, 429, "budget-exhausted", "budget", wait)
+            return outcome
+        if guards.in_flight.full(now):
+            refuse(outcome, 503, "overloaded", "upstream.concurrency", 1.0)
+            return outcome
+        timeout = guards.route.timeouts.request
+        took = min(answer.seconds, timeout) if _bounded(guards.route) else answer.seconds
+        self._all.enter(now + took)
+        guards.in_flight.enter(now + took)
+        if guards.budget is not None:
+            budget = guards.service.budget
+            settled = answer.cost if budget and budget.charge and answer.cost is not None else cost
+            guards.budget.take(request.user, settled, now)
+            outcome.cost = settled
+        if took < answer.seconds:
+            refuse(outcome, 504, "timeout", "", None)
+        return outcome
+
+
+def _names(found: MethodRoute) -> tuple[str, str]:
+    return found.service.name, found.route.name
+
+
+def _bounded(route: Route) -> bool:
+    """Whether `timeouts.request` bounds the whole answer."""
+    return not (route.stream or route.websocket)
+
+
+def refuse(outcome: Outcome, status: int, problem: str, by: str, wait: float | None) -> bool:
+    outcome.status, outcome.problem, outcome.limited_by, outcome.retry_after = status, problem, by, wait
+    return True
+
+
+def served_from(outcome: Outcome, kept: edge.Kept, how: str) -> Outcome:
+    outcome.status, outcome.cache, outcome.cost = kept.status, how, 0
+    return outcome
+
+
+def limited(limits: list[Guarded], request: Request, outcome: Outcome) -> bool:
+    """All limits of a stage, or none of them: a refusal takes no token."""
+    if not limits:
+        return False
+    now = request.time
+    keys = [limit.of(request) for limit in limits]
+    for limit, key in zip(limits, keys, strict=True):
+        if not limit.shadow and (wait := limit.buckets.wait(key, now)):
+            return refuse(outcome, 429, "rate-limited", limit.id, wait)
+    for limit, key in zip(limits, keys, strict=True):
+        if limit.shadow and limit.buckets.wait(key, now):
+            outcome.shadowed_by = (*outcome.shadowed_by, limit.id)
+        else:
+            limit.buckets.take(key, now)
+    return False
+
+
+def unauthorised(route: Route, request: Request, outcome: Outcome) -> bool:
+    if route.auth is None:
+        return False
+    if not request.user or (request.credential and request.credential not in route.auth.providers):
+        return refuse(outcome, 401, "unauthorized", "", None)
+    if request.scopes is not None and not request.scopes.issuperset(route.auth.scopes):
+        return refuse(outcome, 403, "forbidden", "", None)
+    return False

@@ -1,0 +1,1 @@
+"""Recorded traffic through two Gateways: who would have been refused, cached or timed out."""
