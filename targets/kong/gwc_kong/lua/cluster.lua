@@ -57,9 +57,10 @@ return 1
 local SETTLES = 7 -- tries, the second after a second and each further one after twice the time: a minute in all
 local MARKED = 120 -- seconds; longer than there are tries
 
--- What the policy wants when the store does not answer.
-local function unanswered(store)
+-- What the policy wants of a request when the store does not answer for the limit or budget `id`.
+local function unanswered(store, state, id)
   if store.on_failure == "deny" then
+    state.limited_by = id
     return "unavailable", { ["Retry-After"] = "1" }
   end
 end
@@ -67,7 +68,7 @@ end
 local function enforced(list)
   for _, limit in ipairs(list) do
     if not limit.shadow then
-      return true
+      return limit
     end
   end
 end
@@ -92,8 +93,9 @@ function M.take(store, list, who, state)
   end
   local answer = redis.run(store, TAKE, keys, arguments)
   if not taken(answer, list) then
-    if enforced(list) then
-      return unanswered(store)
+    local limit = enforced(list)
+    if limit then
+      return unanswered(store, state, limit.id)
     end
     return nil
   end
@@ -115,7 +117,7 @@ function M.spend(store, route, user, state)
     if answer == 0 then
       return "budget-exhausted", { ["Retry-After"] = tostring(math.max(1, math.ceil(ends_in))) }
     elseif answer ~= 1 then
-      return unanswered(store)
+      return unanswered(store, state, "budget")
     end
   end
   state.spent = charged

@@ -265,6 +265,16 @@ local function settle(conf, state)
   ngx.header[charge] = nil
 end
 
+-- nginx itself refuses a body that is larger than any route takes, before it knows of routes. A page may read that.
+local function explain(conf, state)
+  local path = paths.canonical(state.path)
+  local route = path and router.find(conf, path)
+  if route and route.service then
+    state.asked = route
+    cors.respond(route, state.given["origin"])
+  end
+end
+
 function M.header_filter(conf)
   local state = current(conf)
   local failed = false
@@ -284,6 +294,8 @@ function M.header_filter(conf)
   if state.route then
     headers.change_response(state.route.response_headers)
     cors.respond(state.route, state.given["origin"])
+  elseif ngx.status == 413 then
+    explain(conf, state)
   end
   if state.cached then
     ngx.header["X-Cache"] = state.cached

@@ -27,7 +27,7 @@ local function bytes(state)
 end
 
 local function cost(state, route)
-  return route and route.budget and state.user and (state.cost or 0) or nil
+  return route and route.budget and (state.cost or 0) or nil
 end
 
 function M.of(state)
