@@ -60,7 +60,10 @@ def _unpacked(raw: io.BufferedReader[io.FileIO], path: str) -> IO[bytes]:
 
 
 def entries(text: IO[str], form: str | None, counts: Counts, host: str = "") -> Iterator[Entry]:
-    """Every readable line, and in `counts` the others. `host` is that of requests whose line names none. Raises LogError when no line of the first ones is readable."""
+    """Every readable line, and in `counts` the others. `host` is that of requests whose line names none.
+
+    Raises LogError when none of the first lines is readable.
+    """
     lines = _lines(text)
     probed = list(islice(lines, PROBED))
     chosen = form or next((name for line in probed if (name := detected(line))), None)
