@@ -1,9 +1,9 @@
 """What a route does with a request: one action, or a chain of them.
 
 Envoy has no timer for "first byte, connecting and all tries included", its retry policy does not know a reset from a
-failed connection or a try that timed out, and it caps requests for each cluster alone. Routes that need more take a
-further hop inside the process: their action forwards to an internal listener, whose route of the same name holds the
-next action.
+failed connection or a try that timed out, it caps requests for each cluster alone, and a script has to wait for the
+end of an error that a kept answer could take the place of. Routes that need more take a further hop inside the process:
+their action forwards to an internal listener, whose route of the same name holds the next action.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ KEY_HEADER = "x-gwc-hop"
 class Hop(StrEnum):
     """The internal listeners, in the order in which a request passes them."""
 
+    COVER = "gwc.cover"
     ALL = "gwc.all"
     FIRST_BYTE = "gwc.first_byte"
     SINGLE_TRY = "gwc.single_try"
@@ -55,6 +56,9 @@ def chain(gateway: Gateway, service: Service, route: Route, methods: tuple[str, 
     if gateway.concurrency is not None:
         behind[Hop.ALL] = own
         own = {**_to(Hop.ALL, service, route), **timeouts.before_hop(route, len(behind)), **_upgrade(route)}
+    if route.cache is not None and route.cache.stale_if_error:
+        behind[Hop.COVER] = own
+        own = {**_to(Hop.COVER, service, route), **timeouts.before_hop(route, len(behind))}
     return Chain(f"{service.name}/{route.name}/{'+'.join(methods)}", own, behind)
 
 

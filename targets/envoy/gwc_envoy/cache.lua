@@ -51,10 +51,15 @@ local function narrow(route, headers)
   headers:replace("x-forwarded-host", host)
 end
 
+-- Which of the route's generations it is: a purge begins another one.
+local function era(route)
+  return string.format("%d.%d", route.number, store.generation(route.number))
+end
+
 -- Every part with its length in front, so that no value can pass for two; in plain ASCII.
 local function key_of(route, headers)
   local parts = {
-    string.format("%d.%d", route.number, store.generation(route.number)),
+    era(route),
     headers:get(":authority"), headers:get("x-forwarded-proto") or "", headers:get(":path"),
     route.per_user and headers:get("x-gwc-user") or "",
   }
@@ -188,10 +193,9 @@ function envoy_on_request(handle)
     renew(handle, route, key)
     return serve(handle, kept, "STALE", conditions)
   end
-  if method == "GET" then
-    kept = await(handle, route, key)
-    if kept then return serve(handle, kept, "HIT", conditions) end
-  end
+  local fetched = method == "GET" and await(handle, route, key)
+  if fetched then return serve(handle, fetched, "HIT", conditions) end
+  if route.if_error > 0 and kept and kept.age <= kept.covers then handle:headers():replace("x-gwc-kept", "1") end
   note(handle, "result", "MISS")
   note(handle, "method", method)
   note(handle, "key", key)
@@ -216,8 +220,8 @@ local function cover(handle, route, kept, method)
   headers:add("age", string.format("%d", kept.age))
   headers:add("x-cache", "STALE")
   headers:add("content-length", string.format("%d", #kept.body))
-  note(handle, "result", "STALE")
   if method ~= "HEAD" then handle:body(true):setBytes(kept.body) end
+  note(handle, "result", "STALE")
 end
 
 -- The word to those who wait. What ends without it says so in the end: see cache_gone.lua.
@@ -229,6 +233,7 @@ end
 
 local function after_failure(handle, route, known)
   land(handle, known, FAILED_APART)
+  if known.key:match("^%d+:([%d.]+)|") ~= era(route) then return end  -- purged in the meantime
   local kept = look(route, known.key)
   if kept and kept.age <= kept.covers then cover(handle, route, kept, known.method) end
 end

@@ -20,6 +20,7 @@ from gwc_envoy.xds import Json, extension, literal, set_header
 PROBLEM_JSON = "application/problem+json"
 SERVED_HEADER = "x-gwc-served"
 """Set on a request that the cache answers; clients cannot send it (see `identity`)."""
+COVERED_HEADER = "x-gwc-covered"
 CACHE_RESULT = "%DYNAMIC_METADATA(gwc.cache:result)%"
 ATTEMPTS_HEADER, LIMITED_BY_HEADER, PROBLEM_HEADER = "x-gwc-attempts", "x-gwc-limited-by", "x-gwc-problem"
 """What an answer tells of itself on its way out to the listener; never shown to a client, nor taken from a service."""
@@ -212,9 +213,18 @@ def upstream_filter() -> Json:
         (_all(_ERROR, _FOREIGN, _WAITS), _replacement(None, _RETRY_AFTER)),
         (_all(_ERROR, _FOREIGN), _replacement(None)),
     ]
+    return _replacing("gwc.upstream_errors", cases)
+
+
+def covered_filter() -> Json:
+    """Ends an error that a kept answer is about to take the place of: nobody waits for its body."""
+    return _replacing("gwc.covered", [(_header(COVERED_HEADER, "1"), _replacement(None))])
+
+
+def _replacing(name: str, cases: list[tuple[Json, Json]]) -> Json:
     matchers = [{"predicate": predicate, "on_match": {"action": action}} for predicate, action in cases]
     return extension(
-        "gwc.upstream_errors",
+        name,
         "extensions.filters.http.custom_response.v3.CustomResponse",
         custom_response_matcher={"matcher_list": {"matchers": matchers}},
     )

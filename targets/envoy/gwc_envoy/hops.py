@@ -8,7 +8,7 @@ from gwc.ir import Gateway, Route
 from gwc_envoy import actions, body, errors, headers, request_id
 from gwc_envoy.actions import Chain, Hop
 from gwc_envoy.upstream import cluster_name, http_options, threshold
-from gwc_envoy.xds import Json, extension
+from gwc_envoy.xds import Json, extension, lua
 
 BOOTSTRAP_EXTENSION = extension(
     "envoy.bootstrap.internal_listener", "extensions.bootstrap.internal_listener.v3.InternalListener"
@@ -25,7 +25,9 @@ def used(gateway: Gateway) -> tuple[Hop, ...]:
 def listeners(gateway: Gateway) -> Iterator[Json]:
     for hop in used(gateway):
         replies = errors.failure_replies(gateway) if hop is Hop.SINGLE_TRY else errors.local_reply(gateway)
-        manager = connection_manager(hop.value, replies, [request_id.instance_filter()], _virtual_host(gateway, hop))
+        covering = [errors.covered_filter(), lua(hop.value, "cache_cover.lua")] if hop is Hop.COVER else []
+        filters = [request_id.instance_filter(), *covering]
+        manager = connection_manager(hop.value, replies, filters, _virtual_host(gateway, hop))
         yield internal_listener(hop.value, manager)
 
 
