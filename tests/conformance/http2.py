@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+import hpack
 
 if TYPE_CHECKING:
     from conformance.client import Request, Response
@@ -22,12 +23,20 @@ _CONFIG = h2.config.H2Configuration(
 """What a scenario sends may be wrong; what comes back is held against the standard."""
 
 
+class _Plain(hpack.Encoder):
+    """Without Huffman's code, which takes seconds for the very long headers of some scenarios."""
+
+    def encode(self, headers: Any, huffman: bool = False) -> bytes:
+        return super().encode(headers, huffman)
+
+
 class Multiplexed:
     """One connection. The answers come in the order of the requests; one without an end is not `complete`."""
 
     def __init__(self, sock: socket.socket, requests: Sequence[Request], responses: Sequence[Response]) -> None:
         self._sock, self._started = sock, time.monotonic()
         self._connection = h2.connection.H2Connection(_CONFIG)
+        self._connection.encoder = _Plain()
         self._waiting = list(zip(requests, responses, strict=True))
         self._open: dict[int, Response] = {}
         self._bodies: dict[int, bytes] = {}
@@ -85,9 +94,10 @@ class Multiplexed:
             raise TimeoutError(f"the gateway took longer than {limit} s")
         self._sock.settimeout(left)
         data = self._sock.recv(_PIECE)
-        for event in self._connection.receive_data(data) if data else ():
+        events = self._connection.receive_data(data) if data else []
+        for event in events:
             self._handle(event)
-        return bool(data)
+        return bool(data) and not any(map(_gone, events))
 
     def _handle(self, event: h2.events.Event) -> None:
         stream = getattr(event, "stream_id", 0)
@@ -108,6 +118,11 @@ class Multiplexed:
             response.complete, response.elapsed = isinstance(event, h2.events.StreamEnded), now
             self._bodies.pop(event.stream_id, None)
             del self._open[event.stream_id]
+
+
+def _gone(event: h2.events.Event) -> bool:
+    """The gateway gives the connection up, and not because it has served its time."""
+    return isinstance(event, h2.events.ConnectionTerminated) and event.error_code != 0
 
 
 def _fields(request: Request) -> list[tuple[str, str]]:
