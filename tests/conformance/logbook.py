@@ -106,6 +106,6 @@ def _waits(line: Line, outcome: Outcome) -> Iterator[str]:
         return
     scripts: Sequence[Any] = outcome.visit.upstream
     delay = sum(scripts[min(n, len(scripts) - 1)].delay for n in range(len(outcome.seen))) * 1000
-    least = min(delay, outcome.response.elapsed * 1000) - 20  # a client that left, or a timeout, ends the wait
+    least = min(delay - 20, outcome.response.elapsed * 1000 - _SLACK)  # a client that left, or a timeout, ends the wait
     if waited is None or not least <= waited <= line["duration_ms"] + 1:
         yield f"upstream_ms is {waited}, with {least:.0f} to wait and {line['duration_ms']} in all"
