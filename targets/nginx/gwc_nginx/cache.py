@@ -25,7 +25,7 @@ from gwc_nginx.request_id import variable_of
 from gwc_nginx.routing import distinct, places, routes
 
 STORE = "gwc_answers"
-MAX_SIZE = "256m"
+MAX_SIZE = "64m"
 MAX_ANSWER = 1 << 20
 """Bytes of a body, at most; a larger answer passes and is not kept."""
 
