@@ -12,7 +12,7 @@ function envoy_on_request(handle)
   local route, notes = handle:metadata(), handle:streamInfo():dynamicMetadata()
   if not route:get("forwards") then return end
   notes:set(NAMESPACE, "asked", now(handle))
-  notes:set(NAMESPACE, "cost", route:get("cost"))
+  if route:get("cost") then notes:set(NAMESPACE, "cost", route:get("cost")) end
   local known = notes:get(NAMESPACE)
   if known == nil or known.shadows == nil then return end
   local ids = {}

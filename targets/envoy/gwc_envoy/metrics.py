@@ -27,28 +27,37 @@ _ROUTE = {"service": "%METADATA(ROUTE:gwc:service)%", "route": "%METADATA(ROUTE:
 _CLASSES = "{1: '1xx', 2: '2xx', 3: '3xx', 4: '4xx', 5: '5xx'}"
 _STATUS = f"%CEL(has(response.code) ? {_CLASSES}[response.code / 100] : '4xx')%"
 _RESULTS = "{'HIT': 'hit', 'MISS': 'miss', 'STALE': 'stale', 'BYPASS': 'bypass'}"
-_SECONDS = "%TYPED_CEL(double(request.duration.getSeconds()) + double(request.duration.getMilliseconds()) / 1000.0)%"
+_MEASURED = "request_duration"
+"""Milliseconds by class of the status: the number of requests and how long they took in one."""
 
 
 def stats_config() -> Json:
     """Bounds of the histogram's buckets, in its own unit."""
-    named = {"prefix": _own_name(metrics.DURATION)}
-    return {"histogram_bucket_settings": [{"match": named, "buckets": list(metrics.DURATION_BOUNDS)}]}
+    bounds = [bound * 1000 for bound in metrics.DURATION_BOUNDS]
+    return {"histogram_bucket_settings": [{"match": {"prefix": f"{_PREFIX}.{_MEASURED}"}, "buckets": bounds}]}
 
 
 def loggers(gateway: Gateway) -> list[Json]:
-    return [_logger(_always(gateway)), *_limits(gateway), *_cache(gateway)]
+    """Each counts what it is about and no more: a counter costs as much as a line of the access log."""
+    return [_logger(_requests()), _attempts(), *_budgets(gateway), *_limits(gateway), *_cache(gateway)]
 
 
-def _always(gateway: Gateway) -> Json:
-    counters = [
-        _counter(metrics.REQUESTS, {"status": _STATUS}),
-        _counter(metrics.ATTEMPTS, value_format=access_log.cel(access_log.ATTEMPTS_TAKEN)),
-    ]
+def _requests() -> Json:
+    tags = _tags({**_ROUTE, "status": _STATUS})
+    measured = {"stat": {"name": _MEASURED, "tags": tags}, "unit": "Milliseconds", "value_format": "%DURATION%"}
+    return {"histograms": [measured]}
+
+
+def _attempts() -> Json:
+    counter = _counter(metrics.ATTEMPTS, value_format=access_log.cel(access_log.ATTEMPTS_TAKEN))
+    return _logger({"counters": [counter]}, _noted("asked", {"present_match": True}))
+
+
+def _budgets(gateway: Gateway) -> Iterator[Json]:
     if any(service.budget is not None for service in gateway.services):
-        counters.append(_counter(metrics.BUDGET_UNITS, value_format=access_log.cel(access_log.noted("cost", "0"))))
-    seconds = {"stat": _stat(metrics.DURATION, {}), "unit": "Percent", "value_format": _SECONDS}
-    return {"counters": counters, "histograms": [seconds]}
+        taken = {"double_match": {"range": {"start": 1, "end": 2**53}}}
+        counter = _counter(metrics.BUDGET_UNITS, value_format=f"%DYNAMIC_METADATA({access_log.FILTER}:cost)%")
+        yield _logger({"counters": [counter]}, _noted("cost", taken))
 
 
 def _limits(gateway: Gateway) -> Iterator[Json]:
@@ -94,12 +103,12 @@ def _stat(family: Family, tags: Json) -> Json:
     values = {**_ROUTE, **tags}
     return {
         "name": family.name.removeprefix(f"{_PREFIX}_"),
-        "tags": [{"name": name, "value_format": values[name]} for name in family.labels],
+        "tags": _tags({name: values[name] for name in family.labels}),
     }
 
 
-def _own_name(family: Family) -> str:
-    return f"{_PREFIX}.{family.name.removeprefix(f'{_PREFIX}_')}"
+def _tags(values: Json) -> list[Json]:
+    return [{"name": name, "value_format": value} for name, value in values.items()]
 
 
 def recording(gateway: Gateway) -> OutputFile:
@@ -108,19 +117,20 @@ def recording(gateway: Gateway) -> OutputFile:
 
 def _renamed() -> Iterator[Recording]:
     for family in metrics.FAMILIES:
-        if family.type == "counter":
+        if family.type == "counter" and family is not metrics.REQUESTS:
             yield Recording(family.name, f"envoy_{family.name}")
-    for part in ("_sum", "_count"):
-        yield Recording(metrics.DURATION.name + part, f"envoy_{metrics.DURATION.name}{part}")
+    measured, seconds = f"envoy_{_PREFIX}_{_MEASURED}", metrics.DURATION.name
+    yield Recording(metrics.REQUESTS.name, f"{measured}_count")
+    yield Recording(f"{seconds}_count", f"sum without (status) ({measured}_count)")
+    yield Recording(f"{seconds}_sum", f"sum without (status) ({measured}_sum) / 1000")
 
 
 def _buckets() -> Iterator[Recording]:
-    """Envoy prints a bound with all the digits of its nearest double; Prometheus 3 shortens it, older ones do not."""
-    name = f"{metrics.DURATION.name}_bucket"
-    for bound in metrics.DURATION_BOUNDS:
-        printed = promql.any_of(dict.fromkeys((f"{bound:.32g}", f"{bound:g}", str(bound))))
-        yield Recording(name, promql.series(f"envoy_{name}", le=printed), {"le": metrics.bound_text(bound)})
-    yield Recording(name, promql.series(f"envoy_{name}", le="+Inf"))
+    """Prometheus 3 writes a bound of 5 as 5.0, older ones as it is served."""
+    name, measured = f"{metrics.DURATION.name}_bucket", f"envoy_{_PREFIX}_{_MEASURED}_bucket"
+    bounds = {metrics.bound_text(b): promql.bucket(f"{b * 1000:g}") for b in metrics.DURATION_BOUNDS}
+    for label, served in {**bounds, "+Inf": "+Inf"}.items():
+        yield Recording(name, f"sum without (status, le) ({promql.series(measured, le=served)})", {"le": label})
 
 
 def _breakers(gateway: Gateway) -> Iterator[Recording]:
