@@ -81,6 +81,14 @@ def test_the_internal_listeners_are_not_reachable() -> None:
             assert "address" not in listener and listener["internal_listener"] == {}
 
 
+def test_only_what_may_cover_for_errors_takes_the_hop() -> None:
+    assert "gwc.cover" not in listeners(cached())
+    given = cached(stale={"if_error": "1h"})
+    assert "gwc.cover" in listeners(given)
+    assert named(given, "a/r")[0]["route"]["cluster"] == "gwc.cover/a"
+    assert named(given, "a/open")[0]["route"]["cluster"] == "a"
+
+
 def test_services_without_a_cache_have_no_judge() -> None:
     given = gateway({"service": "a", "routes": [route(cache={"ttl": "1m"})]}, {"service": "b"})
     clusters = {entry["name"]: json.dumps(entry) for entry in bootstrap(given)["static_resources"]["clusters"]}
