@@ -215,7 +215,11 @@ function M.covers(route, state, kind)
     state.cached = nil -- refused by a check, whatever was kept
     return nil
   end
-  return standing_in(route, state, own)
+  local answer = standing_in(route, state, own)
+  if answer then
+    state.limited_by = nil -- the client is served
+  end
+  return answer
 end
 
 local KEPT = { connection = true, ["transfer-encoding"] = true }
