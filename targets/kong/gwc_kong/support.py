@@ -94,7 +94,10 @@ _BUNDLED: dict[str, Support | Conditional] = {
         "what ships with Kong exports no span that the service's would follow; accepted, traceparent is still "
         "forwarded; use the plugin profile"
     ),
-    "metrics": approximate("Prometheus metrics are served at /metrics of the admin listener, with Kong's own names"),
+    "metrics": approximate(
+        "Prometheus metrics are served at /metrics of the admin listener, with Kong's own names: no alert rules and no "
+        "dashboards; use the plugin profile"
+    ),
     "access_log": EXACT,
     "errors": approximate(
         "all errors are problem+json, but headers that are too large are answered 400 bad-request instead of 431, 405 "

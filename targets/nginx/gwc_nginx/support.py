@@ -217,8 +217,8 @@ _PLAIN: dict[str, Support | Conditional] = {
         "service"),
     "metrics": _metrics(approximate(
         "Prometheus metrics under the policy's path: NGINX's own totals of connections and requests, those of the "
-        "gateway to itself among them; nothing by service, route, status, time or limit; a build without stub_status "
-        "has none")),
+        "gateway to itself among them; nothing by service, route, status, time or limit, so no alert rules and no "
+        "dashboards; a build without stub_status has none")),
     "tracing": unsupported(
         "a stock NGINX exports no spans; use profile njs. Accepted, the service gets a valid traceparent with the "
         "sampling of the policy, and the gateway's span is missing from the trace"),
