@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Gateway
-from gwc.observability.access_log import REDACTED, REDACTED_QUERY_PARAMETERS, key_headers
+from gwc.observability.access_log import REDACTED, REDACTED_QUERY_PARAMETERS, credential_headers, key_headers
 from gwc.problems import PROBLEMS
 from gwc_nginx import plain_cache
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q, regex
 from gwc_nginx.request_id import variable_of
-
-_CREDENTIALS = ("authorization", "proxy-authorization", "cookie")
 
 _TAIL = r"[\x80-\xbf]"
 _MULTIBYTE = (
@@ -32,12 +30,10 @@ MAPS = (("$request", "$gwc_method", "~^(?<gwc_logged_method>[A-Z_-]+) ", "$gwc_l
 
 
 def data(gateway: Gateway) -> dict[str, object]:
-    """What log.js needs to know. A credential stays out of the log, also where a limit counts by it."""
-    api_key = gateway.identity.api_key
-    secret = (*_CREDENTIALS, *((api_key.header.lower(),) if api_key is not None else ()))
+    """What log.js needs to know."""
     return {
         "headers": list(key_headers(gateway)),
-        "credentials": {f":{name}": True for name in secret},
+        "credentials": {f":{name}": True for name in credential_headers(gateway)},
         "redacted": {f":{name}": True for name in REDACTED_QUERY_PARAMETERS},
     }
 
@@ -126,11 +122,9 @@ def _texts(gateway: Gateway) -> Iterator[Directive]:
     hidden = rf"~*^[^?]*\?(?:.*&)?(?:(?:{names})=|[^&=]*%[^&=]*=)"
     query = rf"~^[^?]*\?(?<gwc_told_query>(?:[^\x80-\xff]|{_UTF8})*+)"
     yield _map("$request_uri", "$gwc_logged_query", ((hidden, REDACTED), (query, "$gwc_told_query")))
-    secret = data(gateway)["credentials"]
-    assert isinstance(secret, dict)
     for index, header in enumerate(key_headers(gateway)):
         shown = ((_text(f"gwc_told_key_{index}", ""), f"$gwc_told_key_{index}"),)
-        cases = (("~.", REDACTED),) if f":{header}" in secret else shown
+        cases = (("~.", REDACTED),) if header in credential_headers(gateway) else shown
         yield _map(variable_of(header), f"$gwc_logged_key_{index}", cases)
 
 

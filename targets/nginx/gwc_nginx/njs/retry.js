@@ -12,6 +12,8 @@ const FAULTS = {connect: 597, reset: 598, timeout: 599};
 // way on cost the rest.
 const CHAIN = 3;
 const KEPT = 3600000;
+// Milliseconds by which this hop may have begun after the one that keeps the time.
+const LATE = 200;
 
 function own(r) {
     return gwc.settings[r.variables.gwc_settings].retries;
@@ -174,9 +176,12 @@ function done(r) {
     if (r.variables.gwc_retrying) {
         live(r, 'retries', -1);
     }
-    // The outer hop gave up waiting. A client that went away before says nothing about the service.
-    if (r.variables.gwc_endpoint && Number(r.variables.request_time) * 1000 >= gwc.settings[r.variables.gwc_settings].patience - 10) {
-        judge(r, false);
+    // The outer hop gave up waiting. A client that went away long before says nothing about the service.
+    if (r.variables.gwc_endpoint) {
+        const patience = gwc.settings[r.variables.gwc_settings].patience;
+        if (Number(r.variables.request_time) * 1000 >= patience - Math.min(LATE, patience / 5)) {
+            judge(r, false);
+        }
     }
     return '';
 }
