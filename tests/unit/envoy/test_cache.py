@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -146,6 +147,35 @@ def test_the_oldest_goes_and_what_is_used_stays() -> None:
         else:
             store.put(b"hot", b"", b"hot")
     assert store.get(b"new0") is None and store.get(b"new999") is not None
+
+
+_WORKER = b"""
+local store, seed = ...
+math.randomseed(seed)
+local wrong = 0
+for _ = 1, 6000 do
+  local key = "key" .. math.random(1, 200)
+  if math.random() < 0.4 then
+    store.put(key, key .. "!", key:rep(math.random(1, 300)))
+  else
+    local born, head, body = store.get(key)
+    if born and (head ~= key .. "!" or #body % #key ~= 0 or body ~= key:rep(#body / #key)) then wrong = wrong + 1 end
+  end
+  if math.random() < 0.1 and store.begin(key, 0.001) == "lead" then store.finish(key, 0) end
+end
+return wrong
+"""
+
+
+def test_workers_share_the_memory_and_never_see_half_an_answer() -> None:
+    text = cache._read("cache_store.lua", {"@RING@": str(_RING)}).replace("GWC_CACHE_MEMORY", "GWC_CACHE_SHARED_TEST")
+    workers = [luajit21.LuaRuntime(encoding=None) for _ in range(4)]
+    stores = [lua.execute(text.encode()) for lua in workers]
+    stores[0][b"put"](b"k", b"", b"everybody's")
+    assert [store[b"get"](b"k")[2] for store in stores] == [b"everybody's"] * 4
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(lua.execute, _WORKER, stores[n], n) for n, lua in enumerate(workers)]
+    assert [entry.result() for entry in done] == [0] * 4
 
 
 def test_what_is_too_large_is_refused() -> None:
