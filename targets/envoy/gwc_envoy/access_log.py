@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from gwc.features import limits
 from gwc.ir import Gateway, Route, Service
 from gwc.observability.access_log import (
     BREAKER,
@@ -111,6 +112,7 @@ def _fields(gateway: Gateway) -> Json:
     request = f"%DYNAMIC_METADATA({FILTER}:request:"
     return {
         **_common(),
+        **_of_policies(gateway),
         "request_id": REQUEST_ID,
         "trace_id": f"{request}trace_id)%" if gateway.tracing is None else "%TRACE_ID%",
         "service": "%METADATA(ROUTE:gwc:service)%",
@@ -119,16 +121,28 @@ def _fields(gateway: Gateway) -> Json:
         "host": f"{request}host)%",
         "path": INSTANCE,
         "query": f"{request}query)%",
-        "user": cel(noted("user", "''")),
         "keys": {name: f"{request}keys:{name})%" for name in key_headers(gateway)},
         "upstream_ms": cel(noted("upstream_ms", f"{_ASKED} && !has(response.code) ? {_DURATION} : null")),
         "attempts": cel(ATTEMPTS_TAKEN),
-        "cost": cel(noted("cost", f"{_SPENDS} ? 0 : null")),
-        "cache": cel(CACHE),
         "limited_by": cel(noted("limited_by", "''")),
-        "shadowed_by": cel(noted("shadowed_by", "[]")),
         "problem": cel(_problem()),
     }
+
+
+def _of_policies(gateway: Gateway) -> Json:
+    """What no request has where no policy gives it: an expression costs more than all of the plain fields."""
+    routes = [route for service in gateway.services for route in service.routes]
+    told = {
+        "user": (any(route.auth is not None for route in routes), noted("user", "''"), ""),
+        "cost": (_spending(gateway), noted("cost", f"{_SPENDS} ? 0 : null"), "%REQ(x-gwc-none)%"),
+        "cache": (any(route.cache is not None for route in routes), CACHE, ""),
+        "shadowed_by": (any(limit.shadow for _, limit in limits(gateway)), noted("shadowed_by", "[]"), []),
+    }
+    return {name: cel(expression) if there else nothing for name, (there, expression, nothing) in told.items()}
+
+
+def _spending(gateway: Gateway) -> bool:
+    return any(service.budget is not None for service in gateway.services)
 
 
 def _common() -> Json:
@@ -147,7 +161,7 @@ def _unmet(gateway: Gateway) -> Json:
     empty = ("request_id", "trace_id", "service", "route", "query", "user", "cache", "limited_by")
     return {
         **_common(),
-        **{name: cel("''") for name in empty},
+        **dict.fromkeys(empty, ""),
         **{name: cel(f"has(request.{field}) ? request.{field} : ''") for name, field in said.items()},
         "keys": {name: cel("null") for name in key_headers(gateway)},
         **{name: cel("null") for name in ("upstream_ms", "cost")},
