@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -11,11 +13,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from conformance import logbook
 from conformance.harness import Launched, Service, launched
 from conformance.scenario import SCENARIOS
 from conformance.script import KEY_HEADER
 from conformance.tokens import fill
 from conformance.variants import Variant, variants
+from gwc.model import Model
+from gwc.replay.reading import Counts, entries
 from gwc.support import Fidelity
 
 RATE, BURST = 10, 20  # as in limits/overload.yaml
@@ -28,6 +33,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "service": ("limits.service",),
     "header": ("limits.header",),
 }
+PATHS = frozenset(f"/{kind}" for kind in KINDS)
 
 
 @dataclass(slots=True)
@@ -63,9 +69,28 @@ def test_a_minute_of_overload(service: Service, tmp_path_factory: pytest.TempPat
         if not gateways:
             pytest.skip("no gateway here renders a limit")
         measured = asyncio.run(_measure(gateways))
-    print(*measured, sep="\n")
+        predicted = {name: _predicted(gateway) for name, gateway in gateways.items() if _tells(gateway)}
+    print(*measured, *predicted.items(), sep="\n")
     assert [str(one) for one in measured if set(one.statuses) != {200, 429}] == []
     assert [str(one) for one in measured if one.fidelity is Fidelity.EXACT and abs(one.excess) > 0.02] == []
+    assert predicted
+    assert {name: both for name, both in predicted.items() if abs(both[0] - both[1]) > 0.01 * both[1]} == {}
+
+
+def _tells(gateway: Launched) -> bool:
+    """Whether all limits are exact. A log below exact has the same fields, and says some of them with less detail."""
+    logged = gateway.declared.get("access_log") is not Fidelity.UNSUPPORTED
+    return logged and not {name for names in KINDS.values() for name in names} & gateway.declared.keys()
+
+
+def _predicted(gateway: Launched) -> tuple[int, int]:
+    """How many requests of the recorded overload the model refuses, and how many the gateway did."""
+    lines = sorted((line for line in logbook.lines(gateway, ()) if line["path"] in PATHS), key=lambda one: one["time"])
+    model, counts = Model(gateway.gateway), Counts()
+    text = io.StringIO("".join(json.dumps(line) + "\n" for line in lines))
+    refused = sum(model.ask(entry.request, entry.answer).status == 429 for entry in entries(text, "gwc", counts))
+    assert (counts.lines, counts.damaged) == (len(lines), 0)
+    return refused, sum(line["status"] == 429 for line in lines)
 
 
 def _rendered(variant: Variant) -> bool:
