@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lupa import luajit21
@@ -70,10 +72,12 @@ def module(name: str, *needs: str) -> Any:
     return loaded(name, *needs)[1]
 
 
-def loaded(name: str, *needs: str) -> tuple[Any, Any]:
-    """The runtime, and the module in it."""
+def loaded(name: str, *needs: str, preload: Mapping[str, str] = MappingProxyType({})) -> tuple[Any, Any]:
+    """The runtime, and the module in it. `preload`: the texts of modules that are not the plugin's."""
     runtime = luajit21.LuaRuntime(unpack_returned_tuples=True, encoding="latin-1")
     runtime.execute(_NGX)
+    for other, text in preload.items():
+        runtime.eval("function(name, text) package.preload[name] = assert(loadstring(text, name)) end")(other, text)
     for needed in (*needs, name):
         load = runtime.eval("function(name, text) package.loaded[name] = assert(loadstring(text, name))() end")
         load(f"kong.plugins.gwc.{needed}", lua(needed))

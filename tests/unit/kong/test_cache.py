@@ -319,3 +319,31 @@ def test_a_job_is_collected_once() -> None:
     assert memory.store.collect("guess") is None
     assert memory.store.collect("secret").token == "t"
     assert memory.store.collect("secret") is None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [{}, {"x-gwc-renewal": "guess"}, {"x-gwc-renewal": "0" * 32}, {"x-gwc-renewal": "f" * 33},
+     {"x-gwc-renewal": ["a" * 32, "a" * 32]}, {"x-gwc-renewal": ""}, {"x-other": "a" * 32}],
+)  # fmt: skip
+def test_nobody_passes_for_a_renewal(sent: dict[str, Any]) -> None:
+    runtime, renewal = _renewal()
+    assert not renewal.claimed(table(runtime, sent))
+    assert renewal.claimed(table(runtime, {"x-gwc-renewal": "a" * 32})).token == "t"
+
+
+def test_a_renewal_is_claimed_once_and_soon() -> None:
+    for wait, expected in ((0, True), (11, False)):
+        runtime, renewal = _renewal()
+        runtime.execute(f"now = now + {wait}")
+        sent = table(runtime, {"x-gwc-renewal": "a" * 32})
+        assert bool(renewal.claimed(sent)) is expected
+        assert not renewal.claimed(sent)
+
+
+def _renewal() -> tuple[Any, Any]:
+    """With one job left under the secret of thirty-two letters."""
+    runtime, renewal = loaded("renewal", "cache_store", preload={"resty.openssl.rand": "return {}"})
+    leave = runtime.eval('package.loaded["kong.plugins.gwc.cache_store"].leave')
+    leave("a" * 32, table(runtime, {"token": "t"}), 10)
+    return runtime, renewal
