@@ -113,10 +113,10 @@ def test_the_histogram_has_every_request(variant: Variant, measured: Mix) -> Non
     sums = _of(measured, "_sum")
     assert sums.keys() <= took.keys()
     for key, durations in took.items():
-        assert sums.get(key, 0) == pytest.approx(sum(durations), abs=0.15 * len(durations)), key
+        assert sums.get(key, 0) == pytest.approx(sum(durations), abs=0.25 * len(durations)), key
         for bound in metrics.DURATION_BOUNDS:
             below = _bucket(measured, key, metrics.bound_text(bound))
-            surely, perhaps = (sum(one + slack <= bound for one in durations) for slack in (0.05, -0.15))
+            surely, perhaps = (sum(one + slack <= bound for one in durations) for slack in (0.05, -0.25))
             assert surely <= below <= perhaps, (key, bound)
         assert _bucket(measured, key, "+Inf") == len(durations)
 

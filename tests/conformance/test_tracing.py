@@ -145,8 +145,8 @@ def test_the_span_of_a_request_is_the_root_of_its_trace(start: Start, variant: V
         tracing.ROUTE: "ok",
         tracing.REQUEST_ID: asked.response.value("x-request-id"),
     }
-    assert abs(span.start - asked.began) < 0.15
-    assert abs(span.end - span.start - asked.response.elapsed) < 0.15
+    assert abs(span.start - asked.began) < 0.25
+    assert abs(span.end - span.start - asked.response.elapsed) < 0.25
 
 
 @by_variant
