@@ -155,7 +155,7 @@ def inner(gateway: Gateway) -> Iterator[Directive]:
         yield _location("asked", name, route, (
             *concurrency.caps(gateway, service),
             d("error_page", "503", "@gwc_capped"),
-            d("js_header_filter", "cache.asked"),
+            d("js_header_filter", "misses.asked"),
             *body.flow(route),
             *timeouts.to_retries(route, watch=False),
             *_handed_on(("X-Gwc-Hop", "$gwc_hop")),
@@ -166,7 +166,7 @@ def inner(gateway: Gateway) -> Iterator[Directive]:
         if route.cache is not None and route.cache.stale_while_revalidate:
             hop = ("X-Gwc-Hop", "$gwc_hop")
             yield _location("renewal", name, route, (
-                d("js_header_filter", "cache.renewed"),
+                d("js_header_filter", "misses.renewed"),
                 *_store(route),
                 *timeouts.within(),
                 *_handed_on(hop, (_ERRAND, "$gwc_errand")),
@@ -176,11 +176,11 @@ def inner(gateway: Gateway) -> Iterator[Directive]:
 
 def _doors() -> tuple[Directive, ...]:
     return (
-        block("location", "/_gwc/miss/", of=(d("js_content", "cache.miss"),)),
+        block("location", "/_gwc/miss/", of=(d("js_content", "misses.miss"),)),
         # The connection is of no use to others before the renewal is over.
-        block("location", "/_gwc/renew/", of=(d("keepalive_timeout", "0"), d("js_content", "cache.renew"))),
-        block("location", "@gwc_capped", of=(d("js_content", "cache.capped"),)),
-        block("location", "/cache/purge/", of=(d("js_content", "cache.purge"),)),
+        block("location", "/_gwc/renew/", of=(d("keepalive_timeout", "0"), d("js_content", "misses.renew"))),
+        block("location", "@gwc_capped", of=(d("js_content", "misses.capped"),)),
+        block("location", "/cache/purge/", of=(d("js_content", "misses.purge"),)),
     )
 
 

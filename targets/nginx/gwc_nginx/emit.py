@@ -44,14 +44,13 @@ _PUBLIC = "The public listener and the location of each route."
 _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "redirect", "retry", "secrets", "tokens"),
-    *("admission", "answers", "auth", "breaker", "budget", "cache", "caps", "cors", "flights", "health"),
-    *("ledger", "limits", "locks"),
+    *("admission", "answers", "auth", "breaker", "budget", "cache", "caps", "cors", "counts", "errands", "fitness"),
+    *("flights", "health", "ledger", "limits", "locks", "misses"),
     *("log", "metrics", "tracing"),
 )
 _METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
 _SETTINGS = (
     'js_path "njs/";',
-    *(f"js_import {name} from njs/{name}.js;" for name in MODULES),
     "js_preload_object gwc from gwc.json;",
     # The password of the inner hop must outlive everything else, so it shares its zone with nothing.
     "js_shared_dict_zone zone=gwc_hop:32k;",

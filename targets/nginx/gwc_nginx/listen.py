@@ -17,6 +17,7 @@ from gwc_nginx import (
     https,
     metrics,
     retries,
+    scripts,
     timeouts,
     tracing,
     upstream,
@@ -46,6 +47,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         own = (d("listen", address(where), "default_server"), *own)
     yield block("server", of=(
         *own,
+        *scripts.imports(scripts.ADMIN),
         d("access_log", "/dev/null", "gwc_done"),
         d("large_client_header_buffers", "8", "64k"),
         d("client_max_body_size", "0"),
@@ -72,6 +74,7 @@ def public(gateway: Gateway) -> Iterator[Directive]:
     yield block("server", of=(
         *listeners(gateway, "default_server"),
         d("server_name", q("_")),
+        *scripts.imports(scripts.PUBLIC),
         *_common(),
         *headers.directives(base),
         block("if", "($gwc_new)", of=(d("set", "$gwc_routed", "1"), d("rewrite", "^", "$gwc_location", "last"))),
@@ -101,6 +104,7 @@ def _redirect(gateway: Gateway) -> Directive:
         d("listen", address(gateway.listen.http), "default_server"),
         # A request without a host has none, instead of the server's name.
         d("server_name", q("")),
+        *scripts.imports(scripts.REDIRECT),
         *_common(),
         block("location", "=", "/_gwc/gone", of=(d("return", "404"),)),
         block("location", "/", of=(d("default_type", q("")), d("js_content", "redirect.moved"))),

@@ -67,8 +67,8 @@ def test_nothing_is_kept_before_it_has_been_judged() -> None:
     public, admin = found["public.conf"], found["admin.conf"]
     for text in (location(public, "/_gwc/cache/main/r"), location(admin, "/_gwc/renewal/main/r")):
         assert "proxy_no_cache $gwc_cache_unfit;" in text
-        assert "js_header_filter cache." in text
-    assert found["njs/cache.js"].count("gwc_cache_unfit = ''") == 1
+        assert re.search(r"js_header_filter (cache.headers|misses.renewed);", text)
+    assert found["njs/fitness.js"].count("gwc_cache_unfit = ''") == 1
 
 
 def test_plain_leaves_cookies_and_vary_to_nginx_itself() -> None:

@@ -1,8 +1,8 @@
 // What is told of a request when it is over: a line of the access log, the numbers of the metrics, a span.
 
 import cache from 'cache.js';
+import counts from 'counts.js';
 import ledger from 'ledger.js';
-import metrics from 'metrics.js';
 import tracing from 'tracing.js';
 
 const REDACTED = '***';
@@ -111,7 +111,7 @@ function line(r) {
     try {
         cache.over(r);
         const told = facts(r);
-        metrics.measure(told);
+        counts.measure(told);
         tracing.record(r, told);
         // What stands for bytes that are no UTF-8 is escaped: nobody can take it for such bytes.
         return JSON.stringify(told).split('\uFFFD').join('\\ufffd');

@@ -1,52 +1,15 @@
-// What requests came to, counted over all workers when they are over, and told in Prometheus' text format.
+// What counts.js has counted, told in Prometheus' text format.
 //
-// The numbers are in one dictionary that has room for all there can be: labels are names of the policies and classes of
-// statuses, never a client's text. A bucket of the histogram is counted alone; the page adds those below it.
+// A bucket of the histogram is counted alone; the page adds those below it.
 
 import breaker from 'breaker.js';
+import counts from 'counts.js';
 
-const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const BOUNDS = counts.BOUNDS;
 const ENDS = BOUNDS.map(String).concat('+Inf').map((bound) => ',le="' + bound + '"} ');
 const DURATION = 'gwc_request_duration_seconds';
 const MOST = 0x7fffffff;
 const PIECE = 200;
-const LEFT = '4';
-
-function count(key, amount) {
-    ngx.shared.gwc_metrics.incr(key, amount, 0);
-}
-
-function ofRequest(route, told) {
-    const seconds = told.duration_ms / 1000;
-    const bucket = BOUNDS.findIndex((bound) => seconds <= bound);
-    // A client that left before there was an answer has itself to blame.
-    count('n ' + route + ' ' + (told.status ? String(told.status)[0] : LEFT), 1);
-    count('b ' + route + ' ' + (bucket < 0 ? BOUNDS.length : bucket), 1);
-    count('s ' + route, seconds);
-}
-
-function ofGuards(route, told) {
-    if (told.limited_by) {
-        count('r ' + route + ' ' + told.limited_by, 1);
-    }
-    told.shadowed_by.forEach((id) => count('w ' + route + ' ' + id, 1));
-    if (told.cache) {
-        count('c ' + route + ' ' + told.cache.toLowerCase(), 1);
-    }
-}
-
-// What the log tells of a request that is over.
-function measure(told) {
-    const route = told.service + '/' + told.route;
-    ofRequest(route, told);
-    ofGuards(route, told);
-    if (told.attempts) {
-        count('a ' + route, told.attempts);
-    }
-    if (told.cost) {
-        count('u ' + route, told.cost);
-    }
-}
 
 function quoted(text) {
     return '"' + text.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n') + '"';
@@ -179,4 +142,4 @@ async function serve(r) {
     r.finish();
 }
 
-export default {measure, serve};
+export default {serve};

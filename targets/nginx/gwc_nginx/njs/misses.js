@@ -1,0 +1,147 @@
+// The inner hop of a cached route: here the service is asked, the budget charged, and a route purged.
+
+import answers from 'answers.js';
+import budget from 'budget.js';
+import caps from 'caps.js';
+import errands from 'errands.js';
+import fitness from 'fitness.js';
+import flights from 'flights.js';
+import ledger from 'ledger.js';
+import tokens from 'tokens.js';
+
+const MISS = '/_gwc/miss/';
+const RENEW = '/_gwc/renew/';
+const PURGE = '/cache/purge/';
+
+// The settings of a request that came through `door` with the password; null for any other.
+function entered(r, door) {
+    const parts = r.variables.request_uri.slice(door.length).split('/');
+    const settings = gwc.settings[parts[0] + '/' + parts[1]];
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !settings || !settings.cache) {
+        return null;
+    }
+    r.variables.gwc_settings = parts[0] + '/' + parts[1];
+    r.variables.gwc_route = parts[2] + '/' + parts[3];
+    r.variables.gwc_uri = '/' + parts.slice(4).join('/');
+    return settings;
+}
+
+// The service has failed: the outer hop looks for what may stand in, and whoever waits for this answer does not wait on.
+function substitute(r, settings) {
+    const errand = errands.told(r);
+    if (errand.stale) {
+        flights.refuse(errand.flight, 500);
+        r.headersOut['X-Accel-Redirect'] = '/_gwc/stale/' + settings.place;
+    }
+}
+
+function broke(r, refusal) {
+    r.headersOut['X-Gwc-Reason'] = 'budget-exhausted';
+    r.headersOut['X-Gwc-Limited'] = refusal.by;
+    r.headersOut['Retry-After'] = String(refusal.retryAfter);
+    r.headersOut['RateLimit-Policy'] = refusal.policy;
+    r.headersOut.RateLimit = refusal.left;
+    r.return(429, '-');
+}
+
+// js_content: what is not in the store. One asks the service, the others wait for what it gets.
+function miss(r) {
+    const settings = entered(r, MISS);
+    if (settings) {
+        attend(r, settings, errands.told(r), flights.SHORTEST);
+    } else {
+        r.return(404);
+    }
+}
+
+function attend(r, settings, errand, pause) {
+    if (Date.now() >= errand.since + settings.cache.request) {
+        substitute(r, settings);
+        r.return(504, '-');
+        return;
+    }
+    const state = errand.alone ? flights.FREE : flights.join(errand.flight, settings.cache);
+    if (state === flights.FLYING) {
+        setTimeout(attend, pause, r, settings, errand, flights.longer(pause));
+    } else if (state === flights.LANDED) {
+        r.headersOut['X-Accel-Redirect'] = '/_gwc/again';
+        r.return(204);
+    } else {
+        ask(r, settings, errand);
+    }
+}
+
+function ask(r, settings, errand) {
+    const refusal = errand.payer ? budget.spend(r, settings, decodeURIComponent(errand.payer)) : null;
+    if (refusal) {
+        broke(r, refusal);
+    } else {
+        // The outer hop logs what was taken.
+        ledger.add(r, 'units', Number(r.variables.gwc_cost || 0));
+        r.internalRedirect('/_gwc/asked/' + settings.place);
+    }
+}
+
+// js_header_filter of the service's answer, before it is kept.
+function asked(r) {
+    const settings = gwc.settings[r.variables.gwc_settings];
+    if (settings.charge) {
+        const taken = Number(r.variables.gwc_cost || 0);
+        budget.settle(r, settings);
+        ledger.add(r, 'units', Number(r.variables.gwc_cost || 0) - taken);
+    }
+    if (r.status >= 500) {
+        substitute(r, settings);
+    }
+}
+
+// js_content behind error_page: a cap refused.
+function capped(r) {
+    r.headersOut['X-Gwc-Reason'] = 'overloaded';
+    r.headersOut['X-Gwc-Limited'] = caps.refused(r);
+    r.headersOut['Retry-After'] = '1';
+    substitute(r, gwc.settings[r.variables.gwc_settings]);
+    r.return(503, '-');
+}
+
+// js_content: fetch an answer into the store. The client's request does not wait for it, nor does its connection.
+function renew(r) {
+    const settings = entered(r, RENEW);
+    if (!settings) {
+        r.return(404);
+        return;
+    }
+    const flight = errands.told(r).flight;
+    r.variables.gwc_cache_flight = flight;
+    r.variables.gwc_cache_key = flight.split('#')[0];
+    r.variables.gwc_cache_unfit = '1';
+    r.variables.gwc_errand = errands.written(Date.now(), '', '', flight, true);
+    r.subrequest('/_gwc/renewal/' + settings.place, {method: 'GET', detached: true});
+    r.return(204);
+}
+
+// js_header_filter of what a renewal fetched.
+function renewed(r) {
+    const v = r.variables;
+    if (v.upstream_cache_status !== 'HIT') {
+        fitness.judge(r, gwc.settings[v.gwc_settings].cache);
+    }
+    // It has failed, or there is a new answer: in either case the next one may begin when it is due.
+    answers.renewed(v.gwc_cache_key);
+}
+
+// js_content: whatever is kept of a route is of no use from now on.
+function purge(r) {
+    const route = r.uri.slice(PURGE.length);
+    if (r.method !== 'POST') {
+        r.headersOut.Allow = 'POST';
+        r.return(405, '');
+    } else if (!gwc.cached[':' + route]) {
+        r.return(404, '');
+    } else {
+        ngx.shared.gwc_purged.incr(route, 1, 0);
+        r.return(204);
+    }
+}
+
+export default {miss, asked, capped, renew, renewed, purge};
