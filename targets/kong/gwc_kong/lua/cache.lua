@@ -193,9 +193,12 @@ function M.narrow(state)
   local kept = { host = true, traceparent = state.kept }
   ngx.req.read_body()
   for name in pairs(ngx.req.get_headers(0)) do
-    if not kept[name] and not own.headers[name] then
+    if not kept[name] then
       ngx.req.clear_header(name)
     end
+  end
+  for name, values in pairs(own.headers) do
+    ngx.req.set_header(name, values) -- in one spelling
   end
   ngx.req.set_body_data("")
   ngx.req.clear_header("Content-Length")
