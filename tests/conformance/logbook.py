@@ -62,13 +62,14 @@ def expected(outcome: Outcome, base: str) -> dict[str, Any]:
     return {**seen, **visit.says}
 
 
-def faults(line: Line, outcome: Outcome, base: str, otherwise: Otherwise) -> Iterator[str]:
-    """What is wrong with the line of a visit, on a gateway that is known to tell some fields otherwise."""
+def faults(line: Line, outcome: Outcome, base: str, otherwise: Otherwise, framing: bool) -> Iterator[str]:
+    """What is wrong with the line of a visit, on a gateway that is known to tell some fields otherwise, and to count
+    the `framing` of chunks."""
     for name, usual in expected(outcome, base).items():
         value = otherwise[name](usual, outcome) if name in otherwise else usual
         if not _same(line[name], value):
             yield f"{name} is {line[name]!r}, not {value!r}"
-    yield from _size(line, outcome)
+    yield from _size(line, outcome, framing)
     yield from _times(line, outcome, otherwise.get("time", lambda began, _: began)(outcome.began, outcome))
     yield from _waits(line, outcome)
 
@@ -82,10 +83,12 @@ def _same(said: object, value: object) -> bool:
     return said == value and type(said) is type(value)
 
 
-def _size(line: Line, outcome: Outcome) -> Iterator[str]:
-    """Chunks cost up to twelve bytes each, the last one too; messages are short."""
-    body, pieces = len(outcome.response.body), len(outcome.response.arrivals) + len(outcome.visit.messages)
-    if not body <= line["bytes"] <= body + 12 * (pieces + 2) + sum(map(len, outcome.visit.messages)):
+def _size(line: Line, outcome: Outcome, framing: bool) -> Iterator[str]:
+    """Chunks cost up to twelve bytes each, the last one too, and so do the messages of a WebSocket."""
+    body, messages = len(outcome.response.body), outcome.visit.messages
+    pieces = len(outcome.response.arrivals) + len(messages)
+    more = 12 * (pieces + 2) + sum(map(len, messages)) if framing or messages else 0
+    if not body <= line["bytes"] <= body + more:
         yield f"bytes is {line['bytes']}, with {body} in {pieces} pieces"
 
 

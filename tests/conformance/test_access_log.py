@@ -93,14 +93,14 @@ def test_each_request_has_one_line_in_the_schema(variant: Variant, played: Mix) 
 
 @by_variant
 def test_each_line_says_what_happened(variant: Variant, played: Mix) -> None:
-    otherwise = OTHERWISE.get(variant.promise, {})
+    otherwise, framing = OTHERWISE.get(variant.promise, {}), variant.target.name == "nginx"
     assert not otherwise or played.declared.get("access_log") is Fidelity.APPROXIMATE
     lines = {line["request_id"]: line for line in played.lines}
     wrong = {}
     for outcome in played.outcomes:
         if outcome.response.status != outcome.visit.status:
             wrong[outcome.visit.name] = [f"answered {outcome.response.status}, not {outcome.visit.status}"]
-        elif found := list(logbook.faults(lines[outcome.id], outcome, played.base, otherwise)):
+        elif found := list(logbook.faults(lines[outcome.id], outcome, played.base, otherwise, framing)):
             wrong[outcome.visit.name] = found
     assert wrong == {}, "\n".join(f"{name}: {'; '.join(found)}" for name, found in wrong.items())
 
