@@ -26,6 +26,10 @@ from gwc_nginx.routing import distinct, places, routes
 
 STORE = "gwc_answers"
 MAX_SIZE = "64m"
+KEYS = "64m"
+"""Room for half a million keys, far more than files: NGINX's manager comes by every ten seconds at worst, and a request
+that finds no room for its key fails."""
+
 MAX_ANSWER = 1 << 20
 """Bytes of a body, at most; a larger answer passes and is not kept."""
 
@@ -86,8 +90,8 @@ def of_njs(gateway: Gateway) -> Iterator[Directive]:
 def store(found: tuple[Cache, ...]) -> Directive:
     """Where answers are kept: files below the prefix that nobody but the workers may read."""
     idle = f"{max(_life(cache) for cache in found)}s"
-    bounds = (f"max_size={MAX_SIZE}", f"inactive={idle}", "use_temp_path=off")
-    return d("proxy_cache_path", "cache", "levels=1:2", f"keys_zone={STORE}:16m", *bounds)
+    bounds = (f"max_size={MAX_SIZE}", f"inactive={idle}", "use_temp_path=off", "manager_files=1000")
+    return d("proxy_cache_path", "cache", "levels=1:2", f"keys_zone={STORE}:{KEYS}", *bounds)
 
 
 def names(gateway: Gateway) -> dict[str, bool]:
