@@ -22,7 +22,8 @@ end
 local function silence(seconds)
   local before, since = nil, ngx.now()
   repeat
-    local so_far = ngx.var.request_length
+    -- Kong remembers a variable's first value under its own name; under another spelling nginx is asked each time.
+    local so_far = ngx.var.Request_Length
     if so_far ~= before then
       before, since = so_far, ngx.now()
     end
