@@ -48,9 +48,9 @@ def gwc(
 
 app.command("compile")(compile_command)
 app.command("verify")(verify_command)
-app.command("diff")(diff_command)
 app.command("lint")(lint_command)
-app.command("replay")(replay_command)
 app.command("rule")(rule_command)
+app.command("diff")(diff_command)
+app.command("replay")(replay_command)
 app.command("schema")(schema_command)
 app.command("support")(support_command)

@@ -46,7 +46,7 @@ def test_help_and_version(gwc: Gwc) -> None:
     listing = gwc("--help")
     assert listing.code == 0
     commands = [line.split()[0] for line in listing.out.partition("Commands:\n")[2].splitlines()]
-    assert commands == ["compile", "verify", "schema", "support"]
+    assert commands == ["compile", "verify", "lint", "rule", "diff", "replay", "schema", "support"]
     assert all(gwc(command, "--help").code == 0 for command in commands)
     assert gwc().code == 2
 
