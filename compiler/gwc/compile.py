@@ -73,7 +73,7 @@ def load_sources(sources: Sequence[Source], *, environment: str | None, report: 
     """Sources -> those policies that are valid by themselves. Raises UnknownEnvironmentError."""
     documents = [document for source in sources if (document := parse(source, report)) is not None]
     if environment is not None and not report.failed:
-        _check_environment(documents, environment)
+        check_environment(documents, environment)
     return tuple(policy for document in documents if (policy := load(document, environment, report)) is not None)
 
 
@@ -92,7 +92,8 @@ def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report)
     return None if report.failed else rendered
 
 
-def _check_environment(documents: Sequence[Document], environment: str) -> None:
+def check_environment(documents: Sequence[Document], environment: str) -> None:
+    """Raises UnknownEnvironmentError for one that no policy has."""
     known = sorted({name for document in documents for name in environments(document)})
     if environment not in known:
         raise UnknownEnvironmentError(environment, known)

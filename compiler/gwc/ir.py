@@ -7,7 +7,7 @@ Plain frozen data in SI units: seconds, bytes, fractions of one. A field is `Non
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum
@@ -27,12 +27,46 @@ class Level(StrEnum):
     ROUTE = "route"
 
 
-@dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value was written. A built-in default has the span of the node that it completes."""
+    """Where a value was written. A built-in default has the span of the node that it completes.
 
-    level: Level
-    span: Span
+    Few of a Gateway's origins are ever asked for, so one may be `sought` only then.
+    """
+
+    __slots__ = ("_found", "_seek")
+
+    def __init__(self, level: Level, span: Span) -> None:
+        self._found: tuple[Level, Span] | None = (level, span)
+        self._seek: Callable[[], tuple[Level, Span]] | None = None
+
+    @classmethod
+    def sought(cls, seek: Callable[[], tuple[Level, Span]]) -> Origin:
+        origin = cls.__new__(cls)
+        origin._found, origin._seek = None, seek
+        return origin
+
+    def _answer(self) -> tuple[Level, Span]:
+        if self._found is None:
+            assert self._seek is not None
+            self._found, self._seek = self._seek(), None
+        return self._found
+
+    @property
+    def level(self) -> Level:
+        return self._answer()[0]
+
+    @property
+    def span(self) -> Span:
+        return self._answer()[1]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origin) and self._answer() == other._answer()
+
+    def __hash__(self) -> int:
+        return hash(self._answer())
+
+    def __repr__(self) -> str:
+        return f"Origin({self.level!r}, {self.span!r})"
 
 
 Provenance = Mapping[str, Origin]
@@ -314,11 +348,13 @@ class PathTemplate:
 
     text: str
     segments: tuple[Segment, ...]
+    shape: tuple[tuple[int, str], ...] = field(init=False, compare=False, repr=False)
+    """Equal for templates that match the same paths; sorts the more specific first."""
 
-    @property
-    def shape(self) -> tuple[tuple[int, str], ...]:
-        """Equal for templates that match the same paths; sorts the more specific first."""
-        return tuple((s.kind.value, s.text if s.kind is SegmentKind.LITERAL else "") for s in self.segments)
+    def __post_init__(self) -> None:
+        literal = SegmentKind.LITERAL
+        shape = tuple((s.kind.value, s.text if s.kind is literal else "") for s in self.segments)
+        object.__setattr__(self, "shape", shape)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,7 @@ class Linting:
 
     def run(self) -> None:
         """Reads everything anew. Raises CommandError."""
+        gc.disable()  # nodes and spans are many, live to the end, and hold no cycles worth a search each time
         rules = self._rules()
         found: set[Diagnostic] = set()
         for group in self._gateways():

@@ -256,9 +256,9 @@ class CachedWithoutHead(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         for subject, service, route in routes(gateway):
-            elsewhere = any(r.path.shape == route.path.shape and "HEAD" in r.methods for r in service.routes)
-            public = route.cache is not None and not route.cache.per_user
-            if public and "GET" in route.methods and not elsewhere:
+            if route.cache is None or route.cache.per_user or "GET" not in route.methods:
+                continue
+            if not any(r.path.shape == route.path.shape and "HEAD" in r.methods for r in service.routes):
                 yield Finding(
                     route.provenance["methods"].span,
                     subject,

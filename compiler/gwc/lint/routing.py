@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from itertools import combinations, product
 
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
@@ -11,9 +12,14 @@ from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
 
-def _pairs(gateway: Gateway) -> Iterator[tuple[Service, Route, Route]]:
+def _pairs(gateway: Gateway, alike: Callable[[Route], object]) -> Iterator[tuple[Service, Route, Route]]:
+    """Two routes of a service each, in the order of the policy, for which `alike` is the same."""
     for service in gateway.services:
-        yield from ((service, first, second) for first, second in combinations(service.routes, 2))
+        groups: dict[object, list[Route]] = {}
+        for route in service.routes:
+            groups.setdefault(alike(route), []).append(route)
+        for group in groups.values():
+            yield from ((service, first, second) for first, second in combinations(group, 2))
 
 
 def _without_slash(path: PathTemplate) -> str:
@@ -54,8 +60,8 @@ class SlashDecides(GatewayRule):
     code, name, severity = "GWC430", "slash-decides", Severity.ERROR
 
     def check(self, gateway: Gateway) -> Findings:
-        for service, first, second in _pairs(gateway):
-            slashed = _without_slash(first.path) == _without_slash(second.path) and first.path.text != second.path.text
+        for service, first, second in _pairs(gateway, lambda route: _without_slash(route.path)):
+            slashed = first.path.text != second.path.text
             if slashed and set(first.methods) & set(second.methods) and _guard(first) != _guard(second):
                 yield Finding(
                     second.provenance["path"].span,
@@ -96,9 +102,10 @@ class HoleInTheRest(GatewayRule):
     code, name = "GWC431", "hole-in-the-rest"
 
     def check(self, gateway: Gateway) -> Findings:
-        for service, first, second in _pairs(gateway):
-            for public, guarded in ((first, second), (second, first)):
-                if public.auth is None and guarded.auth and _below(public.path, guarded.path):
+        for service in gateway.services:
+            guards = [r for r in service.routes if r.auth and r.path.segments[-1].kind is SegmentKind.REST]
+            for public, guarded in product([r for r in service.routes if r.auth is None], guards):
+                if _below(public.path, guarded.path):
                     yield Finding(
                         public.provenance["path"].span,
                         f"{service.name}/{public.name}",
@@ -110,8 +117,6 @@ class HoleInTheRest(GatewayRule):
 
 def _below(path: PathTemplate, rest: PathTemplate) -> bool:
     """Whether `path` lies below the `/**` of `rest` and takes any segment there."""
-    if rest.segments[-1].kind is not SegmentKind.REST:
-        return False
     stem = rest.shape[:-1]
     below = path.segments[len(stem) :]
     return path.shape[: len(stem)] == stem and any(s.kind is SegmentKind.PARAM for s in below)
@@ -147,10 +152,9 @@ class WritesMoreOpenThanReads(GatewayRule):
     code, name = "GWC432", "writes-more-open-than-reads"
 
     def check(self, gateway: Gateway) -> Findings:
-        for service, first, second in _pairs(gateway):
+        for service, first, second in _pairs(gateway, lambda route: route.path.shape):
             for read, write in ((first, second), (second, first)):
-                same = read.path.shape == write.path.shape and "GET" in read.methods
-                if same and set(write.methods) - {"GET", "HEAD", "OPTIONS"} and _more_open(write, read):
+                if "GET" in read.methods and set(write.methods) - {"GET", "HEAD", "OPTIONS"} and _more_open(write, read):
                     yield Finding(
                         write.provenance["auth"].span,
                         f"{service.name}/{write.name}",
@@ -269,7 +273,8 @@ class NestedBasePath(GatewayRule):
     """One team's paths lie inside another's.
 
     ## What it does
-    Looks for services of different owners on the same host where one's base path lies below a `/**` of the other.
+    Looks for services of different owners on the same host where one's base path lies below a `/**` of the other. A
+    `/**` over everything is meant for what nobody else serves, and left alone.
 
     ## Why is this bad?
     The more specific path wins. A route that one team adds takes requests away from the other, whose policy did not
@@ -307,21 +312,27 @@ class NestedBasePath(GatewayRule):
     code, name = "GWC435", "nested-base-path"
 
     def check(self, gateway: Gateway) -> Findings:
-        for outer in gateway.services:
-            rests = [r for r in outer.routes if r.path.segments[-1].kind is SegmentKind.REST]
-            for inner in gateway.services:
-                if inner is outer or inner.owner == outer.owner or not _share_host(outer, inner):
-                    continue
-                for route in rests:
-                    if inner.base_path and f"{inner.base_path}/".startswith(route.path.text.removesuffix("**")):
-                        yield Finding(
-                            inner.provenance["base_path"].span,
-                            inner.name,
-                            f"{inner.base_path} lies inside {route.path.text} of {outer.name}, "
-                            f"which belongs to {outer.owner or 'nobody'}",
-                            "choose a base path beside it, or let one team own both",
-                            (Related(route.provenance["path"].span, "what it takes requests from"),),
-                        )
+        based = sorted((f"{s.base_path}/", number) for number, s in enumerate(gateway.services) if s.base_path)
+        for _, outer, route in routes(gateway):
+            stem = route.path.text.removesuffix("**")
+            if route.path.segments[-1].kind is not SegmentKind.REST or stem == "/":
+                continue
+            for base, number in based[bisect_left(based, (stem, 0)) :]:
+                inner = gateway.services[number]
+                if not base.startswith(stem):
+                    break
+                if inner.owner != outer.owner and _share_host(outer, inner):
+                    yield self._finding(inner, outer, route)
+
+    def _finding(self, inner: Service, outer: Service, route: Route) -> Finding:
+        return Finding(
+            inner.provenance["base_path"].span,
+            inner.name,
+            f"{inner.base_path} lies inside {route.path.text} of {outer.name}, "
+            f"which belongs to {outer.owner or 'nobody'}",
+            "choose a base path beside it, or let one team own both",
+            (Related(route.provenance["path"].span, "what it takes requests from"),),
+        )
 
 
 def _share_host(first: Service, second: Service) -> bool:

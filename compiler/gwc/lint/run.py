@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from gwc.compile import load_sources
+from gwc.compile import check_environment
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets, target_names
+from gwc.document import parse
 from gwc.ir import Gateway
 from gwc.lint import lint
 from gwc.lint.code.project import Module, ServiceCode, read_services
@@ -17,11 +18,14 @@ from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule
 from gwc.lint.suppress import OWN_CODES, applied, suppressions, suppressions_in_code
 from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
-from gwc.policy.load import environments
+from gwc.policy.load import load_variants, under
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.support import SupportTable
 from gwc.target import profile_of
+
+Variants = Mapping[str | None, Loaded]
+"""One policy as it is, and under each of its environments."""
 
 
 def lint_sources(
@@ -40,12 +44,16 @@ def lint_sources(
     Without an `environment`: in the policies as they are and in every environment. `whole` as for `resolve`. `code` is
     the directory of the services' Python; returns what was read of it. Raises UnknownEnvironmentError and CodeError.
     """
-    policies = load_sources(sources, environment=environment, report=report)
+    documents = [document for source in sources if (document := parse(source, report)) is not None]
+    if environment is not None and not report.failed:
+        check_environment(documents, environment)
+    variants = [loaded for document in documents if (loaded := load_variants(document, report)) is not None]
     if report.failed:
         return ()
+    policies = [under(loaded, environment) for loaded in variants]
     services = read_services(code, _services(policies)) if code is not None else ()
-    job = _Job(sources, now, report, read, whole, services)
-    contexts = [c for name in _names(policies, environment) for c in job.context(policies, name)]
+    job = _Job(variants, now, report, read, whole, services)
+    contexts = [c for name in _names(variants, environment) for c in job.context(name)]
     modules = tuple(module for service in services for module in service.modules)
     if report.failed:
         return modules
@@ -60,24 +68,24 @@ def _services(policies: Sequence[Loaded]) -> tuple[str, ...]:
     return tuple(p.policy.service for p in policies if isinstance(p.policy, ServicePolicy))
 
 
-def _names(policies: Sequence[Loaded], environment: str | None) -> tuple[str | None, ...]:
+def _names(variants: Sequence[Variants], environment: str | None) -> tuple[str | None, ...]:
     if environment is not None:
         return (environment,)
-    return (None, *sorted({name for policy in policies for name in environments(policy.document)}))
+    return (None, *sorted({name for loaded in variants for name in loaded if name is not None}))
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    sources: Sequence[Source]
+    variants: Sequence[Variants]
     now: date
     report: Report
     read: ReadPublic
     whole: bool
     services: tuple[ServiceCode, ...]
 
-    def context(self, plain: Sequence[Loaded], name: str | None) -> Iterator[Context]:
-        """What the policies mean in the environment `name`; `plain` are those without one."""
-        policies = plain if name is None else load_sources(self.sources, environment=name, report=self.report)
+    def context(self, name: str | None) -> Iterator[Context]:
+        """What the policies mean in the environment `name`."""
+        policies = [under(loaded, name) for loaded in self.variants]
         gateway = resolve(
             policies, environment=name, now=self.now, report=self.report, read=self.read, whole=self.whole
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -32,17 +32,29 @@ class Loaded:
 
 def load(document: Document, environment: str | None, report: Report) -> Loaded | None:
     """Validate `document` as it is under `environment`. Every declared environment is validated as well."""
+    variants = load_variants(document, report)
+    return under(variants, environment) if variants else None
+
+
+def under(variants: Mapping[str | None, Loaded], environment: str | None) -> Loaded:
+    """A document without that environment is the same in it as everywhere."""
+    return variants[environment if environment in variants else None]
+
+
+def load_variants(document: Document, report: Report) -> dict[str | None, Loaded] | None:
+    """The policy as it is (None) and under each environment that it declares; None where any of them is faulty."""
     if (model := _model(document, report)) is None:
         return None
     if _faulty_overlays(document, report):
         return None
     variants = {name: _under(document, name) for name in (None, *environments(document))}
-    chosen = environment if environment in variants else None
-    policies = {name: _validate(model, variant, report) for name, variant in variants.items()}
-    policy = policies[chosen]
-    if policy is None or None in policies.values():
+    valid = {name: p for name, v in variants.items() if (p := _validate(model, v, report)) is not None}
+    if len(valid) < len(variants):
         return None
-    return Loaded(policy, replace(variants[chosen], root=_long_upstream(variants[chosen].root)))
+    return {
+        name: Loaded(policy, replace(variants[name], root=_long_upstream(variants[name].root)))
+        for name, policy in valid.items()
+    }
 
 
 def environments(document: Document) -> tuple[str, ...]:

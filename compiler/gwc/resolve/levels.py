@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
+from gwc.diagnostics import Span
 from gwc.document import Document, Path
 from gwc.ir import Level, Origin
 from gwc.policy.types import Model
@@ -21,19 +23,28 @@ class Layer:
     document: Document
     path: Path
     settings: Model
+    _known: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Origins and sub-layers by name: all routes of a service share those of the levels above them."""
 
     def get(self, name: str) -> Any:
         return getattr(self.settings, name)
 
     def origin(self, *name: str | int) -> Origin:
-        return Origin(self.level, self.document.place((*self.path, *name)))
+        if name not in self._known:
+            self._known[name] = Origin.sought(partial(self._written, self.document.place, (*self.path, *name)))
+        return cast(Origin, self._known[name])
 
     def key_origin(self, *name: str | int) -> Origin:
-        return Origin(self.level, self.document.key_span((*self.path, *name)))
+        return Origin.sought(partial(self._written, self.document.key_span, (*self.path, *name)))
+
+    def _written(self, find: Callable[[Path], Span], path: Path) -> tuple[Level, Span]:
+        return self.level, find(path)
 
     def below(self, name: str) -> Layer:
         """The layer of a sub-mapping, which must be there."""
-        return Layer(self.level, self.document, (*self.path, name), self.get(name))
+        if (Layer, name) not in self._known:
+            self._known[Layer, name] = Layer(self.level, self.document, (*self.path, name), self.get(name))
+        return cast(Layer, self._known[Layer, name])
 
 
 @dataclass(frozen=True, slots=True)

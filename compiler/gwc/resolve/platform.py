@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gwc.diagnostics import Report, Span
@@ -49,10 +50,12 @@ class Place:
     home: Span
 
     def origin(self, *name: str | int) -> Origin:
-        path = (*self.path, *name)
+        return Origin.sought(partial(self._written, (*self.path, *name)))
+
+    def _written(self, path: Path) -> tuple[Level, Span]:
         if not self.document.has(path):
-            return Origin(Level.DEFAULT, self.home)
-        return Origin(self.level, self.document.place(path))
+            return Level.DEFAULT, self.home
+        return self.level, self.document.place(path)
 
     def origins(self, **leaves: str) -> dict[str, Origin]:
         """Leaf of the IR -> its origin, for the policy's key (dotted where it lies deeper)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from gwc.diagnostics import Report
 from gwc.ir import (
@@ -32,14 +33,14 @@ from gwc.resolve.levels import Layer, scalar, section
 from gwc.resolve.platform import Place, address, secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServiceContext:
     policy: ServicePolicy
     place: Place
     defaults: Layer
     report: Report
 
-    @property
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
         return (self.defaults, Layer(Level.SERVICE, self.place.document, (), self.policy))
 
@@ -197,7 +198,10 @@ _SECTIONS = ("timeouts", "retries", "cors", "headers", "cache")
 def _full_path(base: str, path: PathTemplate) -> PathTemplate:
     if not base:
         return path
-    return PathTemplate(base + path.text, parse_path(base).segments + path.segments)
+    return PathTemplate(base + path.text, _parsed(base).segments + path.segments)
+
+
+_parsed = lru_cache(parse_path)  # of base paths: each route of a service asks for the same
 
 
 def _check_user_limits(
