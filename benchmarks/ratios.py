@@ -59,9 +59,9 @@ def ratio(of: Callable[[Sample], float], rounds: Rounds, base: Rounds) -> Spread
     return Spread.of([of(sample) / of(neighbour) for sample, neighbour in zip(rounds, base, strict=True)])
 
 
-def rejections(measured: Mapping[str, Rounds], base: str) -> str:
-    """Who serves how many rejections and at what cost, also as multiples of what `base` does."""
-    head = ("server", "rejections a second", f"rate, {base} = 1", "CPU s per 1,000", f"CPU, {base} = 1", "core in use")
+def served(measured: Mapping[str, Rounds], base: str, what: str) -> str:
+    """Who serves how many (of `what`) and at what cost, also as multiples of what `base` does."""
+    head = ("server", f"{what} a second", f"rate, {base} = 1", "CPU s per 1,000", f"CPU, {base} = 1", "core in use")
     rows = [
         (
             name,

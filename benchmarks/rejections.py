@@ -50,7 +50,7 @@ class Plan:
 
 
 def main() -> int:
-    options = arguments()
+    options = arguments(__doc__)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     try:
         text = report(options)
@@ -67,8 +67,8 @@ def main() -> int:
     return 0
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+def arguments(about: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
     parser.add_argument("--rounds", type=positive, default=7)
     parser.add_argument("--seconds", type=positive, default=3, help="of each point in each round")
     parser.add_argument("--connections", type=positive, default=16)
@@ -106,11 +106,13 @@ def planned(options: argparse.Namespace) -> Plan:
 
 def started(stack: ExitStack, who: Peer, behind: Contestant) -> tuple[list[Contestant], list[str]]:
     """All servers, the base first, and what is missing among them."""
-    servers = [stack.enter_context(contestants.peer(who, BASE))]
+    servers = [stack.enter_context(contestants.peer(who, BASE, "slowapi_app:app", contestants.FREE))]
     variants, notes = contestants.chosen_variants()
     for variant in variants:
         try:
-            servers.append(stack.enter_context(contestants.gateway(variant, behind.port)))
+            servers.append(
+                stack.enter_context(contestants.gateway(variant, contestants.policies(behind.port), "limits.ip"))
+            )
         except contestants.UnrenderedError as unrendered:
             notes.append(str(unrendered))
     return servers, notes
@@ -166,7 +168,7 @@ def written(measured: Measured, notes: Sequence[str]) -> str:
     return "\n\n".join(
         [
             "What a rejection costs:",
-            ratios.rejections(measured[REJECTED], BASE),
+            ratios.served(measured[REJECTED], BASE, "rejections"),
             "What a limit adds to a request that it admits, on the same server:",
             ratios.admissions(measured[FREE], measured[LIMITED]),
             "\n".join(f"- {note}" for note in notes),

@@ -52,6 +52,12 @@ class Redis:
     _process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """Its host has a name: OpenResty verifies names alone, no addresses."""
         return f"rediss://localhost:{self.port}" if self.certificate else f"redis://127.0.0.1:{self.port}"

@@ -125,7 +125,7 @@ def test_ratios_are_made_round_by_round() -> None:
 
 
 def test_the_table_of_rejections() -> None:
-    head, rule, *rows = ratios.rejections({"peer": BASE, "gate": QUICK}, "peer").splitlines()
+    head, rule, *rows = ratios.served({"peer": BASE, "gate": QUICK}, "peer", "rejections").splitlines()
     assert len({len(line) for line in (head, rule, *rows)}) == 1
     assert _cells(head)[2:5:2] == ["rate, peer = 1", "CPU, peer = 1"]
     assert [_cells(row) for row in rows] == [
