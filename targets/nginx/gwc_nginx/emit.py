@@ -164,7 +164,7 @@ def _clients(gateway: Gateway) -> Iterator[Directive]:
     yield from request_id.correlation(gateway)
     # A request that NGINX has not answered yet and that has no route yet; on a redirect it is neither.
     yield block("map", q("$gwc_routed:$status"), "$gwc_new", of=(d("volatile"), d("default", q("")), d("~^:000$", "1")))
-    yield block("map", "$http_upgrade", "$gwc_connection", of=(d("default", "upgrade"), d(q(""), q(""))))
+    yield from headers.upgrades()
     for source, variable, pattern, value, default in access_log.MAPS:
         yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
     yield access_log.service_map()

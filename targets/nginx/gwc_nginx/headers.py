@@ -3,11 +3,11 @@ header repeats all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gwc.ir import Gateway, HeaderChanges, Route
 from gwc_nginx import identity, request_id
-from gwc_nginx.conf import Directive, d
+from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q, qlit
 
 Expressions = dict[str, tuple[str, str]]
@@ -42,9 +42,16 @@ def changed(base: Expressions, changes: HeaderChanges) -> Expressions:
     return {**removed, **written, **base}
 
 
+def upgrades() -> Iterator[Directive]:
+    """To WebSockets alone: what else a service may switch to, such as HTTP/2, would be a way past every guard."""
+    websocket = (d("default", q("")), d(q(r"~*^websocket\z"), "websocket"))
+    yield block("map", "$http_upgrade", "$gwc_upgrade", of=websocket)
+    yield block("map", "$gwc_upgrade", "$gwc_connection", of=(d("default", "upgrade"), d(q(""), q(""))))
+
+
 def upgrade(base: Expressions) -> Expressions:
     """For WebSockets: the client's wish to upgrade reaches the service."""
-    return {**base, "upgrade": ("Upgrade", q("$http_upgrade")), "connection": ("Connection", q("$gwc_connection"))}
+    return {**base, "upgrade": ("Upgrade", q("$gwc_upgrade")), "connection": ("Connection", q("$gwc_connection"))}
 
 
 def directives(expressions: Expressions) -> tuple[Directive, ...]:

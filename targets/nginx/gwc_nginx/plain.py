@@ -45,7 +45,7 @@ def clients(gateway: Gateway) -> Iterator[Directive]:
     yield from identity.clients(gateway)
     yield from request_id.correlation(gateway)
     yield block("map", q("$gwc_routed:$status"), "$gwc_new", of=(d("volatile"), d("default", q("")), d("~^:000$", "1")))
-    yield block("map", "$http_upgrade", "$gwc_connection", of=(d("default", "upgrade"), d(q(""), q(""))))
+    yield from headers.upgrades()
     yield block("map", "$http_host", "$gwc_host", of=(d("default", "$http_host"), d(q(""), "$host")))
     # A slash, backslash or zero that hides behind an escape, and a raw backslash: no service should read them anew.
     hidden = r"~*^[^?]*(%2f|%5c|%00|\\)"
@@ -343,7 +343,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
 _INNER: Expressions = {
     "host": ("Host", q("$http_host")),
     "connection": ("Connection", q("$gwc_connection")),
-    "upgrade": ("Upgrade", q("$http_upgrade")),
+    "upgrade": ("Upgrade", q("$gwc_upgrade")),
 }
 
 

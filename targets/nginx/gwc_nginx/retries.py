@@ -26,7 +26,7 @@ _HANDS_ON: Expressions = {
     "x-gwc-tries": ("X-Gwc-Tries", q("")),
     "x-gwc-upstream": ("X-Gwc-Upstream", q("")),
     "connection": ("Connection", q("$gwc_connection")),
-    "upgrade": ("Upgrade", q("$http_upgrade")),
+    "upgrade": ("Upgrade", q("$gwc_upgrade")),
 }
 
 
