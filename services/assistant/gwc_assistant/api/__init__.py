@@ -1,0 +1,1 @@
+"""The HTTP face: routes read, call the domain, and shape what it says."""

@@ -1,0 +1,157 @@
+"""Settings from the environment: `GWC_ASSISTANT_<NAME>`, or `GWC_ASSISTANT_<NAME>_FILE` with a path to the value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
+
+PREFIX = "GWC_ASSISTANT_"
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class SettingsError(Exception):
+    """Settings that the service cannot start with. The message names the variables and never a value."""
+
+
+def _state_directory() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "gwc-assistant"
+
+
+class Endpoint(BaseModel):
+    """An OpenAI-compatible server, `url` up to and with `/v1`. `provider` is its name among prices and in spans."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: HttpUrl
+    model: str = Field(min_length=1)
+    provider: str = "openai"
+    api_key: SecretStr | None = None
+
+
+class Settings(BaseModel):
+    """Durations are in seconds. Without `llm_url` answers are extractive: no key and no network are needed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    data_dir: Path = Field(default_factory=_state_directory)
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    gateway_secret: SecretStr = Field(min_length=16)
+    gateway_secret_previous: SecretStr | None = Field(None, min_length=16)
+    gateway_secret_header: str = "X-Gateway-Secret"  # noqa: S105 - the name of a header
+    user_header: str = "X-User-Id"
+    request_id_header: str = "X-Request-ID"
+    problem_type: str = "urn:gwc:problem:"
+    base_path: str = Field("/assistant", pattern=r"^(/[^/]+)*$")
+
+    version: str = "ASV"
+    max_verses: Count = 200
+    context_passages: Count = 8
+    question_chars: Count = 2000
+    conversation_turns: Count = 20
+    conversation_chars: Count = 16_000
+    notes: Count = 20
+    notes_chars: Count = 8_000
+
+    llm_url: HttpUrl | None = None
+    llm_model: str = ""
+    llm_provider: str = "openai"
+    llm_api_key: SecretStr | None = None
+    fallback_llm_url: HttpUrl | None = None
+    fallback_llm_model: str = ""
+    fallback_llm_provider: str = "openai"
+    fallback_llm_api_key: SecretStr | None = None
+    llm_output_tokens: Count = 512
+    llm_connect: Seconds = 2
+    llm_first_token: Seconds = 15
+    llm_next_token: Seconds = 10
+
+    breaker_window: Seconds = 30
+    breaker_calls: Count = 5
+    breaker_failures: Share = 0.5
+    breaker_slow_after: Seconds = 8
+    breaker_slow: Share = 0.8
+    breaker_open: Seconds = 10
+    breaker_probes: Count = 2
+    bulkhead: Count = 16
+    bulkhead_wait: Seconds = 0.05
+
+    cache_entries: Count = 10_000
+    cache_ttl: Seconds = 900
+    cache_stale: Annotated[float, Field(ge=0)] = 86_400
+
+    prices: Path | None = None
+    unit_usd: Decimal = Field(Decimal("0.0001"), gt=0)
+
+    drain_delay: float = Field(6, ge=0, le=300)
+    drain_timeout: Seconds = 60
+    otlp_traces: HttpUrl | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Settings:
+        for prefix in ("llm", "fallback_llm"):
+            if (getattr(self, f"{prefix}_url") is None) != (getattr(self, f"{prefix}_model") == ""):
+                raise ValueError(f"{prefix}_url and {prefix}_model go together")
+        if self.fallback_llm_url is not None and self.llm_url is None:
+            raise ValueError("fallback_llm_url needs llm_url")
+        return self
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The models to ask, the preferred one first; none for extractive answers alone."""
+        return tuple(
+            Endpoint(
+                url=url,
+                model=getattr(self, f"{prefix}_model"),
+                provider=getattr(self, f"{prefix}_provider"),
+                api_key=getattr(self, f"{prefix}_api_key"),
+            )
+            for prefix in ("llm", "fallback_llm")
+            if (url := getattr(self, f"{prefix}_url")) is not None
+        )
+
+    @property
+    def gateway_secrets(self) -> tuple[bytes, ...]:
+        """What proves that a request passed the gateway: the new secret, and the old one while both are in use."""
+        secrets = (self.gateway_secret, self.gateway_secret_previous)
+        return tuple(secret.get_secret_value().encode() for secret in secrets if secret is not None)
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises SettingsError. An unknown `GWC_ASSISTANT_` variable is an error: mostly it is one that was misspelt."""
+    given: dict[str, str] = {}
+    for name, value in environment.items():
+        if name.startswith(PREFIX):
+            field, text = _field(name, value)
+            if field in given:
+                raise SettingsError(f"{PREFIX}{field.upper()} is given twice: by value and by file")
+            given[field] = text
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_told(e["loc"], e["msg"]) for e in error.errors(include_input=False))) from None
+
+
+def _field(name: str, value: str) -> tuple[str, str]:
+    field = name.removeprefix(PREFIX).lower()
+    if not field.endswith("_file"):
+        return field, value
+    try:
+        return field.removesuffix("_file"), Path(value).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"{name}: {error.strerror or 'cannot be read'}") from None
+
+
+def _told(where: tuple[int | str, ...], message: str) -> str:
+    name = "_".join(str(part) for part in where)
+    return f"{PREFIX}{name.upper()}: {message}" if name else message
