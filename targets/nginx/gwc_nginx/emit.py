@@ -91,6 +91,7 @@ _SETTINGS = (
         "gwc_limited_by",
         "gwc_roomy",
         "gwc_bytes",
+        "gwc_held",
         "gwc_cost",
         "gwc_reason",
         "gwc_problem",

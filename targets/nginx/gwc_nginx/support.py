@@ -147,7 +147,8 @@ _NJS: dict[str, Support | Conditional] = {
     "timeouts.connect": EXACT,
     "timeouts.request": approximate(
         "the time until an answer begins is exact, retries included; an answer that has begun is cut when more of it "
-        "comes after the timeout, or when it is silent for the timeout"),
+        "comes after the timeout, or when it is silent for the timeout; once 4 MiB of it have come, only silence cuts "
+        "it"),
     "timeouts.idle": EXACT,
     "retries.attempts": EXACT,
     "retries.when": EXACT,

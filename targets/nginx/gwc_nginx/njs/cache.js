@@ -145,7 +145,7 @@ function body(r, data, flags) {
         const size = Number(v.gwc_cache_size || 0) + data.length;
         const cache = gwc.settings[v.gwc_settings].cache;
         v.gwc_cache_size = String(size);
-        if (size > cache.largest || Date.now() > Number(v.gwc_deadline)) {
+        if (size > cache.largest || problem.heavy(r) || Date.now() > Number(v.gwc_deadline)) {
             v.gwc_cache_unfit = '1';
             flights.refuse(v.gwc_cache_flight, 200);
             flights.refuse(flights.of(answers.drop(v.gwc_cache_key, cache), 0), 200);

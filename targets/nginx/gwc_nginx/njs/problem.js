@@ -9,6 +9,10 @@ const PROBLEM = 'application/problem+json';
 const KEPT = /^(retry-after|set-cookie|vary|access-control-.*)$/i;
 // Traces of gateways, of this one or of another behind it.
 const BANNER = /^(via|x-(envoy|kong|accel|consumer|gwc)-.*)$/i;
+// NGINX copies what a body filter is shown into memory that it frees when the request is over, and needs about so much
+// more for each piece. So the filter looks at no more of an answer than this.
+const MOST = 4 << 20;
+const PIECE = 512;
 
 function body(r, type, status) {
     const known = gwc.problems[type];
@@ -171,35 +175,54 @@ function measure(r, data) {
     r.variables.gwc_bytes = String(Number(r.variables.gwc_bytes || 0) + data.length);
 }
 
+function hold(r, data) {
+    r.variables.gwc_held = String(Number(r.variables.gwc_held || 0) + data.length + PIECE);
+}
+
+// Whether the filter has seen as much of an answer as it may.
+function heavy(r) {
+    return Number(r.variables.gwc_held || 0) > MOST;
+}
+
 function timely(r, data, flags) {
     const now = Date.now();
     if (now > Number(r.variables.gwc_deadline)) {
         throw new Error('timeouts.request is over');
     }
-    measure(r, data);
     r.sendBuffer(data, {last: flags.last, flush: slow(r, now)});
 }
 
-// js_body_filter beside it: the problem instead of the service's own body. Any other body passes untouched, as long
-// as it is in time; what comes later ends the connection.
-function replace(r, data, flags) {
-    if (r.variables.gwc_body) {
-        if (!r.variables.gwc_replaced) {
-            r.variables.gwc_replaced = '1';
-            r.sendBuffer(r.variables.gwc_body, {last: flags.last});
-        } else if (flags.last) {
-            r.sendBuffer('', flags);
-        }
-    } else if (r.variables.gwc_deadline) {
-        timely(r, data, flags);
-    } else {
-        r.sendBuffer(data, flags);
-        if (r.headersOut['Content-Length'] === undefined) {
-            measure(r, data);
-        } else {
-            r.done();
-        }
+// Instead of the service's own body, which is not read to its end when it is long: by then the client has the problem.
+function instead(r, flags) {
+    if (!r.variables.gwc_replaced) {
+        r.variables.gwc_replaced = '1';
+        r.sendBuffer(r.variables.gwc_body, {last: flags.last, flush: true});
+    } else if (heavy(r)) {
+        throw new Error('the body of an error is too large');
+    } else if (flags.last) {
+        r.sendBuffer('', flags);
     }
 }
 
-export default {answer, refuse, made, gone, headers, replace};
+// js_body_filter beside it. A body passes untouched, as long as it is in time; what comes later ends the connection.
+function replace(r, data, flags) {
+    const v = r.variables;
+    hold(r, data);
+    if (v.gwc_body) {
+        instead(r, flags);
+        return;
+    }
+    measure(r, data);
+    if (v.gwc_deadline) {
+        timely(r, data, flags);
+    } else {
+        r.sendBuffer(data, flags);
+    }
+    if (heavy(r) || (!v.gwc_deadline && r.headersOut['Content-Length'] !== undefined)) {
+        // From here on NGINX's own count has to do.
+        v.gwc_bytes = 'Infinity';
+        r.done();
+    }
+}
+
+export default {answer, refuse, made, gone, headers, replace, heavy};
