@@ -9,6 +9,7 @@ import sys
 from types import FrameType
 
 import uvicorn
+from opentelemetry.sdk.trace.export import SpanExporter
 
 from gwc_assistant import logs
 from gwc_assistant.app import create_app
@@ -47,8 +48,9 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings) -> None:
-    app = create_app(settings)
+def server(settings: Settings, exporter: SpanExporter | None = None) -> Server:
+    """Raises ValueError for prices that cannot be read. `run()` serves until it is told to leave."""
+    app = create_app(settings, exporter)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -56,12 +58,11 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,  # the gateway has one, with what it decided
         server_header=False,
-        date_header=True,
         proxy_headers=False,
         timeout_graceful_shutdown=int(settings.drain_timeout),
         timeout_keep_alive=75,  # longer than a gateway's own, so that it is the gateway that closes
     )
-    Server(config, app.state.phase, settings.drain_delay).run()
+    return Server(config, app.state.phase, settings.drain_delay)
 
 
 def main() -> int:
@@ -71,7 +72,7 @@ def main() -> int:
         print(f"gwc_assistant: {error}", file=sys.stderr)  # noqa: T201 - there is no log before its level is known
         return 2
     logs.configure(settings.log_level)
-    serve(settings)
+    server(settings).run()
     return 0
 
 
