@@ -5,6 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Severity
 from gwc.features import routes
 from gwc.ir import Gateway
+from gwc.lint.identity import IDENTITY_HEADERS
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
@@ -22,7 +23,8 @@ class CredentialKeysPublicCache(GatewayRule):
     """A credential keys answers that belong to everybody.
 
     ## What it does
-    Looks for `Authorization`, `Cookie` and their like among `cache.vary.headers` of a public cache.
+    Looks for `Authorization`, `Cookie` and headers that tell who a caller is among `cache.vary.headers` of a public
+    cache.
 
     ## Why is this bad?
     Listing the header means that the service sees it, and answers for that person. The answer then lies in a public
@@ -50,7 +52,7 @@ class CredentialKeysPublicCache(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         keys = gateway.identity.api_key
-        credentials = CREDENTIALS | ({keys.header.lower()} if keys else set())
+        credentials = CREDENTIALS | IDENTITY_HEADERS | ({keys.header.lower()} if keys else set())
         for subject, _, route in routes(gateway):
             for header in route.cache.vary_headers if route.cache and not route.cache.per_user else ():
                 if route.cache and header in credentials:

@@ -222,7 +222,7 @@ class OneEndpointTwoCaps(GatewayRule):
     """Two policies guard the same endpoint, each by itself.
 
     ## What it does
-    Looks for an endpoint that two services name, when their caps or breakers differ.
+    Looks for an endpoint that two services name, when their caps, breakers, health checks or TLS differ.
 
     ## Why is this bad?
     Caps and breakers belong to a service of the policies, not to the process behind it. That process gets the sum of
@@ -255,11 +255,12 @@ class OneEndpointTwoCaps(GatewayRule):
         seen: dict[str, tuple[Service, Endpoint]] = {}
         for service, endpoint in _endpoints(gateway):
             first, there = seen.setdefault(str(endpoint.address), (service, endpoint))
-            if first is not service and _guards(first.upstream) != _guards(service.upstream):
+            ours, theirs = _guards(service.upstream), _guards(first.upstream)
+            if differing := [name for name in ours if first is not service and ours[name] != theirs[name]]:
                 yield Finding(
                     endpoint.provenance["address"].span,
                     service.name,
-                    f"{endpoint.address} is also behind {first.name}, with another cap or breaker",
+                    f"{endpoint.address} is also behind {first.name}, with other guards: {', '.join(differing)}",
                     "let one policy describe what one process serves",
                     (Related(there.provenance["address"].span, f"{first.name} names it here"),),
                 )
@@ -270,9 +271,9 @@ def _endpoints(gateway: Gateway) -> Iterator[tuple[Service, Endpoint]]:
         yield from ((service, endpoint) for endpoint in service.upstream.endpoints)
 
 
-def _guards(upstream: Upstream) -> tuple[object, ...]:
-    breaker = upstream.breaker
-    return upstream.concurrency, breaker and (breaker.failures, breaker.open)
+def _guards(upstream: Upstream) -> dict[str, object]:
+    """What should be the same for one process, by the policy's word. Nodes compare by value."""
+    return {name: getattr(upstream, name) for name in ("concurrency", "breaker", "health", "tls")}
 
 
 RULES: tuple[type[Rule], ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gwc.diagnostics import Related
 from gwc.features import routes
-from gwc.ir import Gateway, LimitKey, Route, Service
+from gwc.ir import Gateway, Level, LimitKey, Route, Service
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration, format_rate
 
@@ -200,9 +200,105 @@ class StoreThatOpens(GatewayRule):
                 )
 
 
+class BudgetPerNode(GatewayRule):
+    """Every gateway grants the whole budget anew.
+
+    ## What it does
+    Looks for budgets without `scope` on a platform that has a `rate_limit_store`.
+
+    ## Why is this bad?
+    A store means that several gateways count together; a budget that does not say so is counted by each alone. On
+    three of them a user spends three budgets, and the bill is the first to notice. Where that is meant, `scope:
+    gateway` says so.
+
+    ## Example
+    ```yaml
+    # policies/platform.yaml
+    rate_limit_store: {redis: "redis://127.0.0.1:6379"}
+    ```
+    ```yaml
+    # policies/shop.yaml
+    budget: {per: user, units: 200/hour}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/platform.yaml
+    rate_limit_store: {redis: "redis://127.0.0.1:6379"}
+    ```
+    ```yaml
+    # policies/shop.yaml
+    budget: {per: user, units: 200/hour, scope: cluster}
+    ```
+    """
+
+    code, name = "GWC334", "budget-per-node"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for service in gateway.services if gateway.rate_limit_store else ():
+            budget = service.budget
+            if budget and not budget.cluster and budget.provenance["cluster"].level is Level.DEFAULT:
+                yield Finding(
+                    budget.provenance["units"].span,
+                    service.name,
+                    f"each gateway grants {format_rate(budget.units)} by itself",
+                    "write scope: cluster, or scope: gateway where one gateway is all there is",
+                )
+
+
+class ExpensiveAndPublic(GatewayRule):
+    """A slow route that anybody may call.
+
+    ## What it does
+    Looks for public routes whose request may take half a minute or longer and that have no enforced limit of their own.
+
+    ## Why is this bad?
+    A slow answer costs the service far more than the question costs its sender. A handful of machines, each within the
+    service's ordinary limit, keep every worker busy.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: preview, path: /v1/preview, methods: [GET], auth: none, timeouts: {request: 60s}}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - name: preview
+        path: /v1/preview
+        methods: [GET]
+        auth: none
+        timeouts: {request: 60s}
+        limits: [{per: ip, rate: 5/min, burst: 2}]
+    ```
+
+    ## References
+    - [OWASP API4:2023, unrestricted resource consumption](https://owasp.org/API-Security/editions/2023/en/0xa4-unrestricted-resource-consumption/)
+    """
+
+    code, name = "GWC335", "expensive-and-public"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for subject, _, route in routes(gateway):
+            slow = route.timeouts.request >= EXPENSIVE_SECONDS and not (route.websocket or route.cache)
+            if slow and route.auth is None and not any(not limit.shadow for limit in route.limits):
+                yield Finding(
+                    route.provenance["name"].span,
+                    subject,
+                    f"a request of anybody may take {format_duration(route.timeouts.request)}",
+                    "write limits: [{per: ip, rate: 5/min, burst: 2}], a shorter timeout, or ask for credentials",
+                    (Related(route.timeouts.provenance["request"].span, "the time it may take"),),
+                )
+
+
 RULES: tuple[type[Rule], ...] = (
     BudgetOfOneRequest,
     CostWithoutBudget,
     ExpensiveAndUnmetered,
     StoreThatOpens,
+    BudgetPerNode,
+    ExpensiveAndPublic,
 )

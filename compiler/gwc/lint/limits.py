@@ -5,6 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Related, Span
 from gwc.features import limits, routes
 from gwc.ir import Gateway, Limit, LimitKey, Service
+from gwc.lint.identity import IDENTITY_HEADERS
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_rate
 
@@ -22,7 +23,7 @@ class LimitNeverTriggers(GatewayRule):
 
     ## What it does
     Looks for a limit whose enforced neighbour on a wider level, with the same key, has a rate and a burst that are no
-    larger.
+    larger; and for one per user or header beside a bucket for all (`per: service`) that is no larger.
 
     ## Why is this bad?
     Every request takes a token from both buckets, and the wider one also gives tokens to other routes: it is empty
@@ -54,15 +55,17 @@ class LimitNeverTriggers(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
             for limit in service.limits:
-                yield from self._inside(service.name, limit, gateway.limits)
+                beside = (other for other in service.limits if other.key is LimitKey.SERVICE and other is not limit)
+                yield from self._inside(service.name, limit, (*gateway.limits, *beside))
             for route in service.routes:
                 for limit in route.limits:
                     yield from self._inside(f"{service.name}/{route.name}", limit, (*gateway.limits, *service.limits))
 
     def _inside(self, subject: str, limit: Limit, wider: tuple[Limit, ...]) -> Findings:
         for outer in wider:
-            same = (outer.key, outer.header, outer.cluster) == (limit.key, limit.header, limit.cluster)
-            if same and not outer.shadow and per_second(outer) <= per_second(limit) and outer.burst <= limit.burst:
+            same = (outer.key, outer.header) == (limit.key, limit.header) or _holds_all(outer, limit)
+            tighter = per_second(outer) <= per_second(limit) and outer.burst <= limit.burst
+            if same and tighter and outer.cluster == limit.cluster and not outer.shadow:
                 yield Finding(
                     limit.provenance["rate"].span,
                     subject,
@@ -71,6 +74,11 @@ class LimitNeverTriggers(GatewayRule):
                     (Related(outer.provenance["rate"].span, "the outer limit"),),
                 )
                 return
+
+
+def _holds_all(outer: Limit, limit: Limit) -> bool:
+    """Limits per address refuse in an earlier stage, so they still protect the bucket for all."""
+    return outer.key is LimitKey.SERVICE and limit.key in (LimitKey.USER, LimitKey.HEADER)
 
 
 class OneAddressForAll(GatewayRule):
@@ -246,10 +254,49 @@ class HeaderAnybodyChooses(GatewayRule):
                     )
 
 
+class UnverifiedUser(GatewayRule):
+    """A limit per user that counts what the client claims.
+
+    ## What it does
+    Looks for limits per header whose header tells who somebody is (`X-User`, `X-Forwarded-User` and their like) on
+    routes that ask for credentials.
+
+    ## Why is this bad?
+    Nobody strips that header: the platform's user header is another one. Whoever wants a fresh bucket sends another
+    name, and whoever wants to lock a colleague out sends theirs.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    limits: [{per: {header: X-User}, rate: 60/min}]
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    limits: [{per: user, rate: 60/min}]
+    ```
+    """
+
+    code, name = "GWC325", "unverified-user"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for subject, service, route in routes(gateway):
+            for limit in (*gateway.limits, *service.limits, *route.limits) if route.auth else ():
+                if limit.header in IDENTITY_HEADERS:
+                    yield Finding(
+                        limit.provenance["key"].span,
+                        subject,
+                        f"`{limit.header}` says who the client claims to be, and nobody verifies it",
+                        "write per: user, which counts the verified subject",
+                    )
+
+
 RULES: tuple[type[Rule], ...] = (
     LimitNeverTriggers,
     OneAddressForAll,
     LimitOfNobody,
     NoLimitPerAddress,
     HeaderAnybodyChooses,
+    UnverifiedUser,
 )

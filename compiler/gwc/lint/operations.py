@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from gwc.features import FEATURES
-from gwc.ir import Gateway
+from collections.abc import Iterator, Sequence
+
+from gwc.diagnostics import Related
+from gwc.features import FEATURES, Use
+from gwc.ir import Gateway, Route
 from gwc.lint.context import Context
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.resolve.bounds import unneeded_waivers
-from gwc.support import Fidelity
+from gwc.support import Fidelity, SupportTable
 
 SOON = 30
 """Days in which a team can be expected to react."""
+GUARDS = frozenset(
+    {"budget", "budget.cluster", "concurrency", "cors", "identity.gateway_secret", "identity.user_header",
+     "limits.cluster", "limits.header", "limits.ip", "limits.service", "limits.user", "listen.https",
+     "listen.https.redirect", "max_body", "trusted_proxies"}
+)  # fmt: skip
+"""Features without which requests pass that a policy refuses. Without those of `auth` nobody passes."""
 
 
 class NoOwner(GatewayRule):
@@ -202,4 +211,119 @@ class AcceptedForNothing(Rule):
                     yield Finding(span, "", message, "remove it from the list")
 
 
-RULES: tuple[type[Rule], ...] = (NoOwner, SampleEverything, WaiverEndsSoon, WaiverNobodyNeeds, AcceptedForNothing)
+class NamesTooAlike(GatewayRule):
+    """Two routes are one line on the dashboard.
+
+    ## What it does
+    Looks for routes of a service whose names differ in `-` and `_` alone.
+
+    ## Why is this bad?
+    Names are the labels of metrics. Several systems that metrics are sent on to write `-` and `_` as the same
+    character: the two routes become one series, and an alert is about neither of them.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: get-note, path: /notes, methods: [GET]}
+      - {name: get_note, path: "/notes/{id}", methods: [GET]}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    routes:
+      - {name: list-notes, path: /notes, methods: [GET]}
+      - {name: get-note, path: "/notes/{id}", methods: [GET]}
+    ```
+
+    ## References
+    - [OpenTelemetry: names for Prometheus](https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/)
+    """
+
+    code, name = "GWC455", "names-too-alike"
+
+    def check(self, gateway: Gateway) -> Findings:
+        for service in gateway.services:
+            seen: dict[str, Route] = {}
+            for route in service.routes:
+                first = seen.setdefault(route.name.replace("-", "_"), route)
+                if first is not route:
+                    yield Finding(
+                        route.provenance["name"].span,
+                        f"{service.name}/{route.name}",
+                        f"its metrics are taken for those of `{first.name}` where - and _ are the same",
+                        "give one of them another name",
+                        (Related(first.provenance["name"].span, "the other"),),
+                    )
+
+
+class GuardGivenUp(Rule):
+    """A gateway runs without a guard that the policy writes.
+
+    ## What it does
+    Looks for entries of `targets.<name>.accept` that are guards (limits, budgets, caps, sizes, origins, encryption, where
+    a client's address comes from), that a policy uses and that this target does not render at all.
+
+    ## Why is this bad?
+    The policy says that the limit is there, and on one of the gateways it is not. Whoever is paged reads the policy.
+    Where something else guards that gateway, a suppression says what.
+
+    ## Example
+    ```yaml
+    # policies/platform.yaml
+    rate_limit_store: {redis: "redis://127.0.0.1:6379"}
+    targets: {nginx: {profile: njs, accept: [limits.cluster]}}
+    ```
+    ```yaml
+    # policies/shop.yaml
+    limits: [{per: user, rate: 60/min, burst: 10, scope: cluster}]
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/platform.yaml
+    targets: {nginx: {profile: njs}}
+    ```
+    ```yaml
+    # policies/shop.yaml
+    limits: [{per: user, rate: 60/min, burst: 10}]
+    ```
+    """
+
+    code, name = "GWC456", "guard-given-up"
+
+    def findings(self, context: Context) -> Findings:
+        for name, table in context.tables.items():
+            for index, feature in enumerate(context.gateway.targets[name].accept):
+                lost = tuple(_lost(feature, table, context.gateway)) if feature in GUARDS else ()
+                if lost:
+                    yield Finding(
+                        context.span(("targets", name, "accept", index)),
+                        "",
+                        f"{name} leaves `{feature}` out of {_subjects(lost)}, which relies on it",
+                        "change the policy to what this gateway can do, or suppress this with what guards it instead",
+                        (Related(lost[0].span, "a guard that is not there"),),
+                    )
+
+
+def _lost(feature: str, table: SupportTable, gateway: Gateway) -> Iterator[Use]:
+    for use in FEATURES[feature].uses(gateway):
+        if table.of(feature, gateway, use).fidelity is Fidelity.UNSUPPORTED:
+            yield use
+
+
+def _subjects(uses: Sequence[Use]) -> str:
+    names = list(dict.fromkeys(use.subject for use in uses))
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+RULES: tuple[type[Rule], ...] = (
+    NoOwner,
+    SampleEverything,
+    WaiverEndsSoon,
+    WaiverNobodyNeeds,
+    AcceptedForNothing,
+    NamesTooAlike,
+    GuardGivenUp,
+)

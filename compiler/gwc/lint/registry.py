@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from gwc.lint import access, cache, concurrency, cost, limits, operations, perimeter, retries, routing, upstream
-from gwc.lint.code import contract, owned, signals
+from gwc.lint import (
+    access,
+    cache,
+    concurrency,
+    cost,
+    limits,
+    operations,
+    overlaps,
+    perimeter,
+    retries,
+    routing,
+    trust,
+    upstream,
+)
+from gwc.lint.code import cached, contract, owned, signals
 from gwc.lint.rule import Rule
 
 _GROUPS = (
@@ -15,10 +28,13 @@ _GROUPS = (
     cache,
     access,
     perimeter,
+    trust,
     routing,
+    overlaps,
     operations,
     owned,
     signals,
+    cached,
     contract,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
-from gwc.ir import Gateway, RetryCause, Route
+from gwc.ir import Gateway, Retries, RetryCause, Route, Service
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
@@ -23,7 +23,7 @@ class RetriesOutlastRequest(GatewayRule):
     """The tries do not fit into the request's timeout.
 
     ## What it does
-    Compares `(attempts + 1) * per_try` with `timeouts.request`.
+    Compares `(attempts + 1) * per_try`, with the pauses of the backoff between the tries, with `timeouts.request`.
 
     ## Why is this bad?
     `timeouts.request` holds for all tries together. When one try may take most of it, the later ones are cut off or
@@ -52,16 +52,22 @@ class RetriesOutlastRequest(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for subject, _, route in routes(gateway):
             retries, bound = route.retries, route.timeouts.request
-            longest = (retries.attempts + 1) * (retries.per_try or 0.0)
-            if retries.attempts and retries.per_try and longest > bound:
-                tries = f"{retries.attempts + 1} tries of {format_duration(retries.per_try)}"
+            tries, pauses = retries.attempts + 1, _pauses(retries)
+            if retries.attempts and retries.per_try and tries * retries.per_try + pauses > bound:
+                said = f"{tries} tries of {format_duration(retries.per_try)} and pauses of {format_duration(pauses)}"
                 yield Finding(
                     retries.provenance["per_try"].span,
                     subject,
-                    f"{tries} do not fit into timeouts.request of {format_duration(bound)}",
-                    f"write per_try: {format_duration(_whole(bound / (retries.attempts + 1)))} or less",
+                    f"{said} do not fit into timeouts.request of {format_duration(bound)}",
+                    f"write per_try: {format_duration(_whole((bound - pauses) / tries))} or less",
                     (Related(route.timeouts.provenance["request"].span, "all tries share this time"),),
                 )
+
+
+def _pauses(retries: Retries) -> float:
+    """The longest that the backoff may take in all: it doubles from its base up to its maximum."""
+    doubled = (retries.backoff_base * 2.0**number for number in range(retries.attempts))
+    return round(sum(min(pause, retries.backoff_max) for pause in doubled), 3)
 
 
 def _whole(seconds: float) -> float:
@@ -282,6 +288,68 @@ class RetriesWithoutCause(GatewayRule):
                 )
 
 
+class RetriesMultiply(GatewayRule):
+    """One failing call becomes many, because two services retry it.
+
+    ## What it does
+    Looks for retries towards an endpoint that is a host of this platform, where the service behind that host retries
+    as well: the request passes the gateway twice.
+
+    ## Why is this bad?
+    Tries of tries multiply. With two extra tries on each level, a service that is in trouble gets nine times its load
+    at the moment when it can bear the least, and the outage outlives its cause.
+
+    ## Example
+    ```yaml
+    # policies/shop.yaml
+    upstream: https://other.example.com
+    retries: {attempts: 2, when: [connect, 503], per_try: 3s, budget: 20%}
+    ```
+    ```yaml
+    # policies/other.yaml
+    hosts: [other.example.com]
+    retries: {attempts: 2, when: [connect, 503], per_try: 1s, budget: 20%}
+    ```
+
+    ## Use instead
+    ```yaml
+    # policies/shop.yaml
+    upstream: https://other.example.com
+    retries: none
+    ```
+    ```yaml
+    # policies/other.yaml
+    hosts: [other.example.com]
+    retries: {attempts: 2, when: [connect, 503], per_try: 1s, budget: 20%}
+    ```
+
+    ## References
+    - [Addressing cascading failures](https://sre.google/sre-book/addressing-cascading-failures/)
+    """
+
+    code, name = "GWC307", "retries-multiply"
+
+    def check(self, gateway: Gateway) -> Findings:
+        retrying = {host: worst for s in gateway.services if (worst := _most_tried(s)) for host in s.hosts}
+        for subject, service, route in routes(gateway) if retrying else ():
+            for endpoint in service.upstream.endpoints if _retried_statuses(route) else ():
+                if inner := retrying.get(endpoint.address.host.lower()):
+                    outer_tries, inner_tries = route.retries.attempts + 1, inner.retries.attempts + 1
+                    yield Finding(
+                        route.retries.provenance["attempts"].span,
+                        subject,
+                        f"{outer_tries} tries here and {inner_tries} behind {endpoint.address.host} are "
+                        f"{outer_tries * inner_tries} calls of what fails",
+                        "write retries: none here: the level next to the failure retries best",
+                        (Related(inner.retries.provenance["attempts"].span, "retried again here"),),
+                    )
+
+
+def _most_tried(service: Service) -> Route | None:
+    retried = [route for route in service.routes if _retried_statuses(route)]
+    return max(retried, key=lambda route: route.retries.attempts, default=None)
+
+
 RULES: tuple[type[Rule], ...] = (
     RetriesOutlastRequest,
     RetriesWithoutPerTry,
@@ -289,4 +357,5 @@ RULES: tuple[type[Rule], ...] = (
     RetriesWithoutBudget,
     RetriesTripBreaker,
     RetriesWithoutCause,
+    RetriesMultiply,
 )

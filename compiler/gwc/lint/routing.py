@@ -11,6 +11,8 @@ from gwc.features import routes
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 
 def _pairs(gateway: Gateway, alike: Callable[[Route], object]) -> Iterator[tuple[Service, Route, Route]]:
     """Two routes of a service each, in the order of the policy, for which `alike` is the same."""
@@ -154,7 +156,11 @@ class WritesMoreOpenThanReads(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for service, first, second in _pairs(gateway, lambda route: route.path.shape):
             for read, write in ((first, second), (second, first)):
-                if "GET" in read.methods and set(write.methods) - {"GET", "HEAD", "OPTIONS"} and _more_open(write, read):
+                if (
+                    "GET" in read.methods
+                    and set(write.methods) - {"GET", "HEAD", "OPTIONS"}
+                    and _more_open(write, read)
+                ):
                     yield Finding(
                         write.provenance["auth"].span,
                         f"{service.name}/{write.name}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
-from gwc.ir import Gateway, Level
+from gwc.ir import Address, Gateway, Level
+from gwc.lint.perimeter import loopback
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
@@ -167,7 +168,8 @@ class ThroughTheGatewayAgain(GatewayRule):
         for service in gateway.services:
             for endpoint in service.upstream.endpoints:
                 listener = own.get(endpoint.address.port)
-                if listener and endpoint.address.host in ("127.0.0.1", "localhost", "::1", listener.host):
+                host = endpoint.address.host
+                if listener and (host == listener.host or (loopback(host) and _on_loopback(listener))):
                     yield Finding(
                         endpoint.provenance["address"].span,
                         service.name,
@@ -175,6 +177,11 @@ class ThroughTheGatewayAgain(GatewayRule):
                         "name the service's own address",
                         (Related(gateway.listen.provenance["http"].span, "the gateway listens here"),),
                     )
+
+
+def _on_loopback(listener: Address) -> bool:
+    """A wildcard is on every interface, loopback included."""
+    return listener.host.strip("0.:") == "" or loopback(listener.host)
 
 
 class SlowHealthCheck(GatewayRule):

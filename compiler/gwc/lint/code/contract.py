@@ -139,4 +139,39 @@ class PolicyWithoutRoute(CodeRule):
                     )
 
 
-RULES: tuple[type[Rule], ...] = (RouteWithoutPolicy, PolicyWithoutRoute)
+class CodeNotRead(CodeRule):
+    """A file of the service that no rule has seen.
+
+    ## What it does
+    Names the Python files, requirements and project files that cannot be read: another encoding, syntax that is newer
+    than the Python that runs gwc, more than 2 MiB.
+
+    ## Why is this bad?
+    "No findings" then means less than it says. Routes in such a file are not known either, so that nothing is said of
+    policies without a route.
+
+    ## Example
+    ```python
+    # services/shop/app.py
+    def items(:
+        return []
+    ```
+
+    ## Use instead
+    Correct the file, or run gwc with the Python that the service runs on.
+    ```python
+    # services/shop/app.py
+    def items():
+        return []
+    ```
+    """
+
+    code, name = "GWC513", "code-not-read"
+
+    def check(self, about: Subject) -> Findings:
+        for unread in about.code.unread:
+            hint = "correct the file, or run gwc with the Python that the service runs on"
+            yield Finding(unread.span, about.service.name, f"this file is not looked at: {unread.reason}", hint)
+
+
+RULES: tuple[type[Rule], ...] = (RouteWithoutPolicy, PolicyWithoutRoute, CodeNotRead)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import re
+import sys
+import tokenize
 import tomllib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,10 +29,22 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 class CodeError(Exception):
-    """Code that cannot be read; the message says where and why."""
+    """Code that cannot be looked for; the message says where and why."""
+
+
+class _UnreadError(Exception):
+    """One file that gwc cannot read; the message says why."""
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A file whose code the rules do not see, and why."""
+
+    span: Span
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
 class Module:
     """One file. `name` is its dotted name below the service's directory."""
 
@@ -59,20 +75,24 @@ class Module:
 
     def dotted(self, node: ast.expr) -> str:
         """`cors.CORSMiddleware` as the imports of the module explain it; empty for what is no dotted name."""
-        if isinstance(node, ast.Name):
-            return self.imports[node.id][0] if node.id in self.imports else node.id
-        if isinstance(node, ast.Attribute) and (head := self.dotted(node.value)):
-            return f"{head}.{node.attr}"
-        return ""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        head = self.imports[node.id][0] if node.id in self.imports else node.id
+        return ".".join((head, *reversed(parts)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ServiceCode:
     """The code of the service `name` of the policies. `dependencies` are normalised, with the file that names them."""
 
     name: str
     modules: tuple[Module, ...]
     dependencies: tuple[tuple[str, Span], ...]
+    unread: tuple[Unread, ...] = ()
 
 
 def read_services(directory: str, names: Sequence[str]) -> tuple[ServiceCode, ...]:
@@ -84,7 +104,8 @@ def read_services(directory: str, names: Sequence[str]) -> tuple[ServiceCode, ..
     found = {name: folders[_key(name)] for name in names if _key(name) in folders}
     if not found and _key(root.resolve().name) in {_key(name) for name in names}:
         found = {next(name for name in names if _key(name) == _key(root.resolve().name)): root}
-    return tuple(code for name, folder in found.items() if (code := _service(name, folder)).modules)
+    codes = [_service(name, folder) for name, folder in found.items()]
+    return tuple(code for code in codes if code.modules or code.unread)
 
 
 def _key(name: str) -> str:
@@ -99,28 +120,59 @@ def _service(name: str, folder: Path) -> ServiceCode:
     files = list(_python_files(folder))
     if len(files) > MAX_FILES:
         raise CodeError(f"{folder}: more than {MAX_FILES} Python files")
-    modules = tuple(_module(file, folder) for file in files)
-    return ServiceCode(name, modules, tuple(_dependencies(folder)))
+    read = [_read(file, folder) for file in files]
+    modules = tuple(one for one in read if isinstance(one, Module))
+    unread = tuple(one for one in read if isinstance(one, Unread))
+    dependencies, faults = _dependencies(folder)
+    return ServiceCode(name, modules, dependencies, (*unread, *faults))
 
 
 def _python_files(folder: Path) -> Iterator[Path]:
     for directory, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not _skipped(name))
-        yield from (Path(directory) / name for name in sorted(files) if name.endswith(".py"))
+        paths = (Path(directory) / name for name in sorted(files) if name.endswith(".py"))
+        yield from (path for path in paths if path.is_file() or path.is_symlink())  # a pipe would never end
 
 
-def _module(file: Path, folder: Path) -> Module:
+def _read(file: Path, folder: Path) -> Module | Unread:
+    shown = display_name(file)
     name = ".".join(file.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
     try:
+        text = _text(file)
+        return Module(shown, name, text, _parsed(text, shown))
+    except _UnreadError as error:
+        return Unread(Span(shown, 1, 1, 1, 1), str(error))
+
+
+def _text(file: Path) -> str:
+    """In the encoding that the file declares, with one kind of line end. Raises _UnreadError."""
+    try:
+        if not file.is_file():
+            raise _UnreadError("not a file")
+        if file.stat().st_size > MAX_BYTES:
+            raise _UnreadError(f"larger than {MAX_BYTES // 2**20} MiB")
         data = file.read_bytes()
-        if len(data) > MAX_BYTES:
-            raise CodeError(f"{display_name(file)}: larger than {MAX_BYTES // 2**20} MiB")
-        text = data.decode("utf-8")
-        return Module(display_name(file), name, text, ast.parse(text))
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
-        raise CodeError(f"{display_name(file)}: {error.strerror}") from error
-    except (SyntaxError, ValueError, RecursionError) as error:
-        raise CodeError(f"{display_name(file)}: this is not Python that gwc can read: {error}") from error
+        raise _UnreadError(error.strerror or "cannot be read") from error
+    except UnicodeDecodeError as error:
+        raise _UnreadError(f"not {error.encoding}") from error
+    except (SyntaxError, LookupError) as error:
+        raise _UnreadError("its encoding is unknown") from error
+
+
+def _parsed(text: str, file: str) -> ast.Module:
+    """Raises _UnreadError. The parser's own message is left out where it may repeat the text."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an invalid escape is none of a gateway's business
+            return ast.parse(text, file)
+    except SyntaxError as error:
+        running = ".".join(map(str, sys.version_info[:2]))
+        raise _UnreadError(f"line {error.lineno} is not Python {running}, which runs gwc") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise _UnreadError("too deeply nested, or with a null character") from error
 
 
 def _bound(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ast.AST]]]:
@@ -134,20 +186,28 @@ def _bound(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ast.AST]]]:
                 yield alias.asname or alias.name, (f"{'.' * node.level}{node.module or ''}.{alias.name}", node)
 
 
-def _dependencies(folder: Path) -> Iterator[tuple[str, Span]]:
-    for file in sorted(folder.glob("requirements*.txt")):
-        yield from _named(file, file.read_text(encoding="utf-8", errors="replace").split("\n"))
-    project = folder / "pyproject.toml"
-    if project.is_file():
-        text = project.read_text(encoding="utf-8", errors="replace")
+def _dependencies(folder: Path) -> tuple[tuple[tuple[str, Span], ...], tuple[Unread, ...]]:
+    """Those in requirements*.txt and pyproject.toml, and which of these files cannot be read."""
+    found: list[tuple[str, Span]] = []
+    unread: list[Unread] = []
+    for file in (*sorted(folder.glob("requirements*.txt")), folder / "pyproject.toml"):
         try:
-            declared = tomllib.loads(text).get("project", {}).get("dependencies", [])
-        except tomllib.TOMLDecodeError as error:
-            raise CodeError(f"{display_name(project)}: {error}") from error
-        wanted = {match[1].lower() for line in declared if (match := _REQUIREMENT.match(str(line)))}
-        for name, span in _named(project, [line.strip().strip("\"',[] ") for line in text.split("\n")]):
-            if name in {_key(one) for one in wanted}:
-                yield name, span
+            if file.is_file():
+                found += _declared(file, file.read_text(encoding="utf-8", errors="replace"))
+        except (OSError, tomllib.TOMLDecodeError, AttributeError, TypeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a project's TOML"
+            unread.append(Unread(Span(display_name(file), 1, 1, 1, 1), reason or "cannot be read"))
+    return tuple(found), tuple(unread)
+
+
+def _declared(file: Path, text: str) -> list[tuple[str, Span]]:
+    """Raises TOMLDecodeError, and AttributeError or TypeError where the project's table is none."""
+    if file.suffix != ".toml":
+        return list(_named(file, text.split("\n")))
+    listed = tomllib.loads(text).get("project", {}).get("dependencies", [])
+    wanted = {_key(match[1]) for line in listed if (match := _REQUIREMENT.match(str(line)))}
+    lines = [line.strip().strip("\"',[] ") for line in text.split("\n")]
+    return [(name, span) for name, span in _named(file, lines) if name in wanted]
 
 
 def _named(file: Path, lines: Sequence[str]) -> Iterator[tuple[str, Span]]:

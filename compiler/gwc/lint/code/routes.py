@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from gwc.diagnostics import Span
 from gwc.lint.code.project import Module, ServiceCode
@@ -43,9 +44,10 @@ class _Router:
     included: list[tuple[str, str]] = field(default_factory=list)
 
 
+@cache
 def declared(code: ServiceCode) -> Routers:
-    """Every route that an application of the service serves."""
-    found = Routers()
+    """Every route that an application of the service serves. The same object gets the same answer."""
+    found = Routers(complete=not code.unread)
     routers = {key: router for module in code.modules for key, router in _routers(module, found)}
     for module in code.modules:
         _fill(module, routers, found)
@@ -88,9 +90,9 @@ def _fill(module: Module, routers: dict[str, _Router], found: Routers) -> None:
 def _declare(
     module: Module, call: ast.Call, handler: Handler | None, routers: dict[str, _Router], found: Routers
 ) -> None:
-    router = _router_of(module, call, routers)
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    if router is None or name not in (*METHODS, "api_route", "websocket", "add_api_route", "route"):
+    known = name in (*METHODS, "api_route", "websocket", "add_api_route", "route")
+    if not known or (router := _router_of(module, call, routers)) is None:
         return
     path = _constant(call, "path", position=0)
     methods = _methods(call, name)
@@ -102,8 +104,8 @@ def _declare(
 
 def _call(module: Module, call: ast.Call, routers: dict[str, _Router], found: Routers) -> None:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    router = _router_of(module, call, routers)
-    if router is None:
+    known = name in ("add_api_route", "include_router", "mount", "add_route", "add_websocket_route")
+    if not known or (router := _router_of(module, call, routers)) is None:
         return
     if name == "add_api_route":
         _declare(module, call, None, routers, found)
@@ -114,7 +116,7 @@ def _call(module: Module, call: ast.Call, routers: dict[str, _Router], found: Ro
             found.complete = False
         else:
             router.included.append((included, prefix))
-    elif name in ("mount", "add_route", "add_websocket_route"):
+    else:
         found.complete = False
 
 

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
 from gwc.diagnostics import Severity
 from gwc.lint.code.base import CodeRule, Subject, calls, imported
 from gwc.lint.code.project import Module
+from gwc.lint.code.reading import headers_read
+from gwc.lint.identity import IDENTITY_HEADERS
 from gwc.lint.rule import Finding, Findings, Rule
 
 GATEWAY_STATUSES = frozenset({429, 502, 504})
-
-
-IDENTITY = frozenset(
-    {"x-user", "x-user-id", "x-userid", "x-username", "x-user-name", "x-user-email", "x-user-role", "x-user-roles",
-     "x-email", "x-remote-user", "remote-user", "x-forwarded-user", "x-forwarded-email", "x-auth-request-user",
-     "x-auth-request-email", "x-authenticated-user", "x-authenticated-userid", "x-consumer-username", "x-consumer-id",
-     "x-account-id", "x-is-admin", "x-roles"}
-)  # fmt: skip
-"""Names by which proxies and frameworks tell who a caller is."""
 
 
 _ANSWERS = re.compile(r"(^|\.)(HTTPException|[A-Za-z]*Response)$")
@@ -235,61 +227,14 @@ class BelievedHeader(CodeRule):
         safe = {about.gateway.identity.user_header.lower()}
         safe |= set.intersection(*({name.lower() for name in r.headers.request.remove} for r in about.service.routes))
         for module in about.code.modules:
-            for header, node in _read_headers(module):
-                if header in IDENTITY - safe:
+            for header, node in headers_read(module, module.tree):
+                if header in IDENTITY_HEADERS - safe:
                     yield Finding(
                         module.span(node),
                         about.service.name,
                         f"`{header}` is believed, and any client may send it",
                         f"read {about.gateway.identity.user_header}, which the gateway alone sets",
                     )
-
-
-def _read_headers(module: Module) -> Iterator[tuple[str, ast.AST]]:
-    """`headers["X"]`, `headers.get("X")`, and FastAPI's parameters `x_user: str = Header()`."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Subscript) and _is_headers(node.value) and isinstance(node.slice, ast.Constant):
-            yield str(node.slice.value).lower(), node
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
-            if _is_headers(node.func.value) and node.args and isinstance(node.args[0], ast.Constant):
-                yield str(node.args[0].value).lower(), node
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _header_parameters(module, node)
-
-
-def _is_headers(node: ast.expr) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "headers" and "response" not in ast.unparse(node).lower()
-
-
-def _header_parameters(
-    module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef
-) -> Iterator[tuple[str, ast.AST]]:
-    for argument, default in _parameters(function):
-        marks = [mark for mark in (default, *_annotated(argument)) if mark is not None]
-        header = next((mark for mark in marks if isinstance(mark, ast.Call) and _is_header(module, mark)), None)
-        if header is not None:
-            alias = next((keyword.value for keyword in header.keywords if keyword.arg == "alias"), None)
-            name = str(alias.value) if isinstance(alias, ast.Constant) else argument.arg.replace("_", "-")
-            yield name.lower(), argument
-
-
-def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[ast.arg, ast.expr | None]]:
-    """Each with its default. Those of positional ones belong to the last of them."""
-    positional = [*function.args.posonlyargs, *function.args.args]
-    without = [None] * (len(positional) - len(function.args.defaults))
-    yield from zip(positional, [*without, *function.args.defaults], strict=True)
-    yield from zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
-
-
-def _annotated(argument: ast.arg) -> list[ast.expr]:
-    """The marks of `Annotated[str, Header()]`."""
-    note = argument.annotation
-    marks = note.slice if isinstance(note, ast.Subscript) else None
-    return list(marks.elts[1:]) if isinstance(marks, ast.Tuple) else []
-
-
-def _is_header(module: Module, call: ast.Call) -> bool:
-    return module.dotted(call.func).rpartition(".")[2] == "Header"
 
 
 RULES: tuple[type[Rule], ...] = (
