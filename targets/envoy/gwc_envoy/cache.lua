@@ -5,7 +5,7 @@
 --@ROUTES@
 
 local NAMESPACE = "gwc.cache"
-local UNKEPT_APART, FAILED_APART = 5, 1
+local UNKEPT_APART, FAILED_APART, LONGEST_PAUSE = 5, 1, 1
 
 local function note(handle, field, value)
   handle:streamInfo():dynamicMetadata():set(NAMESPACE, field, value)
@@ -24,12 +24,15 @@ local function query_of(route, query)
   for part in query:gmatch("[^&]+") do
     local name = part:match("^[^=]*")
     if route.asked[name] then
-      found[name] = found[name] and found[name] .. "&" .. part or part
+      found[name] = found[name] or {}
+      found[name][#found[name] + 1] = part
     end
   end
-  local parts = {}
-  for _, name in ipairs(route.query) do parts[#parts + 1] = found[name] end
-  return table.concat(parts, "&")
+  local lists = {}
+  for _, name in ipairs(route.query) do
+    if found[name] then lists[#lists + 1] = table.concat(found[name], "&") end
+  end
+  return table.concat(lists, "&")
 end
 
 -- Leaves of the request what keys the answer and what the gateway has written, so that nothing else can colour it.
@@ -141,7 +144,7 @@ end
 local function await(handle, route, key)
   local started = store.now()
   while true do
-    local word, flight = store.begin(key, route.request + 0.1)
+    local word, flight, turn = store.begin(key, route.request + 0.1)
     local kept = look(route, key)
     if kept and kept.age <= kept.ttl then
       if word == "lead" then store.finish(key, 0) end
@@ -152,11 +155,11 @@ local function await(handle, route, key)
       if flight then note(handle, "flight", "gwc-flight=" .. flight .. ";") end
       return nil
     end
-    local pause = math.min(math.max(waited / 4, 0.005), 0.1)
+    local pause = math.min(math.max(math.min(waited / 4, 0.1), turn, 0.005), LONGEST_PAUSE)
     local pausing = handle:httpCall("gwc.cache.wait", {
       [":method"] = "GET", [":path"] = "/", [":authority"] = "wait",
       ["x-envoy-fault-delay-request"] = string.format("%d", pause * 1000),
-    }, "", {timeout_ms = 1000, trace_sampled = false, send_xff = false})
+    }, "", {timeout_ms = 2000, trace_sampled = false, send_xff = false})
     if pausing[":status"] ~= "204" then return nil end
   end
 end
@@ -251,6 +254,7 @@ function envoy_on_response(handle)
   if known.key == nil or route == nil then return end
   if failed(headers) then return after_failure(handle, route, known) end
   local head = known.method == "GET" and keep.lifetime(route, headers) and keep.head(route, headers)
+  if head and known.flight then store.arrive(known.key) end
   local body = head and keep.body(handle)
   local stored = body and store.put(known.key, head, body)
   land(handle, known, stored and 0 or UNKEPT_APART)

@@ -10,7 +10,13 @@ local function names(list, words)
   return false
 end
 
+-- Where nothing announces the end of a body, an end that came too early looks like any other.
+local function announced(headers)
+  return headers:get("content-length") ~= nil or headers:get("transfer-encoding") ~= nil
+end
+
 local function shared(headers)
+  if not announced(headers) then return false end
   if headers:get("set-cookie") ~= nil or headers:get("content-range") ~= nil then return false end
   return not names(headers:get("cache-control"), UNSHARED) and not names(headers:get("vary"), ALL)
 end

@@ -11,14 +11,18 @@ local C = ffi.C
 
 local RING, WAYS, SETS, FLIGHTS, ROUTES = @RING@, 4, 16384, 4096, 65536
 local VARIABLE = "GWC_CACHE_MEMORY"
+-- Seconds: between two looks of all who wait, so that a crowd costs no more than that; and for the body of an answer
+-- after its head.
+local TURN, GRACE = 0.0005, 2
 
 ffi.cdef(string.format([[
 typedef struct { double at; uint32_t tag; } gwc_way;
-typedef struct { double ends; uint32_t tag; uint32_t waiting; } gwc_flight;
+typedef struct { double ends; double awaited; uint32_t tag; uint32_t unused; } gwc_flight;
 typedef struct { double born; uint32_t key; uint32_t head; uint32_t body; uint32_t unused; } gwc_record;
 typedef struct {
   uint64_t mutex[16];
   double tip;
+  double turn;
   uint32_t seed;
   uint32_t generations[%d];
   gwc_flight flights[%d];
@@ -111,7 +115,7 @@ local function oldest(tag)
   return best
 end
 
-local function write(key, head, body, born)
+local function write(key, tag, head, body, born)
   local size = math.ceil((HEADER + #key + #head + #body) / 8) * 8
   if size > RING / 8 then return false end
   local offset = cache.tip % RING
@@ -119,7 +123,6 @@ local function write(key, head, body, born)
     cache.tip = cache.tip + RING - offset
     offset = 0
   end
-  local tag = hash(key)
   local way = way_of(key, tag) or oldest(tag)
   cache.ways[way].at, cache.ways[way].tag = cache.tip + 1, tag
   local record = ffi.cast("gwc_record *", cache.ring + offset)
@@ -132,32 +135,39 @@ local function write(key, head, body, born)
   return true
 end
 
-local function find(key)
-  local way = way_of(key, hash(key))
+local function find(key, tag)
+  local way = way_of(key, tag)
   if not way then return nil end
   local at = cache.ways[way].at
   local record, text = read(at, key)
   local born = record.born
   local head, body = ffi.string(text, record.head), ffi.string(text + record.head, record.body)
-  if cache.tip - at > RING * 0.75 then write(key, head, body, born) end
+  if cache.tip - at > RING * 0.75 then write(key, tag, head, body, born) end
   return born, head, body
 end
 
 -- One request asks the service, the others wait for it, but no longer than its word holds.
-local function begin(key, patience)
-  local tag, clock = hash(key), now()
+local function begin(tag, clock, patience)
   local flight = cache.flights[tag % FLIGHTS]
   if flight.ends <= clock then
-    flight.ends, flight.tag, flight.waiting = clock + patience, tag, 1
+    flight.ends, flight.awaited, flight.tag = clock + patience, clock + patience, tag
     return "lead", string.format("%d:%.9f", tag, flight.ends)
   end
-  return flight.tag == tag and flight.waiting == 1 and "wait" or "alone"
+  if flight.tag ~= tag or flight.awaited <= clock then return "alone" end
+  cache.turn = math.max(cache.turn, clock) + TURN
+  return "wait", nil, cache.turn - clock
 end
 
-local function finish(key, apart)
-  local tag = hash(key)
+-- Its client reads as slowly as it likes, and the end of the answer comes no sooner: that is not for others to wait for.
+local function arrive(tag, clock)
   local flight = cache.flights[tag % FLIGHTS]
-  if flight.tag == tag and flight.waiting == 1 then flight.ends, flight.waiting = apart > 0 and now() + apart or 0, 0 end
+  if flight.tag == tag then flight.awaited = math.min(flight.awaited, clock + GRACE) end
+end
+
+local function finish(tag, clock, apart)
+  local flight = cache.flights[tag % FLIGHTS]
+  if flight.tag ~= tag or flight.awaited == 0 then return end
+  flight.ends, flight.awaited = apart > 0 and clock + apart or 0, 0
 end
 
 local function release(name)
@@ -169,18 +179,20 @@ end
 return {
   now = now,
   -- When it was stored, its head and its body; nil when there is none.
-  get = function(key) return guarded(find, key) end,
-  put = function(key, head, body) return guarded(write, key, head, body, now()) end,
-  -- "lead": ask the service, and say `finish`; the second value names this flight. "wait": another one does.
-  -- "alone": ask, and say nothing.
+  get = function(key) return guarded(find, key, hash(key)) end,
+  put = function(key, head, body) return guarded(write, key, hash(key), head, body, now()) end,
+  -- "lead": ask the service, and say `finish`; the second value names this flight. "wait": another one does; look again
+  -- after so many seconds at the earliest, says the third. "alone": ask, and say nothing.
   begin = function(key, patience)
-    local word, flight = guarded(begin, key, patience)
-    return word or "alone", flight
+    local word, flight, turn = guarded(begin, hash(key), now(), patience)
+    return word or "alone", flight, turn
   end,
+  -- The head of the answer is there.
+  arrive = function(key) guarded(arrive, hash(key), now()) end,
   -- A flight whose request is gone without a word.
   release = function(name) guarded(release, name) end,
   -- For `apart` seconds nobody waits for anybody: what came was not worth it.
-  finish = function(key, apart) guarded(finish, key, apart) end,
+  finish = function(key, apart) guarded(finish, hash(key), now(), apart) end,
   -- The number of a route's generation, which is a part of its keys; purging counts it up.
   generation = function(route) return cache.generations[route % ROUTES] end,
   purge = function(route)
