@@ -50,10 +50,12 @@ use instead is not: the tests run both.
 
 
 def rules() -> str:
-    rows = ((r, documentation(r).summary.rstrip(".")) for r in RULES)
-    return RULES_INDEX + "".join(
-        f"| [{r.code}]({r.code}.md) | {r.name} | {r.severity.word} | {said} |\n" for r, said in rows
-    )
+    return RULES_INDEX + "".join(map(_row, RULES))
+
+
+def _row(rule: type[Rule]) -> str:
+    said = documentation(rule).summary.rstrip(".")
+    return f"| [{rule.code}]({rule.code}.md) | {rule.name} | {rule.severity.word} | {said} |\n"
 
 
 GENERATED: dict[Path, Callable[[], str]] = {

@@ -87,8 +87,9 @@ def _merged(base: Any, over: Any) -> Any:
 
 
 _MARK = "@@ end of a command @@"
+_DATED = "compile|diff|verify|lint|replay"
 _PRELUDE = f"""exec 2>&1 </dev/null
-gwc() {{ case $1 in (compile|diff|verify|lint|replay) command gwc "$@" --now {accept.NOW};; (*) command gwc "$@";; esac; }}
+gwc() {{ case $1 in ({_DATED}) command gwc "$@" --now {accept.NOW};; (*) command gwc "$@";; esac; }}
 """
 """Dates are judged on the day that the pages were written, so that no waiver expires under them."""
 
