@@ -41,8 +41,8 @@ def support() -> str:
 
 RULES_INDEX = """# Rules
 
-What `gwc lint` looks for, one page each; `gwc rule CODE` prints the same. Each example is found by its rule, and what to
-use instead is not: the tests run both.
+What `gwc lint` looks for, one page each; `gwc rule CODE` prints the same. Each example is found by its rule, and what
+to use instead is not: the tests run both.
 
 | code | name | severity | finds |
 |---|---|---|---|
