@@ -115,7 +115,7 @@ class Linting:
             ) from error
         except UnknownEnvironmentError as error:
             raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
-        self.sources |= {module.file: Source(module.file, module.text) for module in modules}
+        self.sources |= {module.file: Source(module.file, module.shown) for module in modules}
 
     @property
     def texts(self) -> dict[str, str]:

@@ -262,8 +262,8 @@ class GuardGivenUp(Rule):
     """A gateway runs without a guard that the policy writes.
 
     ## What it does
-    Looks for entries of `targets.<name>.accept` that are guards (limits, budgets, caps, sizes, origins, encryption, where
-    a client's address comes from), that a policy uses and that this target does not render at all.
+    Looks for entries of `targets.<name>.accept` that are guards (limits, budgets, caps, sizes, origins, encryption,
+    trusted proxies), that a policy uses and that this target does not render at all.
 
     ## Why is this bad?
     The policy says that the limit is there, and on one of the gateways it is not. Whoever is paged reads the policy.

@@ -25,6 +25,12 @@ SKIPPED = frozenset(
 )
 """Directories that hold no code of the running service. Hidden ones are left out as well."""
 
+_SECRET = re.compile(
+    r"""((?:secret|token|passw(?:or)?d|api_?key|authorization)\w*["']?\s*[:=,]\s*[rbf]?["']|://[^/\s:@"']*:)"""
+    r"""([^"'\s@/]{3,})""",
+    re.IGNORECASE,
+)
+_TEST = re.compile(r"(test_.*|.*_test|conftest)\.py\Z")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -63,6 +69,11 @@ class Module:
     def _column(self, line: int, offset: int) -> int:
         text = self._lines[line - 1] if line <= len(self._lines) else ""
         return len(text.encode()[:offset].decode(errors="replace")) + 1
+
+    @property
+    def shown(self) -> str:
+        """The text as a report may quote it: what looks like a secret is asterisks, so that columns stay."""
+        return _SECRET.sub(lambda found: found[1] + "*" * len(found[2]), self.text)
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -130,7 +141,7 @@ def _service(name: str, folder: Path) -> ServiceCode:
 def _python_files(folder: Path) -> Iterator[Path]:
     for directory, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not _skipped(name))
-        paths = (Path(directory) / name for name in sorted(files) if name.endswith(".py"))
+        paths = (Path(directory) / name for name in sorted(files) if name.endswith(".py") and not _TEST.match(name))
         yield from (path for path in paths if path.is_file() or path.is_symlink())  # a pipe would never end
 
 
@@ -170,7 +181,7 @@ def _parsed(text: str, file: str) -> ast.Module:
             return ast.parse(text, file)
     except SyntaxError as error:
         running = ".".join(map(str, sys.version_info[:2]))
-        raise _UnreadError(f"line {error.lineno} is not Python {running}, which runs gwc") from error
+        raise _UnreadError(f"line {error.lineno or 1} is not Python {running}, which runs gwc") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise _UnreadError("too deeply nested, or with a null character") from error
 

@@ -12,6 +12,8 @@ from gwc.diagnostics import Span
 from gwc.lint.code.project import Module, ServiceCode
 
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
+MAX_INCLUDED = 20_000
+"""Routers that include one another many times over multiply; nobody means more than this."""
 Handler = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -32,6 +34,7 @@ class Routers:
 
     routes: list[CodeRoute] = field(default_factory=list)
     complete: bool = True
+    included: int = 0
 
 
 @dataclass
@@ -53,7 +56,7 @@ def declared(code: ServiceCode) -> Routers:
         _fill(module, routers, found)
     for router in routers.values():
         if router.application:
-            found.routes += list(_served(router, "", routers, found, depth=0))
+            found.routes += list(_served(router, "", routers, found, ()))
     return found
 
 
@@ -91,10 +94,12 @@ def _declare(
     module: Module, call: ast.Call, handler: Handler | None, routers: dict[str, _Router], found: Routers
 ) -> None:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    known = name in (*METHODS, "api_route", "websocket", "add_api_route", "route")
-    if not known or (router := _router_of(module, call, routers)) is None:
+    if name not in (*METHODS, "api_route", "websocket", "add_api_route", "route"):
         return
-    path = _constant(call, "path", position=0)
+    path, router = _constant(call, "path", position=0), _router_of(module, call, routers)
+    if router is None:
+        found.complete &= not (path or "").startswith("/")  # a router that came in a way that is not followed
+        return
     methods = _methods(call, name)
     if path is None or methods is None:
         found.complete = False
@@ -104,8 +109,10 @@ def _declare(
 
 def _call(module: Module, call: ast.Call, routers: dict[str, _Router], found: Routers) -> None:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    known = name in ("add_api_route", "include_router", "mount", "add_route", "add_websocket_route")
-    if not known or (router := _router_of(module, call, routers)) is None:
+    if name not in ("add_api_route", "include_router", "mount", "add_route", "add_websocket_route"):
+        return
+    if (router := _router_of(module, call, routers)) is None:
+        found.complete &= name != "include_router"
         return
     if name == "add_api_route":
         _declare(module, call, None, routers, found)
@@ -142,16 +149,19 @@ def _ends(name: str, tail: str) -> bool:
 
 
 def _served(
-    router: _Router, before: str, routers: dict[str, _Router], found: Routers, *, depth: int
+    router: _Router, before: str, routers: dict[str, _Router], found: Routers, outer: tuple[_Router, ...]
 ) -> Iterator[CodeRoute]:
+    """`outer` are the routers around this one: who includes one of them again goes round in a circle."""
     prefix = before + router.prefix
     for route in router.own:
         yield CodeRoute(route.method, (prefix + route.path) or "/", route.span, route.module, route.handler)
-    if depth > 10:
-        found.complete = False
-        return
+    around = (*outer, router)
     for key, extra in router.included:
-        yield from _served(routers[key], prefix + extra, routers, found, depth=depth + 1)
+        found.included += 1
+        if any(routers[key] is one for one in around) or found.included > MAX_INCLUDED:
+            found.complete = False
+        else:
+            yield from _served(routers[key], prefix + extra, routers, found, around)
 
 
 def _methods(call: ast.Call, name: str) -> tuple[str, ...] | None:
