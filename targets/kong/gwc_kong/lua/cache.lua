@@ -158,6 +158,9 @@ function M.look(conf, route, state, path)
     state.cached = "BYPASS"
     return nil
   end
+  -- NGINX would judge these while it sends what is kept, and break the answer off. They are no cache's business.
+  ngx.req.clear_header("If-Match")
+  ngx.req.clear_header("If-Unmodified-Since")
   local own = opened(route, state, path)
   state.cache, state.cached = own, "MISS"
   local answer = found(conf, route, state, own)
