@@ -13,6 +13,8 @@ the next hop, as for any other route.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterator
 
@@ -74,11 +76,11 @@ def cached(gateway: Gateway) -> tuple[Cache, ...]:
 
 
 def zones(gateway: Gateway) -> tuple[str, ...]:
-    """Generations of purged routes have a zone of their own: nothing else may push one out."""
+    """Generations of routes have a zone of their own: only those of routes that are no more may be pushed out."""
     if not cached(gateway):
         return ()
     size = 64 + -(-len(cached(gateway)) * _SLOT // 1024)
-    return (*ZONES, f"gwc_purged:{size}k type=number")
+    return (*ZONES, f"gwc_purged:{size}k timeout=366d evict type=number")
 
 
 def of_njs(gateway: Gateway) -> Iterator[Directive]:
@@ -111,6 +113,7 @@ def data(route: Route) -> dict[str, object] | None:
     if cache is None:
         return None
     return {
+        "policy": policy(route),
         "ttl": _ms(cache.ttl),
         "negative": 0 if cache.negative_ttl is None else _ms(cache.negative_ttl),
         "ifError": _ms(cache.stale_if_error),
@@ -121,6 +124,16 @@ def data(route: Route) -> dict[str, object] | None:
         "largest": MAX_ANSWER,
         "request": _ms(route.timeouts.request),
     }
+
+
+def policy(route: Route) -> str:
+    """Part of the key: what was kept under another policy, by another clock or another choice of headers, is not served
+    under this one. Answers outlive a reload."""
+    assert route.cache is not None
+    one, changes = route.cache, route.headers.request
+    clocks = (one.ttl, one.negative_ttl, one.stale_if_error, one.stale_while_revalidate)
+    meaning = (clocks, one.vary_query, one.vary_headers, one.per_user, changes.set, changes.remove)
+    return hashlib.sha256(json.dumps(meaning).encode()).hexdigest()[:16]
 
 
 def _ms(seconds: float) -> int:

@@ -6,7 +6,7 @@ from gwc.ir import Gateway
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES
 from gwc_nginx.conf import Directive, d
 
-OWN = (400, 401, 403, 404, 405, 408, 413, 414, 416, 429, 500, 501, 502, 503, 504, 505, 507)
+OWN = (400, 401, 403, 404, 405, 408, 412, 413, 414, 416, 429, 500, 501, 502, 503, 504, 505, 507)
 """Statuses of NGINX's own making that clients know as they are."""
 
 _RENAMED = ((("494",), "431"), (("495", "496", "497"), "400"))
@@ -17,9 +17,10 @@ _AMBIGUOUS = {429: "rate-limited", 503: "unavailable"}
 
 
 def error_pages() -> tuple[Directive, ...]:
-    """By URI, not by name: a request whose URI NGINX could not read has no named location."""
+    """By URI, not by name: a request whose URI NGINX could not read has no named location. What becomes of 412 is in
+    cache.js: NGINX refuses a condition of the client's when the answer is there."""
     return (
-        d("error_page", *(str(status) for status in OWN if status != 502), "/_gwc/problem"),
+        d("error_page", *(str(status) for status in OWN if status not in (412, 502)), "/_gwc/problem"),
         *renamed(),
         d("error_page", "502", "=", "/_gwc/gone"),
     )

@@ -27,7 +27,8 @@ _KONG = (
 )
 _NGINX = ("x-accel-buffering", "x-accel-charset", "x-accel-expires", "x-accel-limit-rate", "x-accel-redirect")
 _ADDRESS = ("forwarded", "x-real-ip", "x-forwarded-port")
-_HOPS = tuple(f"x-gwc-{name}" for name in ("address", "errand", "hop", "lane", "reason", "tries", "unfit", "upstream"))
+_WORDS = ("address", "errand", "hop", "lane", "limited", "reason", "tries", "unfit", "upstream")
+_HOPS = tuple(f"x-gwc-{word}" for word in _WORDS)
 """What the hops of this gateway say to each other. The inner one obeys: from a client it would choose the service."""
 
 STRIPPED = tuple(sorted((*(f"x-envoy-{name}" for name in _ENVOY), *_KONG, *_NGINX, *_ADDRESS, *_HOPS)))

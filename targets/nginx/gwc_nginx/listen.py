@@ -53,7 +53,7 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         d("client_max_body_size", "0"),
         d("recursive_error_pages", "on"),
         *retries.hop_headers(),
-        d("proxy_hide_header", "X-Gwc-Reason"),
+        *(d("proxy_hide_header", name) for name in ("X-Gwc-Limited", "X-Gwc-Reason")),
         block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
         *metrics.of_njs(gateway),
         block("location", "/", of=(d("return", "404"),)),

@@ -107,7 +107,7 @@ def store(route: Route) -> tuple[Directive, ...]:
     return (
         d("set", "$gwc_store", "kept"),
         d("proxy_cache", cache.STORE),
-        d("proxy_cache_key", _key(one)),
+        d("proxy_cache_key", _key(route)),
         d("proxy_cache_valid", "200", _seconds(one.ttl)),
         *negative,
         d("proxy_cache_lock", "on"),
@@ -127,10 +127,11 @@ def _seconds(seconds: float) -> str:
     return f"{max(1, int(seconds))}s"
 
 
-def _key(one: Cache) -> str:
+def _key(route: Route) -> str:
     """One part a line, the decoded path last: the others cannot hold a line's end. The first line names the route."""
-    parts = ("$gwc_route", "$host", "$gwc_keyed_host", "$gwc_forwarded_proto", "$args")
-    return '"' + r"\n".join((*parts, *(variable_of(name) for name in one.vary_headers), "$gwc_path")) + '"'
+    assert route.cache is not None
+    parts = ("$gwc_route", cache.policy(route), "$host", "$gwc_keyed_host", "$gwc_forwarded_proto", "$args")
+    return '"' + r"\n".join((*parts, *(variable_of(name) for name in route.cache.vary_headers), "$gwc_path")) + '"'
 
 
 def asking(gateway: Gateway, route: Route, base: Expressions) -> tuple[Directive, ...]:

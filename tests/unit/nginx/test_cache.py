@@ -151,5 +151,5 @@ def test_the_room_for_generations_grows_with_the_routes() -> None:
     few = gateway({"routes": [cached()]})
     many = gateway({"routes": [cached(name=f"r{n}", path=f"/{n}") for n in range(600)]})
     assert [zones[-1] for zones in (cache.zones(few), cache.zones(many))] == [
-        "gwc_purged:65k type=number", "gwc_purged:214k type=number",
+        "gwc_purged:65k timeout=366d evict type=number", "gwc_purged:214k timeout=366d evict type=number",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from conformance.harness import free_port
-from gwc.target import EngineMissingError
+from gwc.target import Artifact, EngineMissingError
 from gwc_nginx import TARGET
 from unit.nginx.gateways import gateway, route, write
 
@@ -27,6 +27,7 @@ class _Service(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "2")
+        self.send_header("X-Gwc-Limited", "forged")
         self.end_headers()
         self.wfile.write(b"ok")
 
@@ -60,6 +61,17 @@ def reload(directory: Path) -> None:
     time.sleep(1.5)
 
 
+def policy(ports: tuple[int, int], upstream: int, *, more: int = 0, **cache: object) -> Artifact:
+    """One cached route, and `more` of them beside it."""
+    kept = {"ttl": "1h", "stale": {"if_error": "1h"}, **cache}
+    others = [route(name=f"r{i}", path=f"/other/{i}", cache={"ttl": "1h"}) for i in range(more)]
+    made = gateway(
+        {"upstream": f"http://127.0.0.1:{upstream}", "routes": [route(path="/c/**", cache=kept), *others]},
+        listen={"http": f"127.0.0.1:{ports[0]}", "admin": f"127.0.0.1:{ports[1]}"},
+    )
+    return TARGET.emit(made, "njs")
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
     try:
@@ -68,14 +80,9 @@ def gate(tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
         pytest.skip(str(missing))
     with service() as upstream:
         ports = free_port(), free_port()
-        made = gateway(
-            {
-                "upstream": f"http://127.0.0.1:{upstream}",
-                "routes": [route(path="/c/**", cache={"ttl": "1h", "stale": {"if_error": "1h"}})],
-            },
-            listen={"http": f"127.0.0.1:{ports[0]}", "admin": f"127.0.0.1:{ports[1]}"},
-        )
-        running = TARGET.engine.launch(binary, write(TARGET.emit(made, "njs"), tmp_path), {})
+        write(policy(ports, upstream), tmp_path)
+        (tmp_path / "service").write_text(str(upstream), encoding="utf-8")
+        running = TARGET.engine.launch(binary, tmp_path, {})
         try:
             yield *ports, tmp_path
         finally:
@@ -91,6 +98,43 @@ def test_answers_outlive_a_reload_and_purged_ones_stay_purged(gate: tuple[int, i
     reload(directory)
     assert ask(public, "/c/a") == (200, "MISS")
     assert ask(public, "/c/a") == (200, "HIT")
+
+
+def test_purged_answers_do_not_come_back_with_more_routes(gate: tuple[int, int, Path]) -> None:
+    public, admin, directory = gate
+    assert ask(public, "/c/a") == (200, "MISS")
+    assert ask(admin, "/cache/purge/main/r", "POST") == (204, None)
+    upstream = int((directory / "service").read_text(encoding="utf-8"))
+    write(policy((public, admin), upstream, more=12), directory)
+    reload(directory)
+    assert ask(public, "/c/a") == (200, "MISS")
+    assert ask(public, "/c/a") == (200, "HIT")
+
+
+@pytest.mark.parametrize("changed", [{"vary": {"headers": ["X-B"]}}, {"vary": {"headers": ["X-A"]}, "ttl": "2h"}])
+def test_answers_of_one_policy_are_not_served_under_another(
+    gate: tuple[int, int, Path], changed: dict[str, object]
+) -> None:
+    public, admin, directory = gate
+    upstream = int((directory / "service").read_text(encoding="utf-8"))
+    write(policy((public, admin), upstream, vary={"headers": ["X-A"]}), directory)
+    reload(directory)
+    assert ask(public, "/c/a") == (200, "MISS")
+    assert ask(public, "/c/a") == (200, "HIT")
+    write(policy((public, admin), upstream, **changed), directory)
+    reload(directory)
+    assert ask(public, "/c/a") == (200, "MISS")
+
+
+def test_a_service_does_not_name_limits(gate: tuple[int, int, Path]) -> None:
+    public, admin, _ = gate
+    assert ask(public, "/c/d") == (200, "MISS")
+    connection = http.client.HTTPConnection("127.0.0.1", admin, timeout=10)
+    connection.request("GET", "/metrics")
+    page = connection.getresponse().read().decode()
+    connection.close()
+    assert "gwc_cache_results_total" in page
+    assert "forged" not in page
 
 
 def test_nobody_but_the_gateway_may_read_what_is_kept(gate: tuple[int, int, Path]) -> None:

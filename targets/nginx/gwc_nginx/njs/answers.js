@@ -106,4 +106,17 @@ function drop(text, cache) {
     return key(at.id, at.name + 1);
 }
 
-export default {aim, advance, drop, renewed};
+// Which answers of a route are good: the number is part of their names. It begins with a time, so that what was purged
+// does not come back when a reload makes the zone anew.
+function generation(route) {
+    const dict = ngx.shared.gwc_purged;
+    const now = Date.now();
+    const known = dict.get(route);
+    return known !== undefined ? known : dict.add(route, now) ? now : dict.get(route);
+}
+
+function purge(route) {
+    ngx.shared.gwc_purged.incr(route, 1, Date.now());
+}
+
+export default {aim, advance, drop, renewed, generation, purge};

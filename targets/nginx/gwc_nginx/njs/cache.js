@@ -44,7 +44,7 @@ function query(cache, text) {
 // One name for all that an answer depends on: no part of it can pass for another.
 function identity(r, cache, user) {
     const v = r.variables;
-    const parts = [v.gwc_route, ngx.shared.gwc_purged.get(v.gwc_route) || 0, v.gwc_host, v.gwc_forwarded_host,
+    const parts = [v.gwc_route, cache.policy, answers.generation(v.gwc_route), v.gwc_host, v.gwc_forwarded_host,
                    v.gwc_forwarded_proto, v.gwc_uri, cache.user ? 'user ' + user : ''];
     cache.headers.split(' ').filter((name) => name).forEach((name) => {
         // Bytes, for what is no UTF-8 would all read the same.
@@ -132,6 +132,10 @@ function headers(r) {
     }
     condition(r);
     problem.headers(r);
+    // NGINX judges If-Match and If-Unmodified-Since, too.
+    if (r.status === 412 && !(v.upstream_status || '').endsWith('412')) {
+        problem.shape(r, 412);
+    }
     if (settings.timeout) {
         // Whoever waited for another's miss has waited; what is in the store is there.
         v.gwc_deadline = hit ? '' : String(Number(v.gwc_cache_since) + settings.timeout);
@@ -158,8 +162,12 @@ function body(r, data, flags) {
 
 // When the request is over: some answers have no body that would have an end.
 function over(r) {
-    if (r.variables.gwc_cache === 'MISS' && !r.variables.gwc_cache_unfit) {
-        flights.land(r.variables.gwc_cache_flight);
+    const v = r.variables;
+    if (v.gwc_cache === 'MISS' && !v.gwc_cache_unfit) {
+        flights.land(v.gwc_cache_flight);
+    } else if (v.gwc_cache === 'MISS' && v.upstream_status && !v.gwc_cache_size) {
+        // NGINX itself put an end to it, before anybody could judge.
+        flights.refuse(v.gwc_cache_flight, 500);
     }
 }
 

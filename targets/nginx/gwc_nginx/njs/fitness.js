@@ -26,6 +26,7 @@ function lifetime(v, cache) {
 function judge(r, cache) {
     const v = r.variables;
     const life = lifetime(v, cache);
+    v.gwc_cache_size = '0';
     const status = Number(last(v.upstream_status));
     if (life) {
         v.gwc_cache_unfit = '';

@@ -139,7 +139,7 @@ function purge(r) {
     } else if (!gwc.cached[':' + route]) {
         r.return(404, '');
     } else {
-        ngx.shared.gwc_purged.incr(route, 1, 0);
+        answers.purge(route);
         r.return(204);
     }
 }

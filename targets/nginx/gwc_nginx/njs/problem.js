@@ -100,7 +100,7 @@ function gone(r) {
 }
 
 function upstreamType(status) {
-    return gwc.upstreamStatuses[':' + status] || 'internal-error';
+    return gwc.upstreamStatuses[':' + status] || (status < 500 ? 'bad-request' : 'internal-error');
 }
 
 // The inner hop's own word. It hides such a header of a service's.
@@ -225,4 +225,4 @@ function replace(r, data, flags) {
     }
 }
 
-export default {answer, refuse, made, gone, headers, replace, heavy};
+export default {answer, refuse, made, gone, headers, replace, heavy, shape};
