@@ -28,8 +28,8 @@ class PromptList(BaseModel):
     prompts: list[PromptSummary]
 
 
-@router.head("", include_in_schema=False)
 @router.get("", response_model=PromptList, summary="All prompts", operation_id="prompts")
+@router.api_route("", methods=["GET", "HEAD"], include_in_schema=False)
 def prompts(request: Request, wired: Wired) -> Response:
     listed = [
         PromptSummary(id=prompt.id, version=prompt.version, title=prompt.title, description=prompt.description)
@@ -38,7 +38,6 @@ def prompts(request: Request, wired: Wired) -> Response:
     return kept(request, PromptList(prompts=listed), HOUR)
 
 
-@router.head("/{id}", include_in_schema=False)
 @router.get(
     "/{id}",
     response_model=Prompt,
@@ -46,6 +45,7 @@ def prompts(request: Request, wired: Wired) -> Response:
     summary="One prompt with its words",
     operation_id="prompt",
 )
+@router.api_route("/{id}", methods=["GET", "HEAD"], include_in_schema=False)
 def prompt(request: Request, wired: Wired, id: str) -> Response:
     if id not in wired.prompts.by_id:
         raise DomainError(UNKNOWN_PROMPT, "There is no prompt of this id.")

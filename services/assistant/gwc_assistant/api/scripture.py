@@ -68,7 +68,6 @@ def version_of(named: str, default: str) -> str:
     return version
 
 
-@router.head("/search", include_in_schema=False)
 @router.get(
     "/search",
     response_model=SearchBody,
@@ -76,6 +75,7 @@ def version_of(named: str, default: str) -> str:
     summary="Verses by words, or by meaning where an embedder is there",
     operation_id="search",
 )
+@router.api_route("/search", methods=["GET", "HEAD"], include_in_schema=False)
 async def search(
     request: Request,
     wired: Wired,
@@ -94,7 +94,6 @@ async def search(
     return response
 
 
-@router.head("/{reference}", include_in_schema=False)
 @router.get(
     "/{reference}",
     response_model=ScriptureBody,
@@ -102,6 +101,7 @@ async def search(
     summary="The text of a reference",
     operation_id="scripture",
 )
+@router.api_route("/{reference}", methods=["GET", "HEAD"], include_in_schema=False)
 def scripture(
     request: Request,
     wired: Wired,

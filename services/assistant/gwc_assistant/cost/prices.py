@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 
@@ -62,4 +63,4 @@ class Prices:
 
     def units(self, usd: Decimal | None) -> int | None:
         """Rounded up: what costs anything costs at least one."""
-        return None if usd is None else int(-(-usd // self._unit))
+        return None if usd is None else math.ceil(usd / self._unit)
