@@ -11,8 +11,8 @@ import maximal
 from compiling import compiled, sources_of
 from gwc.diff import diff
 from gwc.ir import Gateway
+from gwc.leaves import Leaf, changed, leaves
 from gwc.source import Source
-from unit.leaves import Leaf, changed, leaves
 
 SILENT = frozenset(
     {

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from compiling import gateway_of
 from gwc.diff import Level, diff
 from gwc.ir import Gateway, SegmentKind
+from gwc.leaves import changed, leaves
 from gwc.model import Answer, Model, Request
 from gwc.routing import host_tables
 from property.strategies import policies
-from unit.leaves import changed, leaves
 
 NOON = 1_795_435_200.0
 TIMES = 12

@@ -16,9 +16,9 @@ from compiling import compiled, sources_of
 from gwc.discovery import load_targets
 from gwc.features import FEATURES
 from gwc.ir import Gateway, LimitKey, TargetOptions
+from gwc.leaves import OWNERS, Leaf, changed, leaves
 from gwc.support import Fidelity, SupportTable
 from gwc.target import Target
-from unit.leaves import OWNERS, Leaf, changed, leaves
 
 VARIANTS = [(one.target, profile) for one in load_targets(()) for profile in one.target.profiles]
 NAMES = [f"{target.name}-{profile}" for target, profile in VARIANTS]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import guarded
-from gwc.cli.options import Environment, Now, Policies
+from gwc.cli.options import Environment, Now, Policies, Targets
+from gwc.cli.replay import Host, Log, ReadAs, ShowUsers
+
+if TYPE_CHECKING:
+    from gwc.cli.diffing import Diffing
 
 
 class DiffFormat(StrEnum):
@@ -25,8 +29,9 @@ class DiffFormat(StrEnum):
 def diff_command(
     against: Annotated[
         str | None,
-        typer.Option("--against", metavar="REV|DIR", help="Default: where this branch left the main branch."),
+        typer.Option("--against", metavar="REV|DIR|live:URL", help="Default: where this branch left the main branch."),
     ] = None,
+    target: Targets = [],  # noqa: B006 - typer copies it
     policies: Policies = "policies",
     env: Environment = None,
     now: Now = None,
@@ -38,24 +43,59 @@ def diff_command(
         str | None,
         typer.Option("--fail-on", metavar="LEVELS", help="Levels that exit with 11. Default: breaking,loosened."),
     ] = None,
+    traffic: Annotated[
+        str | None, typer.Option("--traffic", metavar="LOG", help="Also replay an access log through both sides.")
+    ] = None,
+    log_format: ReadAs = None,
+    host: Host = "",
+    show_users: ShowUsers = False,
 ) -> ExitCode:
     """Say what a change of the policies means for clients: breaking, tightened, loosened, added or neutral."""
     from gwc.cli.diffing import Diffing
-    from gwc.cli.job import parse_now
+    from gwc.cli.job import check_targets, parse_now
 
+    check_targets(target)
+    diffing = Diffing(policies, against, env, parse_now(now), target)
+    wanted = exit_code or fail_on is not None
+    if against is not None and against.startswith("live:"):
+        return _live(diffing, format, fail_on, traffic, wanted=wanted)
     levels = _levels(fail_on)
-    diffing = Diffing(policies, against, env, parse_now(now))
     diffing.run()
-    diffing.publish(format.value)
-    return diffing.outcome(levels) if exit_code or fail_on is not None else ExitCode.OK
+    said = _replayed(diffing, traffic, Log(log_format, host, show_users), format) if traffic is not None else ""
+    diffing.publish(format.value, said)
+    return diffing.outcome(levels) if wanted else ExitCode.OK
+
+
+def _live(diffing: Diffing, form: DiffFormat, fail_on: str | None, traffic: str | None, *, wanted: bool) -> ExitCode:
+    from gwc.cli.drifting import KINDS, Drifting
+
+    if traffic is not None:
+        raise CommandError(ExitCode.USAGE, "--traffic needs policies on both sides", "a gateway shows only its output")
+    kinds = _among(fail_on or "", KINDS, "kind of difference")
+    drifting = Drifting(diffing, diffing.targets)
+    drifting.run()
+    drifting.publish(form.value)
+    return drifting.outcome(kinds) if wanted else ExitCode.OK
+
+
+def _replayed(diffing: Diffing, traffic: str, log: Log, form: DiffFormat) -> str:
+    """In the format of the diff; annotations have no place for it, and get the text."""
+    from gwc.cli.replaying import replayed
+
+    assert diffing.before is not None and diffing.after is not None
+    plain = "text" if form is DiffFormat.GITHUB else form.value
+    return replayed(traffic, diffing.before, diffing.after, log, plain, diffing.shown, diffing.targets)
 
 
 def _levels(text: str | None) -> tuple[str, ...]:
     from gwc.diff import Level
 
-    wanted = tuple(part.strip() for part in (text or "breaking,loosened").split(",") if part.strip())
-    unknown = [one for one in wanted if one not in list(Level)]
+    return _among(text or "breaking,loosened", tuple(Level), "level")
+
+
+def _among(text: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:
+    wanted = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = [one for one in wanted if one not in known]
     if unknown:
-        known = ", ".join(Level)
-        raise CommandError(ExitCode.USAGE, f"--fail-on {unknown[0]!r} is no level", f"known: {known}")
+        raise CommandError(ExitCode.USAGE, f"--fail-on {unknown[0]!r} is no {what}", f"known: {', '.join(known)}")
     return wanted

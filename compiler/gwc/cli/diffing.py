@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from gwc.cli.exits import CommandError, ExitCode, suggestion
-from gwc.compile import UnknownEnvironmentError, compile_sources
+from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, render
 from gwc.diagnostics import Report
 from gwc.diff import Change, diff
+from gwc.diff.affected import affected
+from gwc.discovery import InstalledTarget, UnknownTargetError, load_targets
 from gwc.git import GitError, Revision, main_branch, merge_base
 from gwc.ir import Gateway
 from gwc.resolve import ReadPublic, read_beside
 from gwc.source import STDIN, Source, SourceError, read_policies
+from gwc.support import SupportTable
+from gwc.target import profile_of
 
 
 @dataclass(slots=True)
@@ -23,17 +28,25 @@ class Diffing:
     against: str | None
     environment: str | None
     now: date
+    targets: Sequence[str] = ()
+    before: Gateway | None = None
+    after: Gateway | None = None
     changes: tuple[Change, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     shown: str = ""
 
     def run(self) -> None:
         """Raises CommandError, also where one of the sides is not valid."""
-        self.changes = diff(*self.sides())
+        old, new = self.before, self.after = self.sides()
+        self.changes = affected(diff(old, new), old, new, _tables(new, self.targets))
 
     def sides(self) -> tuple[Gateway, Gateway]:
         """The old and the new Gateway. Raises CommandError."""
-        return self._old(), self._resolved(self._read(self.policies), read_beside)
+        return self._old(), self.new()
+
+    def new(self) -> Gateway:
+        """What the policies are now. Raises CommandError."""
+        return self._resolved(self._read(self.policies), read_beside)
 
     def _old(self) -> Gateway:
         if self.against is not None and self.against != STDIN and Path(self.against).is_dir():
@@ -77,24 +90,62 @@ class Diffing:
 
     def _refuse(self, report: Report, texts: dict[str, str]) -> None:
         if report.failed:
-            from gwc.report.style import style_for
-            from gwc.report.text import render_text
-
-            sys.stderr.write(render_text(report.diagnostics, texts, style_for(sys.stderr)))
+            _print(report, texts)
             raise CommandError(ExitCode.FINDINGS, "policies that are not valid have no meaning to compare")
 
-    def publish(self, form: str) -> None:
+    def publish(self, form: str, traffic: str = "") -> None:
+        """The changes, with what `traffic` came to, and with targets named what becomes different in their files."""
         from gwc.report import changes
 
+        targets = tuple(one.target.name for one in chosen(self.targets))
+        beside = changes.Beside(self._files(), traffic, targets)
         if form == "text":
             from gwc.report.style import style_for
 
-            sys.stdout.write(changes.as_text(self.changes, self.shown, style_for(sys.stdout)))
+            sys.stdout.write(changes.as_text(self.changes, self.shown, style_for(sys.stdout), beside))
             return
         render = {"json": changes.as_json, "markdown": changes.as_markdown, "github": changes.as_github}[form]
-        sys.stdout.write(render(self.changes, self.shown))
+        sys.stdout.write(render(self.changes, self.shown, beside))
+
+    def _files(self) -> dict[str, str]:
+        if not self.targets or self.before is None or self.after is None:
+            return {}
+        from gwc.cli.rendering import file_diffs
+
+        return file_diffs(self.before, self.after, self.targets)
 
     def outcome(self, levels: tuple[str, ...]) -> ExitCode:
         if any(change.level in levels for change in self.changes):
             return ExitCode.CHANGED_GRAVELY
         return ExitCode.CHANGED if self.changes else ExitCode.OK
+
+
+def chosen(names: Sequence[str]) -> tuple[InstalledTarget, ...]:
+    """The targets of `-t`; of none all. Raises CommandError."""
+    try:
+        return load_targets(names)
+    except UnknownTargetError as error:
+        raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+
+
+def rendered(gateway: Gateway, targets: Sequence[str]) -> tuple[Rendered, ...]:
+    """What targets make of a Gateway. Raises CommandError where one cannot express it."""
+    report = Report()
+    every = render(gateway, chosen(targets), report)
+    if every is None:
+        _print(report, {})
+        raise CommandError(ExitCode.UNSUPPORTED, "what a target cannot express cannot be compared")
+    return every
+
+
+def _print(report: Report, texts: Mapping[str, str]) -> None:
+    from gwc.report.style import style_for
+    from gwc.report.text import render_text
+
+    sys.stderr.write(render_text(report.diagnostics, texts, style_for(sys.stderr)))
+
+
+def _tables(gateway: Gateway, targets: Sequence[str]) -> list[SupportTable]:
+    """A profile that a target does not have is for compile to refuse."""
+    every = [one.target for one in chosen(targets)]
+    return [one.support(profile_of(one, gateway)) for one in every if profile_of(one, gateway) in one.profiles]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from gwc import __version__
 from gwc.diagnostics import Span
@@ -22,18 +24,37 @@ _ANNOTATIONS = {Level.BREAKING: "error", Level.TIGHTENED: "warning", Level.LOOSE
 _SIGNS = {"breaking": "🔴", "tightened": "🟠", "loosened": "🟡", "added": "🟢", "neutral": "⚪"}
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is printed with the changes: unified diffs of rendered files by name, a replay in the same format, and the
+    targets that were asked about: a change that reaches all of them does not say so.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    traffic: str = ""
+    targets: tuple[str, ...] = ()
+
+
+_ALONE = Beside()
+
+
 def summary(changes: Sequence[Change]) -> str:
     """`1 breaking, 2 neutral`; `no changes`."""
     counted = Counter(change.level for change in changes)
     return ", ".join(f"{counted[level]} {level}" for level in Level if counted[level]) or "no changes"
 
 
-def as_text(changes: Sequence[Change], against: str, style: Style = plain) -> str:
-    lines = [line for change in changes for line in _entry(change, style)]
-    return "".join(f"{line}\n" for line in (*lines, f"{summary(changes)} against {printable(against)}"))
+def as_text(changes: Sequence[Change], against: str, style: Style = plain, beside: Beside = _ALONE) -> str:
+    lines = [line for change in changes for line in _entry(change, style, beside.targets)]
+    said = "".join(f"{line}\n" for line in (*lines, f"{summary(changes)} against {printable(against)}"))
+    return "\n".join((said, *(_printable(text) for text in beside.files.values()), *filter(None, [beside.traffic])))
 
 
-def _entry(change: Change, style: Style) -> Iterator[str]:
+def _printable(text: str) -> str:
+    return "".join(f"{printable(line)}\n" for line in text.splitlines())
+
+
+def _entry(change: Change, style: Style, targets: tuple[str, ...]) -> Iterator[str]:
     role = _ROLES.get(change.level, "hint")
     owners = f" ({', '.join(change.owners)})" if change.owners else ""
     yield f"{style(role, change.level.upper())} {printable(who(change))}{printable(owners)}: {printable(what(change))}"
@@ -42,8 +63,8 @@ def _entry(change: Change, style: Style) -> Iterator[str]:
             yield f"  {word} at {style('place', printable(str(span)))}"
     if change.inherited:
         yield f"  the platform's default changed: {_services(change)}"
-    if change.targets:
-        yield f"  on {', '.join(change.targets)}"
+    if change.targets and change.targets != targets:
+        yield f"  on {', '.join(change.targets)} alone"
     yield ""
 
 
@@ -68,7 +89,7 @@ def what(change: Change) -> str:
     return f"{change.field} {sign} {value}{note}"
 
 
-def as_json(changes: Sequence[Change], against: str) -> str:
+def as_json(changes: Sequence[Change], against: str, beside: Beside = _ALONE) -> str:
     counted = Counter(change.level for change in changes)
     document = {
         "schema": SCHEMA,
@@ -77,6 +98,8 @@ def as_json(changes: Sequence[Change], against: str) -> str:
         "against": against,
         "summary": {level.value: counted[level] for level in Level},
         "changes": [_object(change) for change in changes],
+        "files": dict(beside.files),
+        "traffic": json.loads(beside.traffic) if beside.traffic else None,
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -87,8 +110,8 @@ def _object(change: Change) -> dict[str, object]:
         "field": change.field,
         "old": change.old,
         "new": change.new,
-        "old_at": _place(change.old_span),
-        "new_at": _place(change.new_span),
+        "old_at": position(change.old_span),
+        "new_at": position(change.new_span),
         "note": change.note,
         "inherited": change.inherited,
         "subjects": [{"service": s.service, "route": s.route, "owner": s.owner} for s in change.subjects],
@@ -96,25 +119,38 @@ def _object(change: Change) -> dict[str, object]:
     }
 
 
-def _place(span: Span | None) -> dict[str, object] | None:
+def position(span: Span | None) -> dict[str, object] | None:
     return None if span is None else {"file": span.file, "line": span.line, "column": span.column}
 
 
-def as_markdown(changes: Sequence[Change], against: str) -> str:
+def as_markdown(changes: Sequence[Change], against: str, beside: Beside = _ALONE) -> str:
     """One comment: the dangerous first, the rest folded away."""
     grave = [change for change in changes if change.level in _ROLES]
     rest = [change for change in changes if change.level not in _ROLES]
-    parts = [MARK, f"### What clients will feel: {summary(changes)}", f"Against `{_cell(against)}`."]
+    parts = [MARK, f"### What clients will feel: {summary(changes)}", f"Against `{cell(against)}`."]
     parts += [_table(grave)] if grave else []
     if rest:
         parts.append(f"<details><summary>{summary(rest)}</summary>\n\n{_table(rest)}\n\n</details>")
+    parts += [beside.traffic.rstrip("\n")] if beside.traffic else []
+    parts += [_folded(name, text) for name, text in beside.files.items()]
     return "\n\n".join(parts) + "\n"
+
+
+MOST_LINES = 200
+"""Of one file in a comment, which has a bound of its own."""
+
+
+def _folded(name: str, text: str) -> str:
+    lines = text.splitlines()
+    more = [f"... and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
+    shown = "\n".join(html.escape(printable(line)) for line in (*lines[:MOST_LINES], *more))
+    return f"<details><summary>{cell(name)}</summary>\n\n<pre>{shown}</pre>\n\n</details>"
 
 
 def _table(changes: Sequence[Change]) -> str:
     rows = [
-        f"| {_SIGNS[change.level]} {change.level} | {_cell(who(change))} | {_cell(what(change))} | {_where(change)} | "
-        f"{_cell(', '.join(change.owners))} |"
+        f"| {_SIGNS[change.level]} {change.level} | {cell(who(change))} | {cell(what(change))} | {_where(change)} | "
+        f"{cell(', '.join(change.owners))} |"
         for change in changes
     ]
     return "\n".join(("| | who | what | where | owner |", "|---|---|---|---|---|", *rows))
@@ -123,20 +159,21 @@ def _table(changes: Sequence[Change]) -> str:
 def _where(change: Change) -> str:
     span = change.new_span or change.old_span
     cause = f"<br>platform default: {_services(change)}" if change.inherited else ""
-    return f"`{_cell(f'{span.file}:{span.line}')}`{cause}" if span else cause
+    return f"`{cell(f'{span.file}:{span.line}')}`{cause}" if span else cause
 
 
 _MARKUP = str.maketrans({c: f"&#{ord(c)};" for c in "|<>&`*_[]@#"})
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """A value of a policy must neither break the table nor mention anybody."""
     return printable(text).translate(_MARKUP)
 
 
-def as_github(changes: Sequence[Change], against: str) -> str:
+def as_github(changes: Sequence[Change], against: str, beside: Beside = _ALONE) -> str:
     """Annotations at the new lines; what was taken away has none, and stands at the top."""
-    lines = [command(_ANNOTATIONS.get(c.level, "notice"), c.new_span, f"gwc {c.level}", _said(c)) for c in changes]
+    lines = [command("notice", None, "gwc replay", beside.traffic)] if beside.traffic else []
+    lines += [command(_ANNOTATIONS.get(c.level, "notice"), c.new_span, f"gwc {c.level}", _said(c)) for c in changes]
     return (
         "".join(f"{line}\n" for line in lines)
         + command("notice", None, "gwc diff", f"{summary(changes)} against {against}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from gwc import __version__
@@ -18,8 +18,10 @@ TOP = 5
 _WIDTH, _HEIGHT = 640, 160
 
 
-def as_text(result: Result, counts: Counts, against: str) -> str:
-    return "".join(f"{line}\n" for line in _lines(result, counts, against))
+def as_text(result: Result, counts: Counts, against: str, caveats: Sequence[str] = ()) -> str:
+    """`caveats` say where a target parts from the model."""
+    lines = [*_lines(result, counts, against), *(f"but {printable(caveat)}" for caveat in caveats)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(result: Result, counts: Counts, against: str) -> Iterator[str]:
@@ -62,7 +64,7 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def as_json(result: Result, counts: Counts, against: str) -> str:
+def as_json(result: Result, counts: Counts, against: str, caveats: Sequence[str] = ()) -> str:
     document = {
         "schema": SCHEMA,
         "gwc": __version__,
@@ -73,6 +75,7 @@ def as_json(result: Result, counts: Counts, against: str) -> str:
         "old": dict(sorted(result.old.items())),
         "new": dict(sorted(result.new.items())),
         "effects": {name: _object(seen, result) for name, seen in sorted(result.effects.items())},
+        "caveats": list(caveats),
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -91,7 +94,7 @@ def _object(seen: Seen, result: Result) -> dict[str, object]:
     }
 
 
-def as_markdown(result: Result, counts: Counts, against: str) -> str:
+def as_markdown(result: Result, counts: Counts, against: str, caveats: Sequence[str] = ()) -> str:
     rows = [
         f"| {name} | {seen.requests} | {share(seen.requests, result.requests)} | {people(seen)} | "
         f"{moment(seen.worst[0])}: {seen.worst[1]} | {html.escape(top(seen.why)).replace('|', '&#124;')} |"
@@ -101,20 +104,22 @@ def as_markdown(result: Result, counts: Counts, against: str) -> str:
     table = ["| | requests | share | who | worst minute | by |", "|---|---|---|---|---|---|", *rows]
     damaged = [f"{counts.damaged} of {counts.lines} lines could not be read."] if counts.damaged else []
     body = ["\n".join(table)] if rows else ["Nothing would have been different."]
-    return "\n\n".join((head, *body, *damaged)) + "\n"
+    said = ["\n".join(f"- {html.escape(caveat)}" for caveat in caveats)] if caveats else []
+    return "\n\n".join((head, *body, *damaged, *said)) + "\n"
 
 
-def as_html(result: Result, counts: Counts, against: str) -> str:
+def as_html(result: Result, counts: Counts, against: str, caveats: Sequence[str] = ()) -> str:
     """One page that needs no network."""
     effects = sorted(result.effects.items(), key=lambda pair: (-pair[1].requests, pair[0]))
     body = (
         "".join(_section(name, seen, result) for name, seen in effects) or "<p>Nothing would have been different.</p>"
     )
+    parts = "".join(f"<p>{html.escape(caveat)}</p>" for caveat in caveats)
     said = html.escape(f"{result.requests} requests replayed against {against}")
     damaged = f"<p>{counts.damaged} of {counts.lines} lines could not be read.</p>" if counts.damaged else ""
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>gwc replay</title><style>{_STYLE}</style>'
-        f"<h1>{said}</h1>{damaged}{body}</html>\n"
+        f"<h1>{said}</h1>{damaged}{body}{parts}</html>\n"
     )
 
 

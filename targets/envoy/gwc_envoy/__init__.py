@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gwc.diagnostics import Diagnostic
 from gwc.ir import Gateway
+from gwc.live.source import Reader
 from gwc.support import SupportTable
 from gwc.target import Artifact
 from gwc_envoy.engine import EnvoyEngine
@@ -26,6 +27,12 @@ class EnvoyTarget:
         from gwc_envoy.emit import emit
 
         return emit(gateway, profile)
+
+    @property
+    def live(self) -> Reader:
+        from gwc_envoy.live import EnvoyLive
+
+        return EnvoyLive()
 
     def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
         from gwc_envoy.judge import judge

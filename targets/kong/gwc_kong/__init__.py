@@ -6,6 +6,7 @@ from functools import cached_property
 
 from gwc.diagnostics import Diagnostic
 from gwc.ir import Gateway
+from gwc.live.source import Reader
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import SupportTable
 from gwc.target import Artifact, Engine
@@ -39,6 +40,12 @@ class _Kong:
         from gwc_kong.emit import emit
 
         return emit(gateway, profile)
+
+    @property
+    def live(self) -> Reader:
+        from gwc_kong.live import KongLive
+
+        return KongLive()
 
     def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
         from gwc_kong.judge import judge

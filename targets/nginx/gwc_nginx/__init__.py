@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gwc.diagnostics import Diagnostic
 from gwc.ir import Gateway
+from gwc.live.source import Reader
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import SupportTable
 from gwc.target import Artifact
@@ -28,6 +29,12 @@ class NginxTarget:
         from gwc_nginx.emit import emit
 
         return emit(gateway, profile)
+
+    @property
+    def live(self) -> Reader:
+        from gwc_nginx.live import NginxLive
+
+        return NginxLive()
 
     def judge(self, artifact: Artifact) -> tuple[Diagnostic, ...]:
         from gwc_nginx.judge import judge

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gwc.ir import Gateway, Limit, LimitKey, Node, PathTemplate, RetryCause
+from gwc.ir import Gateway, Limit, LimitKey, Node, Origin, PathTemplate, RetryCause
 from gwc.policy.paths import parse_path
 from gwc.units import Rate
 
@@ -141,6 +142,19 @@ def changed(gateway: Gateway, leaf: Leaf) -> Gateway:
     return result
 
 
+def origin(gateway: Gateway, leaf: Leaf) -> Origin | None:
+    """Who wrote the leaf: the origin that is nearest to it on its path; None for what no policy could write."""
+    node: Any = gateway
+    found: Origin | None = None
+    for step in leaf.path:
+        if isinstance(step, int):
+            node = node[step]
+            continue
+        found = node.provenance.get(step, found)
+        node = getattr(node, step)
+    return found
+
+
 def _with(value: Any, path: tuple[Step, ...], new: Any) -> Any:
     if not path:
         return new
@@ -176,11 +190,20 @@ def _other(leaf: Leaf) -> Any:
     if field == "causes":
         return (RetryCause.CONNECT,)
     if field == "providers":
-        return ("jwt",)
+        return ("api_key",) if value == ("jwt",) else ("jwt",)
     if field == "source":
         return "file" if value == "env" else "env"
     if field == "jwks":
-        return value.replace("2026-rsa", "2027-rsa")
+        return _other_keys(value)
+    if field == "otlp":
+        return "http://127.0.0.9:4999"
     if isinstance(value, tuple):
         return (*value, _TUPLES.get(str(field), "more"))
     return next(change(value) for kind, change in _SCALARS if isinstance(value, kind))
+
+
+def _other_keys(jwks: str) -> str:
+    """The first key gets another id."""
+    keys = json.loads(jwks)
+    keys["keys"][0]["kid"] = f"{keys['keys'][0].get('kid', '')}-more"
+    return json.dumps(keys, separators=(",", ":"))

@@ -1,0 +1,242 @@
+"""A place of a rendered configuration in the policy's words: which field decides it, of whom, and where that stands.
+
+What decides a place is found by trying: each field of the Gateway gets another value, and where the place then looks
+different, it is that field's. So no table has to know what any target makes of a field.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gwc.diagnostics import Span
+from gwc.diff.change import Subject
+from gwc.ir import Gateway
+from gwc.leaves import Leaf, changed, leaves, origin
+from gwc.live.tree import ORDER, Kind, Place, Spot, Tree, at
+from gwc.units import Rate
+
+Render = Callable[[Gateway], Tree]
+"""What the target makes of a Gateway, in the form of `gwc.live.tree`."""
+MOST_TRACED = 200
+"""Spots whose field is sought; a gateway that differs in more runs something else altogether."""
+_NO_FIELDS = ("now", "targets", "environment", "services.owner", "services.description", "services.routes.description")
+_NAMES = ("services.name", "services.routes.name", "limits.id", "services.limits.id", "services.routes.limits.id")
+_SPELLED = {
+    "metrics_path": "metrics.path",
+    "error_type_base": "errors.type",
+    "strip": "keep_base_path",
+    "retries.causes": "retries.when",
+    "retries.statuses": "retries.when",
+    "retries.backoff_base": "retries.backoff.base",
+    "retries.backoff_max": "retries.backoff.max",
+    "cache.per_user": "cache.scope",
+    "cache.vary_query": "cache.vary.query",
+    "cache.vary_headers": "cache.vary.headers",
+    "cache.stale_if_error": "cache.stale.if_error",
+    "cache.stale_while_revalidate": "cache.stale.while_revalidate",
+    "auth.providers": "auth.any_of",
+    "limits.shadow": "limits.mode",
+    "limits.cluster": "limits.scope",
+    "budget.cluster": "budget.scope",
+    "identity.jwt.jwks_url": "identity.jwt.jwks.url",
+    "identity.jwt.user_claim": "identity.jwt.user",
+    "identity.jwt.scope_claim": "identity.jwt.scopes",
+    "identity.jwt.audiences": "identity.jwt.audience",
+    "upstream.endpoints.address.host": "upstream.endpoints",
+    "upstream.endpoints.address.port": "upstream.endpoints",
+}
+"""Where the Gateway's name for a field is not the policy's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Spots that mean the same in the policy's words. `fields` is empty for what no policy decides."""
+
+    kind: Kind
+    subjects: tuple[Subject, ...]
+    fields: tuple[str, ...]
+    span: Span | None
+    spots: tuple[Spot, ...]
+
+
+def in_words(gateway: Gateway, spots: Sequence[Spot], render: Render) -> tuple[Drift, ...]:
+    sought = [spot for spot in spots if spot.kind is not Kind.EXTRA][:MOST_TRACED]
+    deciding = _deciding(gateway, sought, render(gateway), render)
+    subjects = _subjects(gateway)
+    return _merged(_drift(gateway, spot, deciding.get(spot.place, ()), subjects) for spot in spots)
+
+
+def _merged(every: Iterable[Drift]) -> tuple[Drift, ...]:
+    """One line of a policy is rendered in many places, and differs in all of them at once."""
+    same: dict[tuple[object, ...], list[Drift]] = {}
+    for drift in every:
+        told = (drift.fields, drift.span) if drift.fields else (drift.subjects, drift.spots[0].place[-1])
+        same.setdefault((drift.kind, *told), []).append(drift)
+    return tuple(_joined(group) for group in same.values())
+
+
+def _joined(group: list[Drift]) -> Drift:
+    subjects = tuple(dict.fromkeys(subject for drift in group for subject in drift.subjects))
+    exact = tuple(subject for subject in subjects if subject.service) or subjects
+    return replace(group[0], subjects=exact, spots=tuple(spot for drift in group for spot in drift.spots))
+
+
+Named = dict[str, list[Leaf]]
+_TOGETHER = 16
+"""Fields that are changed at once at first: most of them decide none of the places."""
+
+
+def _deciding(gateway: Gateway, spots: Sequence[Spot], base: Tree, render: Render) -> dict[Place, tuple[Leaf, ...]]:
+    """For each place one leaf of each field that decides it."""
+    before = {spot.place: at(base, spot.place) for spot in spots}
+    found: dict[Place, list[Leaf]] = {place: [] for place in before}
+    fields = list(_fields(gateway).values()) if spots else []
+    for start in range(0, len(fields), _TOGETHER):
+        _search(gateway, fields[start : start + _TOGETHER], before, found, render)
+    return {place: tuple(ones) for place, ones in found.items()}
+
+
+def _search(
+    gateway: Gateway,
+    fields: list[list[Leaf]],
+    before: dict[Place, object],
+    found: dict[Place, list[Leaf]],
+    render: Render,
+) -> None:
+    """Halves the fields for as long as they decide one of the places."""
+    tree = render(_all_changed(gateway, (leaf for same in fields for leaf in same)))
+    decided = {place: was for place, was in before.items() if at(tree, place) != was}
+    if decided and len(fields) > 1:
+        _search(gateway, fields[: len(fields) // 2], decided, found, render)
+        _search(gateway, fields[len(fields) // 2 :], decided, found, render)
+    elif decided:
+        for place, was in decided.items():
+            found[place].append(_one_of(gateway, fields[0], place, was, render))
+
+
+def _fields(gateway: Gateway) -> Named:
+    """Leaves that have a value, by the field that they are one of."""
+    named: Named = {}
+    for leaf in leaves(gateway):
+        if leaf.value not in (None, ()) and leaf.name not in (*_NO_FIELDS, *_NAMES):
+            named.setdefault(leaf.name, []).append(leaf)
+    return named
+
+
+def _all_changed(gateway: Gateway, some: Iterable[Leaf]) -> Gateway:
+    for leaf in some:
+        gateway = changed(gateway, leaf)
+    return gateway
+
+
+def _one_of(gateway: Gateway, some: list[Leaf], place: Place, before: object, render: Render) -> Leaf:
+    """The leaf that decides: first those of whom the place names, then by halves."""
+    near = [leaf for leaf in some if _names(gateway, leaf, place)]
+    if 0 < len(near) < len(some) and at(render(_all_changed(gateway, near)), place) != before:
+        some = near
+    while len(some) > 1:
+        half = some[: len(some) // 2]
+        decides = at(render(_all_changed(gateway, half)), place) != before
+        some = half if decides else some[len(half) :]
+    return some[0]
+
+
+def _names(gateway: Gateway, leaf: Leaf, place: Place) -> bool:
+    service, route = _owner_of(gateway, leaf.path)
+    return route is not None and any(_mentions(step, service or "", route) for step in place)
+
+
+def _owner_of(gateway: Gateway, path: tuple[str | int, ...]) -> tuple[str | None, str | None]:
+    if path[0] != "services" or not isinstance(path[1], int):
+        return None, None
+    service = gateway.services[path[1]]
+    route = service.routes[path[3]].name if path[2] == "routes" and isinstance(path[3], int) else None
+    return service.name, route
+
+
+def _mentions(step: str, service: str, route: str | None) -> bool:
+    """`shop/items`, `shop.items`, or `shop` alone, and not as a part of other names."""
+    word = re.escape(service) if route is None else rf"{re.escape(service)}[/.]{re.escape(route)}"
+    return re.search(rf"(?<![\w-]){word}(?![\w-])", step) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    subject: Subject
+    span: Span | None
+
+
+def _subjects(gateway: Gateway) -> list[_Known]:
+    """Routes before services: the more exact name counts."""
+    known = []
+    for service in gateway.services:
+        for route in service.routes:
+            span = route.provenance["path"].span if "path" in route.provenance else None
+            known.append(_Known(Subject(service.name, route.name, service.owner), span))
+    for service in gateway.services:
+        span = service.provenance["name"].span if "name" in service.provenance else None
+        known.append(_Known(Subject(service.name, "", service.owner), span))
+    return known
+
+
+_PLATFORM = _Known(Subject("", "", ""), None)
+
+
+def _drift(gateway: Gateway, spot: Spot, deciding: tuple[Leaf, ...], subjects: list[_Known]) -> Drift:
+    known = _named(spot.place, subjects)
+    own = [leaf for leaf in deciding if known is not _PLATFORM and _about(gateway, leaf, known.subject)]
+    telling = _of_its_kind(spot, tuple(own) or deciding)
+    if known is _PLATFORM and telling:
+        known = _of_leaf(gateway, telling, subjects)
+    field, span = _whole(spot, known) or (tuple(dict.fromkeys(_spelled(leaf.name) for leaf in telling)), None)
+    where = next((one.span for leaf in telling if (one := origin(gateway, leaf))), None)
+    return Drift(spot.kind, (known.subject,), field, span or where or known.span, (spot,))
+
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(ms|s)?")
+
+
+def _of_its_kind(spot: Spot, telling: tuple[Leaf, ...]) -> tuple[Leaf, ...]:
+    """Another number is decided by a field with a number, not by those that would put something else there."""
+    if not all(_NUMBER.fullmatch(str(value)) for value in (spot.wanted, spot.found)):
+        return telling
+    numbers = tuple(leaf for leaf in telling if isinstance(leaf.value, Rate | int | float))
+    return tuple(leaf for leaf in numbers if not isinstance(leaf.value, bool)) or telling
+
+
+def _named(place: Place, subjects: list[_Known]) -> _Known:
+    for step in reversed(place):
+        for known in subjects:
+            if _mentions(step, known.subject.service, known.subject.route or None):
+                return known
+    return _PLATFORM
+
+
+def _about(gateway: Gateway, leaf: Leaf, subject: Subject) -> bool:
+    service, route = _owner_of(gateway, leaf.path)
+    return service == subject.service and (route or "") == subject.route
+
+
+def _of_leaf(gateway: Gateway, deciding: tuple[Leaf, ...], subjects: list[_Known]) -> _Known:
+    """Whom the place belongs to, where all that decides it is of one owner."""
+    owners = {_owner_of(gateway, leaf.path) for leaf in deciding}
+    service, route = next(iter(owners)) if len(owners) == 1 else (None, None)
+    wanted = (service or "", route or "")
+    return next((one for one in subjects if (one.subject.service, one.subject.route) == wanted), _PLATFORM)
+
+
+def _whole(spot: Spot, known: _Known) -> tuple[tuple[str, ...], Span | None] | None:
+    """A branch that is the route's own is the whole of it, not each of its fields."""
+    last = spot.place[-1]
+    if spot.kind is Kind.CHANGED or last == ORDER or not known.subject.route:
+        return None
+    if _mentions(last, known.subject.service, known.subject.route) and not isinstance(spot.wanted, str):
+        return ("route",), known.span
+    return None
+
+
+def _spelled(name: str) -> str:
+    short = re.sub(r"^services\.(routes\.)?", "", name)
+    return _SPELLED.get(short, short)
