@@ -65,6 +65,11 @@ def sources(section: str) -> tuple[Source, ...]:
     """The policies of an example: plain ones, with what it says merged in."""
     files = {Path(name): text for name, text in examples(section)}
     said: dict[str, Any] = {f.stem: yaml.safe_load(text) for f, text in files.items() if f.suffix == ".yaml"}
+    return policies_of(said)
+
+
+def policies_of(said: Mapping[str, Any]) -> tuple[Source, ...]:
+    """Plain policies with what is `said` of each, by its name, merged in."""
     plain = {"platform": _PLATFORM, "shop": _service("shop", 8000)}
     plain |= {"other": _service("other", 8001)} if "other" in said else {}
     whole = {name: _merged(base, said.get(name, {})) for name, base in plain.items()}
