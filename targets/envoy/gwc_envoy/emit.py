@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
 from gwc.target import Artifact, OutputFile
-from gwc_envoy import admin, cache, cluster, hops, identity, listen, metrics, ratelimit, tracing, upstream
+from gwc_envoy import admin, cache, cluster, grpc, hops, identity, listen, metrics, ratelimit, tracing, upstream
 from gwc_envoy.printing import render
 from gwc_envoy.xds import Json
 
@@ -26,14 +26,14 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 
 def bootstrap(gateway: Gateway) -> Json:
-    internal = [*hops.listeners(gateway), *cache.listeners(gateway)]
+    internal = [grpc.listener(gateway), *hops.listeners(gateway), *cache.listeners(gateway)]
     return {
         "node": {"id": "gwc", "cluster": "gwc"},
         "admin": admin.admin(gateway),
         "stats_config": metrics.stats_config(),
         "stats_flush_interval": metrics.FLUSH,
         "layered_runtime": {"layers": [{"name": "gwc", "static_layer": _runtime(gateway)}]},
-        **({"bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION]} if internal else {}),
+        "bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION],
         "static_resources": {
             "listeners": [*listen.listeners(gateway), *internal, admin.admin_listener(gateway)],
             "clusters": [
@@ -41,6 +41,7 @@ def bootstrap(gateway: Gateway) -> Json:
                 *hops.clusters(gateway),
                 *cluster.clusters(gateway),
                 *cache.clusters(gateway),
+                grpc.cluster(),
                 admin.cluster(gateway),
             ],
             "secrets": identity.secrets(gateway),

@@ -10,7 +10,20 @@ from collections.abc import Iterator
 
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
-from gwc_envoy import access_log, actions, auth, body, budget, cache, cluster_budget, cors, headers, limits, retries
+from gwc_envoy import (
+    access_log,
+    actions,
+    auth,
+    body,
+    budget,
+    cache,
+    cluster_budget,
+    cors,
+    grpc,
+    headers,
+    limits,
+    retries,
+)
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -29,7 +42,7 @@ def route_configuration(gateway: Gateway) -> Json:
 
 
 def _virtual_host(gateway: Gateway, table: HostTable) -> Json:
-    routes = [_refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
+    routes = [grpc.refusal(), _refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
     for entry in table.entries:
         routes += _entry(gateway, entry)
     routes.append(_refusal("not-found", {"prefix": "/"}, 404))

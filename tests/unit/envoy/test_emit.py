@@ -38,9 +38,9 @@ def test_the_same_gateway_gives_the_same_bytes() -> None:
     assert TARGET.emit(given, "default") == TARGET.emit(given, "default")
 
 
-def test_encoded_slashes_come_first_and_not_found_last() -> None:
+def test_refusals_come_first_and_not_found_last() -> None:
     names = [entry["name"] for entry in routes(gateway({"service": "a"}))]
-    assert names == ["encoded-slash", "a/r", "method-not-allowed", "not-found"]
+    assert names == ["grpc", "encoded-slash", "a/r", "method-not-allowed", "not-found"]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,17 @@ def test_encoded_slashes_come_first_and_not_found_last() -> None:
     [("/a%2fb", True), ("/a%2Fb", True), ("/a%5C", True), ("/%00", True), ("/a%252Fb", False), ("/a%20", False)],
 )
 def test_what_counts_as_an_encoded_slash(path: str, refused: bool) -> None:
-    pattern = routes(gateway({"service": "a"}))[0]["match"]["safe_regex"]["regex"]
+    pattern = routes(gateway({"service": "a"}))[1]["match"]["safe_regex"]["regex"]
     assert bool(re.fullmatch(pattern, path)) is refused
+
+
+@pytest.mark.parametrize(
+    ("called", "refused"),
+    [("application/grpc", True), ("application/grpc+proto", True), ("application/grpc-web", False), ("x", False)],
+)
+def test_what_calls_itself_grpc(called: str, refused: bool) -> None:
+    (header,) = routes(gateway({"service": "a"}))[0]["match"]["headers"]
+    assert bool(re.fullmatch(header["string_match"]["safe_regex"]["regex"], called)) is refused
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_route_without_timeout_is_found() -> None:
     text = artifact.files["envoy.json"].text
     data = json.loads(text)
     hosts = data["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]
-    del hosts["virtual_hosts"][0]["routes"][1]["route"]["timeout"]
+    del hosts["virtual_hosts"][0]["routes"][2]["route"]["timeout"]
     broken = Artifact("envoy", "default", {"envoy.json": OutputFile(json.dumps(data, indent=1), {})})
     assert [found.code for found in judge(broken)] == ["GWC604"]
 
