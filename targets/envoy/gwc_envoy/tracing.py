@@ -178,7 +178,8 @@ def _version_6(network: ipaddress.IPv6Network) -> tuple[str, str] | None:
     lead = "[" + "".join(f"{group:x}:" for group in groups[:whole])
     if whole == len(groups):
         return lead.removesuffix(":") + "]:", ""
-    return lead, rf"^\[{lead[1:]}{_group(groups[whole], bits)}" if bits else ""
+    end = r"\]" if whole == len(groups) - 1 else ":"
+    return lead, rf"^\[{lead[1:]}{_group(groups[whole], bits)}{end}" if bits else ""
 
 
 def _group(first: int, bits: int) -> str:
@@ -189,4 +190,4 @@ def _group(first: int, bits: int) -> str:
     if rest:
         low = int(text[nibbles], 16)
         known += "[" + "".join(f"{low + number:x}" for number in range(2 ** (4 - rest))) + "]"
-    return known + "[0-9a-f]" * (4 - nibbles - bool(rest)) + ":"
+    return known + "[0-9a-f]" * (4 - nibbles - bool(rest))
