@@ -92,6 +92,7 @@ def verification(service: Service) -> tuple[Directive, ...]:
     span = tls.provenance["ca"].span if "ca" in tls.provenance else None
     return (
         d("proxy_ssl_verify", "on"),
+        d("proxy_ssl_protocols", "TLSv1.2", "TLSv1.3"),
         d("proxy_ssl_verify_depth", "4"),
         d("proxy_ssl_server_name", "on"),
         d("proxy_ssl_trusted_certificate", q(tls.ca if tls.ca is not None else TRUST_STORE), span=span),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +39,7 @@ class _Service(BaseHTTPRequestHandler):
             for _ in range(_LENGTH // _MIB):
                 self.wfile.write(b"x" * _MIB)
         except OSError:
-            assert self.path == "/error"
+            assert self.path in ("/error", "/whole")  # nobody reads it to its end
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
@@ -56,7 +58,7 @@ def service() -> Iterator[int]:
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[tuple[int, int]]:
-    """The port, and the process id of the master."""
+    """The port, and the process id of the master, whose directory is `tmp_path`."""
     try:
         binary = TARGET.engine.find("njs")
     except EngineMissingError as missing:
@@ -106,3 +108,10 @@ def test_the_long_body_of_an_error_is_not_held(gate: tuple[int, int]) -> None:
     before = peak(master)
     assert 0 < read(port, "/error") < 1000
     assert peak(master) - before < _FEW
+
+
+def test_a_client_that_does_not_read_fills_no_disk(gate: tuple[int, int], tmp_path: Path) -> None:
+    with socket.create_connection(("127.0.0.1", gate[0]), timeout=10) as connection:
+        connection.sendall(b"GET /whole HTTP/1.1\r\nHost: gateway.test\r\n\r\n")
+        time.sleep(2)
+        assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 4 * _MIB

@@ -1,11 +1,11 @@
 // One lock for all workers, around what must be one step: reading several counters, deciding, writing them.
 //
 // `add` of a shared dictionary is atomic. A worker holds the lock for microseconds; one that dies with it loses it when
-// the entry expires. Who does not get it in time gets null, and refuses.
+// the entry expires, and those that wait outlast it. Who does not get it in time gets null, and refuses.
 
 import crypto from 'crypto';
 
-const PATIENCE = 100;
+const PATIENCE = 250;
 const LONGEST = 200;
 
 function locked(work) {
