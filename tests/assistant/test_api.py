@@ -74,7 +74,7 @@ def test_errors_have_the_gateways_shape(service: Running, path: str, status: int
 
 def test_another_method_is_405_with_allow(service: Running) -> None:
     response = service.client.delete("/v1/prompts")
-    assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD")
+    assert (response.status_code, set(response.headers["Allow"].split(", "))) == (405, {"GET", "HEAD"})
     assert response.json()["type"] == "urn:gwc:problem:method-not-allowed"
 
 

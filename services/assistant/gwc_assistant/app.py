@@ -46,7 +46,12 @@ def create_app(settings: Settings | None = None, exporter: SpanExporter | None =
         lifespan=_lifespan(parts, state),
         docs_url=None,
         redoc_url=None,
-        telemetry={"tracer_provider": parts.telemetry.tracers, "metrics": False, "logs": False},
+        telemetry={
+            "tracer_provider": parts.telemetry.tracers,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,  # of the framework's own steps; ours say more
+        },
     )
     app.include_router(ask.router)
     app.include_router(scripture.router)

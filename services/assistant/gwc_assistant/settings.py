@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
 
@@ -54,7 +54,7 @@ class Settings(BaseModel):
     problem_type: str = "urn:gwc:problem:"
     base_path: str = Field("/assistant", pattern=r"^(/[^/]+)*$")
 
-    version: str = "ASV"
+    version: Literal["ASV", "KJV"] = "ASV"
     max_verses: Count = 200
     context_passages: Count = 8
     question_chars: Count = 2000

@@ -21,6 +21,8 @@ from gwc_assistant.protocols import Finish
 from gwc_assistant.resilience.breaker import BreakerState
 
 SERVICE = "gwc-assistant"
+_TOKENS = [4.0**power for power in range(12)]
+_SECONDS = [0.01 * 2**power for power in range(14)]  # both as the GenAI conventions advise
 _STATES: dict[str, int] = {"closed": 0, "half-open": 1, "open": 2}
 
 
@@ -52,8 +54,18 @@ class Telemetry:
 
     def _instruments(self) -> None:
         meter = self.meter
-        self._tokens = meter.create_histogram("gen_ai.client.token.usage", "{token}", "Tokens of a call of a model.")
-        self._duration = meter.create_histogram("gen_ai.client.operation.duration", "s", "Time of a call of a model.")
+        self._tokens = meter.create_histogram(
+            "gen_ai.client.token.usage",
+            "{token}",
+            "Tokens of a call of a model.",
+            explicit_bucket_boundaries_advisory=_TOKENS,
+        )
+        self._duration = meter.create_histogram(
+            "gen_ai.client.operation.duration",
+            "s",
+            "Time of a call of a model.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
         self._lookups = meter.create_counter(
             "assistant.cache.answers", "", "Answers, by the cache layer they are from."
         )
