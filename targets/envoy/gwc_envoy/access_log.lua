@@ -1,5 +1,6 @@
--- Notes for the access log what a request was when it came, and which shadow limits it has met.
+-- Completes a request's ids, and notes for the access log what it was when it came, before anything changes it.
 --@SETTINGS@
+--@CORRELATION@
 
 local NAMESPACE = "gwc.access_log"
 
@@ -27,21 +28,13 @@ end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
-  local query = (headers:get(":path") or ""):match("%?(.*)$")
+  local trace_id = correlate(headers)
+  local path = headers:get(":path") or ""
+  local mark = path:find("?", 1, true)
   handle:streamInfo():dynamicMetadata():set(NAMESPACE, "request", {
     host = headers:get(":authority") or "",
-    query = query and redacted(query) or "",
-    trace_id = (headers:get("traceparent") or ""):sub(4, 35),
-    keys = keys_of(headers),
+    query = mark and redacted(path:sub(mark + 1)) or "",
+    trace_id = trace_id,
+    keys = KEYS[1] and keys_of(headers) or nil,
   })
-end
-
--- What a filter has answered never got as far as the script of `attempt`.
-function envoy_on_response(handle)
-  local notes = handle:streamInfo():dynamicMetadata()
-  local known = notes:get(NAMESPACE)
-  if known == nil or known.shadows == nil or known.shadowed_by ~= nil then return end
-  local ids = {}
-  for id in known.shadows:gmatch("[^,]+") do ids[#ids + 1] = id end
-  notes:set(NAMESPACE, "shadowed_by", ids)
 end

@@ -7,7 +7,7 @@ gateway and the service; the rest Envoy knows when the request is over.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gwc.features import limits
 from gwc.ir import Gateway, Route, Service
@@ -20,17 +20,17 @@ from gwc.observability.access_log import (
     UPSTREAM_CONCURRENCY,
     key_headers,
 )
-from gwc_envoy import budget, cache, cluster_budget
+from gwc_envoy import budget, cache, cluster_budget, errors, picks, request_id
 from gwc_envoy.errors import BY_STATUS
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
-from gwc_envoy.xds import Json, extension, lua
+from gwc_envoy.xds import Json, extension, lua, script
 
 FILTER, ATTEMPT = "gwc.access_log", "gwc.attempt"
 _CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 
 
 def request_filter(gateway: Gateway) -> Json:
-    """Before anything changes the request, and behind what judges its ids."""
+    """Before anything changes the request: a script for its ids and for the notes, because each script costs."""
     keys = gateway.identity.api_key
     secret = [*_CREDENTIALS, *([keys.header.lower()] if keys is not None else [])]
     settings = [
@@ -38,16 +38,26 @@ def request_filter(gateway: Gateway) -> Json:
         f"local SECRET_HEADERS = {_set(secret)}",
         "local KEYS = {" + ", ".join(json.dumps(name) for name in key_headers(gateway)) + "}",
     ]
-    return lua(FILTER, "access_log.lua", {"--@SETTINGS@": "\n".join(settings), "@REDACTED@": REDACTED})
+    parts = {"--@SETTINGS@": "\n".join(settings), "--@CORRELATION@": request_id.correlation(gateway)}
+    built = lua(FILTER, "access_log.lua", {**parts, "@REDACTED@": REDACTED})
+    if _shadows(gateway):
+        built["typed_config"]["default_source_code"]["inline_string"] += script("shadows.lua")
+    return built
 
 
 def _set(names: Iterable[str]) -> str:
     return "{" + ", ".join(f"[{json.dumps(name)}] = true" for name in names) + "}"
 
 
-def attempt_filter() -> Json:
+def attempt_filter(gateway: Gateway) -> Json:
     """Innermost: what it sees is on its way to the service, and comes from there."""
-    return lua(ATTEMPT, "attempt.lua")
+    settings = {"SHADOWS": _shadows(gateway), "SPENDING": _spending(gateway)}
+    lines = [f"local {name} = {str(value).lower()}" for name, value in settings.items()]
+    return lua(ATTEMPT, "attempt.lua", {"--@SETTINGS@": "\n".join(lines)})
+
+
+def _shadows(gateway: Gateway) -> bool:
+    return any(limit.shadow for _, limit in limits(gateway))
 
 
 def metadata(gateway: Gateway, service: Service, route: Route) -> Json:
@@ -61,8 +71,46 @@ NO_ROUTE: Json = {"gwc": {"service": "", "route": "", "span": ""}}
 
 
 def access_log(gateway: Gateway) -> list[Json]:
-    """Requests that the parser or the connection manager refuses never meet a script: a line of their own."""
-    return [_stdout(_fields(gateway), _met(True)), _stdout(_unmet(gateway), _met(False))]
+    """Requests that the parser or the connection manager refuses never meet a script: a line of their own.
+
+    Expressions cost more than all else in a line. What passed, and what a limit refused, needs none.
+    """
+    met, full = picks.noted(FILTER, "request"), _fields(gateway)
+    plain = [_stdout(fields, picks.every(met, *which)) for which, fields in _plain(gateway, full)]
+    return [
+        *plain,
+        _stdout(full, picks.every(met, _others())),
+        _stdout(_unmet(gateway), picks.unnoted(FILTER, "request")),
+    ]
+
+
+_ANSWERED = picks.within(100, 399)
+_FAILED = picks.some(picks.status(99, "LE"), picks.status(400, "GE"))
+_ENVOY_COUNTED, _HOP_COUNTED = picks.unnoted(FILTER, "attempts"), picks.noted(FILTER, "attempts")
+_UNLIMITED, _LIMITED = picks.unnoted(FILTER, "limited_by"), picks.noted(FILTER, "limited_by")
+
+
+def _plain(gateway: Gateway, full: Json) -> Iterator[tuple[list[Json], Json]]:
+    """The requests whose line needs no expression, and their fields. Together with `_others`: each request once."""
+    native = {**full, "attempts": errors.ATTEMPTS, "upstream_ms": _note("upstream_ms")}
+    passed = {**native, "limited_by": "", "problem": ""}
+    limited = {**native, "limited_by": _note("limited_by"), "problem": _note("problem")}
+    if cache.cached(gateway):
+        result, known = f"%DYNAMIC_METADATA({cache.FILTER}:result)%", (cache.FILTER, "result")
+        yield [_ANSWERED, _UNLIMITED, _ENVOY_COUNTED, picks.noted(*known)], {**passed, "cache": result}
+        yield [_ANSWERED, _UNLIMITED, _ENVOY_COUNTED, picks.unnoted(*known)], {**passed, "cache": ""}
+    else:
+        yield [_ANSWERED, _UNLIMITED, _ENVOY_COUNTED], passed
+    yield [_FAILED, _LIMITED, picks.noted(FILTER, "problem"), _ENVOY_COUNTED], limited
+
+
+def _others() -> Json:
+    unexplained = picks.some(_UNLIMITED, picks.unnoted(FILTER, "problem"))
+    return picks.some(_HOP_COUNTED, picks.every(_ANSWERED, _LIMITED), picks.every(_FAILED, unexplained))
+
+
+def _note(name: str) -> str:
+    return f"%DYNAMIC_METADATA({FILTER}:{name})%"
 
 
 def noted(name: str, otherwise: str) -> str:
@@ -81,7 +129,7 @@ def cel(expression: str) -> str:
 
 
 _DURATION = "(request.duration.getSeconds() * 1000 + request.duration.getMilliseconds())"
-_ASKED = f"('asked' in metadata.filter_metadata['{FILTER}'])"
+_ASKED = f"('{ATTEMPT}' in metadata.filter_metadata)"
 _SPENDS = f"{_on_route(ATTEMPT)} && 'cost' in xds.route_metadata.filter_metadata['{ATTEMPT}']"
 ATTEMPTS_TAKEN = noted("attempts", f"{_ASKED} ? upstream.request_attempt_count : 0")
 _STORED = "('x-cache' in response.headers && response.headers['x-cache'] in ['HIT', 'STALE'])"
@@ -136,7 +184,7 @@ def _of_policies(gateway: Gateway) -> Json:
         "user": (any(route.auth is not None for route in routes), noted("user", "''"), ""),
         "cost": (_spending(gateway), noted("cost", f"{_SPENDS} ? 0 : null"), "%REQ(x-gwc-none)%"),
         "cache": (any(route.cache is not None for route in routes), CACHE, ""),
-        "shadowed_by": (any(limit.shadow for _, limit in limits(gateway)), noted("shadowed_by", "[]"), []),
+        "shadowed_by": (_shadows(gateway), noted("shadowed_by", "[]"), []),
     }
     return {name: cel(expression) if there else nothing for name, (there, expression, nothing) in told.items()}
 
@@ -169,13 +217,6 @@ def _unmet(gateway: Gateway) -> Json:
         "shadowed_by": [],
         "problem": cel(_by_status()),
     }
-
-
-def _met(met: bool) -> Json:
-    """Nothing is null there: a request that has a note matches the one, and a request that has none the other."""
-    value: Json = {"present_match": True} if met else {"null_match": {}}
-    where = {"filter": FILTER, "path": [{"key": "request"}], "value": value}
-    return {"metadata_filter": {"matcher": where, "match_if_key_not_found": not met}}
 
 
 def _stdout(fields: Json, which: Json) -> Json:

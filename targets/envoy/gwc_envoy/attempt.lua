@@ -1,6 +1,7 @@
 -- The last to see a request and the first to see its answer: notes for the access log what lies between.
+--@SETTINGS@
 
-local NAMESPACE = "gwc.access_log"
+local NAMESPACE, OWN = "gwc.access_log", "gwc.attempt"
 local PROBLEMS = {["429"] = "rate-limited", ["502"] = "bad-gateway", ["503"] = "unavailable", ["504"] = "timeout"}
 local CAUSES = {connect = "bad-gateway", reset = "bad-gateway", timeout = "timeout", ["connect-timeout"] = "timeout"}
 
@@ -8,11 +9,7 @@ local function now(handle)
   return tonumber(handle:timestampString(EnvoyTimestampResolution.MICROSECOND))
 end
 
-function envoy_on_request(handle)
-  local route, notes = handle:metadata(), handle:streamInfo():dynamicMetadata()
-  if not route:get("forwards") then return end
-  notes:set(NAMESPACE, "asked", now(handle))
-  if route:get("cost") then notes:set(NAMESPACE, "cost", route:get("cost")) end
+local function note_shadows(notes)
   local known = notes:get(NAMESPACE)
   if known == nil or known.shadows == nil then return end
   local ids = {}
@@ -20,27 +17,37 @@ function envoy_on_request(handle)
   notes:set(NAMESPACE, "shadowed_by", ids)
 end
 
+function envoy_on_request(handle)
+  local route, notes = handle:metadata(), handle:streamInfo():dynamicMetadata()
+  if not route:get("forwards") then return end
+  notes:set(OWN, "asked", now(handle))
+  local cost = SPENDING and route:get("cost")
+  if cost then notes:set(NAMESPACE, "cost", cost) end
+  if SHADOWS then note_shadows(notes) end
+end
+
 -- The type of the problem that takes the place of a service's error.
 local function replaced(headers)
   local cause, status = headers:get("x-gwc-cause"), headers:get(":status")
   if cause then return CAUSES[cause] end
+  if status < "500" and status ~= "429" then return nil end
   local kind = headers:get("content-type") or ""
-  if (status < "500" and status ~= "429") or kind:lower():find("^application/problem%+json%s*;?") then return nil end
+  if kind:lower():find("^application/problem%+json%s*;?") then return nil end
   return PROBLEMS[status] or "internal-error"
 end
 
 -- The listener itself tries where no hop has counted; then Envoy knows the number.
 function envoy_on_response(handle)
   local notes, headers = handle:streamInfo():dynamicMetadata(), handle:headers()
-  local known = notes:get(NAMESPACE)
-  if known == nil or known.asked == nil then return end
+  local own = notes:get(OWN)
+  if own == nil or own.asked == nil then return end
   local refused, tries = headers:get("x-gwc-limited-by"), tonumber(headers:get("x-gwc-attempts") or "")
   if refused then
     notes:set(NAMESPACE, "limited_by", refused)
     tries = tries and math.max(0, tries - 1)  -- the last one was not sent
   end
   if tries then notes:set(NAMESPACE, "attempts", tries) end
-  if tries ~= 0 then notes:set(NAMESPACE, "upstream_ms", math.max(0, math.floor((now(handle) - known.asked) / 1000))) end
+  if tries ~= 0 then notes:set(NAMESPACE, "upstream_ms", math.max(0, math.floor((now(handle) - own.asked) / 1000))) end
   local problem = headers:get("x-gwc-problem") or replaced(headers)
   if problem then notes:set(NAMESPACE, "problem", problem) end
 end

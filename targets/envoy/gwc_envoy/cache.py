@@ -77,10 +77,7 @@ def purge_routes(gateway: Gateway) -> list[Json]:
 
 
 def _script(gateway: Gateway, name: str, script: str) -> Json:
-    """The headers that it changes decide on no route: the one that was checked stays."""
-    built = lua(name, script, {**_parts(gateway), "@PATH@": PURGE_PATH})
-    built["typed_config"]["clear_route_cache"] = False
-    return built
+    return lua(name, script, {**_parts(gateway), "@PATH@": PURGE_PATH})
 
 
 def _parts(gateway: Gateway) -> dict[str, str]:

@@ -12,26 +12,34 @@ local function valid(traceparent)
   return #trace == 32 and #parent == 16 and #flags == 2 and trace:find("[^0]") ~= nil and parent:find("[^0]") ~= nil
 end
 
+local function take(headers, name)
+  local value = headers:get(name)
+  if value ~= nil then headers:remove(name) end
+  return value
+end
+
 -- The version digit of a UUID is 4, so neither id can be all zeros.
 local function fresh(uuid)
   local hex = uuid:gsub("-", ""):lower()
   return "00-" .. hex .. "-" .. hex:sub(1, 16) .. "-01"
 end
 
-function envoy_on_request(handle)
-  local headers = handle:headers()
+-- Completes the ids of a request, and tells the trace's.
+local function correlate(headers)
   local uuid = headers:get("x-request-id")
-  local id, traceparent = headers:get("x-gwc-request-id"), headers:get("x-gwc-traceparent")
-  local state = headers:get("x-gwc-tracestate")
-  headers:remove("x-gwc-request-id")
-  headers:remove("x-gwc-traceparent")
-  headers:remove("x-gwc-tracestate")
+  local id, traceparent, state
+  if MOVED_ASIDE then
+    id, traceparent = take(headers, "x-gwc-request-id"), take(headers, "x-gwc-traceparent")
+    state = take(headers, "x-gwc-tracestate")
+  end
   if valid(traceparent) then
-    headers:replace("traceparent", traceparent)
     if state ~= nil then headers:replace("tracestate", state) end
   else
-    headers:replace("traceparent", fresh(uuid))
+    traceparent = fresh(uuid)
   end
-  if plausible(id) then headers:replace("x-request-id", id) else id = uuid end
-  headers:replace("@HEADER@", id)
+  headers:replace("traceparent", traceparent)
+  if not plausible(id) then id = uuid end
+  if id ~= uuid then headers:replace("x-request-id", id) end
+  if HEADER ~= "x-request-id" then headers:replace(HEADER, id) end
+  return traceparent:sub(4, 35)
 end

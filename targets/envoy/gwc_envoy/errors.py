@@ -13,7 +13,7 @@ from enum import Enum
 from gwc.ir import Gateway
 from gwc.observability.access_log import BREAKER, CONCURRENCY, UPSTREAM_CONCURRENCY
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES, Problem
-from gwc_envoy import breaker, budget, cors, request_id, retries
+from gwc_envoy import breaker, budget, cors, picks, request_id, retries
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, literal, set_header
 
@@ -45,14 +45,10 @@ def _flags(*flags: str) -> Json:
     return {"response_flag_filter": {"flags": list(flags)}}
 
 
-def _status(code: int, op: str = "EQ") -> Json:
-    return {
-        "status_code_filter": {"comparison": {"op": op, "value": {"default_value": code, "runtime_key": "gwc.none"}}}
-    }
-
-
-def _details(word: str) -> Json:
-    return _cel(f"response.code_details.contains('{word}')")
+def _details(word: str, *statuses: int) -> Json:
+    """An expression, which costs a lot: asked of no answer but those that Envoy gives one of `statuses`."""
+    told = picks.some(*(picks.status(status) for status in statuses))
+    return picks.every(told, _cel(f"response.code_details.contains('{word}')"))
 
 
 def _cel(expression: str) -> Json:
@@ -81,14 +77,14 @@ MAPPERS = (
     # What Envoy calls 503 are three different things to a client.
     Mapper(_flags("UO"), PROBLEMS["overloaded"], headers=(("retry-after", "1"),), guard=UPSTREAM_CONCURRENCY),
     Mapper(_flags("RLSE"), PROBLEMS["unavailable"], headers=(("retry-after", "1"),)),  # nobody to ask for the count
-    Mapper(_details("connection_timeout"), PROBLEMS["timeout"]),
+    Mapper(_details("connection_timeout", 503), PROBLEMS["timeout"]),
     # An upgrade that the route does not allow is refused before any filter has noted the path.
-    Mapper(_details("upgrade_failed"), PROBLEMS["bad-request"], instance="%PATH(NQ:PATH)%"),
+    Mapper(_details("upgrade_failed", 403), PROBLEMS["bad-request"], instance="%PATH(NQ:PATH)%"),
     Mapper(_flags("UF", "UC", "UR", "LR", "UPE", "UH", "NC", "DF"), PROBLEMS["bad-gateway"]),
-    Mapper(_status(budget.STATUS), PROBLEMS["budget-exhausted"]),
-    *(Mapper(_status(status), PROBLEMS[kind], keep=True) for status, kind in BY_STATUS.items()),
-    Mapper(_status(500, "GE"), PROBLEMS["internal-error"], keep=True),
-    Mapper(_status(400, "GE"), PROBLEMS["bad-request"], keep=True),
+    Mapper(picks.status(budget.STATUS), PROBLEMS["budget-exhausted"]),
+    *(Mapper(picks.status(status), PROBLEMS[kind], keep=True) for status, kind in BY_STATUS.items()),
+    Mapper(picks.status(500, "GE"), PROBLEMS["internal-error"], keep=True),
+    Mapper(picks.status(400, "GE"), PROBLEMS["bad-request"], keep=True),
 )  # fmt: skip
 
 
@@ -180,7 +176,7 @@ def _body(base: str, mapper: Mapper) -> Json:
 _FAILED_TRY = 499
 """The status of a failed try between two hops: none that a policy can list as a cause of retries."""
 _FAILURES = (
-    (retries.CONNECT_TIMEOUT, _details("connection_timeout")),
+    (retries.CONNECT_TIMEOUT, _details("connection_timeout", 503)),
     (retries.CONNECT, _flags("UF", "UH", "NC", "DF")),
     (retries.TIMEOUT, _flags("UT", "SI")),
     (retries.RESET, _flags("UC", "UR", "LR", "UPE")),

@@ -29,8 +29,7 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         cors.cors_filter(gateway),  # errors are for the page's eyes, too
         request_id.instance_filter(),  # before anything can answer: errors quote the path
         identity.forwarded_filter(gateway, scheme),  # takes an untrusted peer's ids away...
-        request_id.correlation_filter(gateway),  # ...before they are judged
-        access_log.request_filter(gateway),  # the request as it came, with its ids
+        access_log.request_filter(gateway),  # ...before they are judged; notes the request as it came
         limits.answer_filter(gateway),  # outside every limit
         *limits.filters(gateway, limits.BEFORE_AUTH),  # a flood of bad tokens costs no verification
         *cluster.filters(gateway, early=True),  # behind the gateway's own, which spare the service a flood
@@ -51,7 +50,7 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         body.body_filter(),
         body.exact_filter(),
         identity.gateway_secret_filter(gateway),  # late: only what is forwarded needs the proof
-        access_log.attempt_filter(),  # innermost: behind it is nothing but the service
+        access_log.attempt_filter(gateway),  # innermost: behind it is nothing but the service
         hops.router_filter(),
     )
     return [entry for entry in chain if entry is not None]
@@ -63,7 +62,6 @@ def redirect_filters(gateway: Gateway) -> list[Json]:
         headers.hygiene_filter(gateway),
         request_id.instance_filter(),
         identity.forwarded_filter(gateway, "http"),
-        request_id.correlation_filter(gateway),
         access_log.request_filter(gateway),
         hops.router_filter(),
     ]

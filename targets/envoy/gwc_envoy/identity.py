@@ -6,7 +6,7 @@ All of it is taken off before anything else looks at the request, on every route
 from __future__ import annotations
 
 from gwc.ir import Accept, Gateway, Secret
-from gwc_envoy import tracing
+from gwc_envoy import request_id, tracing
 from gwc_envoy.xds import Json, cidr, extension, set_header, typed
 
 PRIVATE = "x-gwc-"
@@ -34,7 +34,7 @@ def early_mutations(gateway: Gateway) -> list[Json]:
 def _correlation(gateway: Gateway) -> list[Json]:
     """Moves the client's ids aside, where they wait to be judged; nothing else ever reads them."""
     names = dict.fromkeys((gateway.request_id.header.lower(), "x-request-id", *CORRELATION))
-    moved = [] if gateway.request_id.accept is Accept.NEVER else [gateway.request_id.header.lower(), *CORRELATION]
+    moved = [gateway.request_id.header.lower(), *CORRELATION] if request_id.believes_anybody(gateway) else []
     return [
         *({"append": set_header(aside(gateway, name), f"%REQ({name})%")} for name in moved),
         *({"remove": name} for name in names),
@@ -57,7 +57,7 @@ def forwarded_filter(gateway: Gateway, scheme: str) -> Json:
         {"append": set_header("x-forwarded-host", "%REQ(:authority)%")},
         {"append": set_header("x-forwarded-proto", scheme)},
     ]
-    if gateway.request_id.accept is Accept.FROM_TRUSTED_PROXIES:
+    if gateway.trusted_proxies and gateway.request_id.accept is Accept.FROM_TRUSTED_PROXIES:
         names = (gateway.request_id.header.lower(), *CORRELATION)
         mutations += [{"remove": aside(gateway, name)} for name in names]
     inner = extension("gwc.untrusted", _HEADER_MUTATION, mutations={"request_mutations": mutations})

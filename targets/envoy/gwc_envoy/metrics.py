@@ -14,7 +14,7 @@ from gwc.observability import metrics, promql
 from gwc.observability.metrics import Family
 from gwc.observability.rules import Group, Recording, document
 from gwc.target import OutputFile
-from gwc_envoy import access_log, cache
+from gwc_envoy import access_log, cache, errors, picks
 from gwc_envoy.upstream import is_ip
 from gwc_envoy.xds import Json, extension
 
@@ -24,9 +24,14 @@ FLUSH = "1s"
 
 _PREFIX = "gwc"
 _ROUTE = {"service": "%METADATA(ROUTE:gwc:service)%", "route": "%METADATA(ROUTE:gwc:route)%"}
-_CLASSES = "{1: '1xx', 2: '2xx', 3: '3xx', 4: '4xx', 5: '5xx'}"
-_STATUS = f"%CEL(has(response.code) ? {_CLASSES}[response.code / 100] : '4xx')%"
-_RESULTS = "{'HIT': 'hit', 'MISS': 'miss', 'STALE': 'stale', 'BYPASS': 'bypass'}"
+_CLASSES = {
+    "1xx": picks.within(100, 199),
+    "2xx": picks.within(200, 299),
+    "3xx": picks.within(300, 399),
+    "4xx": picks.some(picks.within(400, 499), picks.status(99, "LE")),  # whoever left is a client
+    "5xx": picks.status(500, "GE"),
+}
+_RESULTS = ("HIT", "MISS", "STALE", "BYPASS")
 _MEASURED = "request_duration"
 """Milliseconds by class of the status: the number of requests and how long they took in one."""
 
@@ -39,52 +44,51 @@ def stats_config() -> Json:
 
 def loggers(gateway: Gateway) -> list[Json]:
     """Each counts what it is about and no more: a counter costs as much as a line of the access log."""
-    return [_logger(_requests()), _attempts(), *_budgets(gateway), *_limits(gateway), *_cache(gateway)]
+    return [*_requests(), *_attempts(), *_budgets(gateway), *_limits(gateway), *_cache(gateway)]
 
 
-def _requests() -> Json:
-    tags = _tags({**_ROUTE, "status": _STATUS})
-    measured = {"stat": {"name": _MEASURED, "tags": tags}, "unit": "Milliseconds", "value_format": "%DURATION%"}
-    return {"histograms": [measured]}
+def _requests() -> Iterator[Json]:
+    for name, which in _CLASSES.items():
+        tags = _tags({**_ROUTE, "status": name})
+        measured = {"stat": {"name": _MEASURED, "tags": tags}, "unit": "Milliseconds", "value_format": "%DURATION%"}
+        yield _logger({"histograms": [measured]}, which)
 
 
-def _attempts() -> Json:
-    counter = _counter(metrics.ATTEMPTS, value_format=access_log.cel(access_log.ATTEMPTS_TAKEN))
-    return _logger({"counters": [counter]}, _noted("asked", {"present_match": True}))
+def _attempts() -> Iterator[Json]:
+    """As a hop has counted them, or Envoy itself."""
+    asked, note = picks.noted(access_log.ATTEMPT, "asked"), (access_log.FILTER, "attempts")
+    by_hop = _counter(metrics.ATTEMPTS, value_format=f"%DYNAMIC_METADATA({':'.join(note)})%")
+    yield _logger({"counters": [by_hop]}, picks.every(asked, picks.noted(*note)))
+    own = _counter(metrics.ATTEMPTS, value_format=errors.ATTEMPTS)
+    yield _logger({"counters": [own]}, picks.every(asked, picks.unnoted(*note)))
 
 
 def _budgets(gateway: Gateway) -> Iterator[Json]:
     if any(service.budget is not None for service in gateway.services):
         taken = {"double_match": {"range": {"start": 1, "end": 2**53}}}
         counter = _counter(metrics.BUDGET_UNITS, value_format=f"%DYNAMIC_METADATA({access_log.FILTER}:cost)%")
-        yield _logger({"counters": [counter]}, _noted("cost", taken))
+        yield _logger({"counters": [counter]}, picks.noted(access_log.FILTER, "cost", taken))
 
 
 def _limits(gateway: Gateway) -> Iterator[Json]:
     """A request meets one limit that refuses it, and any number of those that only watch."""
     limited = f"%DYNAMIC_METADATA({access_log.FILTER}:limited_by)%"
     yield _logger(
-        {"counters": [_counter(metrics.REFUSALS, {"limit": limited})]}, _noted("limited_by", {"present_match": True})
+        {"counters": [_counter(metrics.REFUSALS, {"limit": limited})]}, picks.noted(access_log.FILTER, "limited_by")
     )
     for limit in sorted(limit.id for _, limit in limits(gateway) if limit.shadow and not limit.cluster):
         met = {"list_match": {"one_of": {"string_match": {"exact": limit}}}}
-        yield _logger({"counters": [_counter(metrics.SHADOWED, {"limit": limit})]}, _noted("shadowed_by", met))
-
-
-def _noted(name: str, value: Json) -> Json:
-    where = {"filter": access_log.FILTER, "path": [{"key": name}], "value": value}
-    return {"metadata_filter": {"matcher": where, "match_if_key_not_found": False}}
+        yield _logger(
+            {"counters": [_counter(metrics.SHADOWED, {"limit": limit})]},
+            picks.noted(access_log.FILTER, "shadowed_by", met),
+        )
 
 
 def _cache(gateway: Gateway) -> Iterator[Json]:
-    if cache.cached(gateway):
-        result = f"%CEL({_RESULTS}[response.headers['x-cache']])%"
-        told = extension(
-            "envoy.access_loggers.extension_filters.cel",
-            "extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-            expression=f"({access_log.CACHE}) != ''",
-        )
-        yield _logger({"counters": [_counter(metrics.CACHE, {"result": result})]}, {"extension_filter": told})
+    for result in _RESULTS if cache.cached(gateway) else ():
+        told = picks.noted(cache.FILTER, "result", {"string_match": {"exact": result}})
+        counter = _counter(metrics.CACHE, {"result": result.lower()})
+        yield _logger({"counters": [counter]}, picks.every(told, picks.status(100, "GE")))
 
 
 def _logger(stats: Json, which: Json | None = None) -> Json:

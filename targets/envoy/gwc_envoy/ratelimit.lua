@@ -8,11 +8,12 @@ local function take(headers, name)
 end
 
 local function answer(handle, policies, name, remaining, wait)
-  local headers = handle:headers()
+  local headers, notes = handle:headers(), handle:streamInfo():dynamicMetadata()
   headers:replace("retry-after", wait)
   headers:replace("ratelimit-policy", policies)
   headers:replace("ratelimit", string.format('"%s";r=%s;t=%s', name, remaining, wait))
-  handle:streamInfo():dynamicMetadata():set("gwc.access_log", "limited_by", name)
+  notes:set("gwc.access_log", "limited_by", name)
+  notes:set("gwc.access_log", "problem", name == "budget" and "budget-exhausted" or "rate-limited")
 end
 
 -- The filter that has refused names itself; among the limits of one filter the burst tells which it was.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from gwc.ir import Gateway
-from gwc_envoy.xds import Json, extension, lua, set_header
+import json
+
+from gwc.ir import Accept, Gateway
+from gwc_envoy.xds import Json, extension, script, set_header
 
 INSTANCE_KEY = "gwc.instance"
 INSTANCE = f"%FILTER_STATE({INSTANCE_KEY}:PLAIN)%"
@@ -37,9 +39,19 @@ def instance_filter() -> Json:
     return extension("gwc.instance", "extensions.filters.http.set_filter_state.v3.Config", on_request_headers=[value])
 
 
-def correlation_filter(gateway: Gateway) -> Json:
-    """Judges the ids that were moved aside (see `identity.early_mutations`) and completes the request's."""
-    return lua("gwc.correlation", "correlation.lua", {"@HEADER@": gateway.request_id.header.lower()})
+def correlation(gateway: Gateway) -> str:
+    """For a script: judges the ids that were moved aside (see `identity.early_mutations`), completes the request's."""
+    settings = [
+        f"local HEADER = {json.dumps(gateway.request_id.header.lower())}",
+        f"local MOVED_ASIDE = {str(believes_anybody(gateway)).lower()}",
+    ]
+    return "\n".join([*settings, script("correlation.lua")])
+
+
+def believes_anybody(gateway: Gateway) -> bool:
+    """Whether there is a client whose ids may be taken up."""
+    accept = gateway.request_id.accept
+    return accept is Accept.ALWAYS or (accept is Accept.FROM_TRUSTED_PROXIES and bool(gateway.trusted_proxies))
 
 
 def header_to_add(gateway: Gateway) -> list[Json]:

@@ -33,11 +33,15 @@ def extension(name: str, message: str, **fields: Any) -> Json:
 
 
 def lua(name: str, file: str, settings: Mapping[str, str] = MappingProxyType({})) -> Json:
-    """A filter that runs one of this package's scripts, with the placeholders of `settings` filled in."""
+    """A filter that runs one of this package's scripts, with the placeholders of `settings` filled in.
+
+    No script changes what a route is chosen by: the one that was found stays, and is not looked for again.
+    """
     source = script(file)
     for placeholder, text in settings.items():
         source = source.replace(placeholder, text)
-    return extension(name, "extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": source})
+    code = {"inline_string": source}
+    return extension(name, "extensions.filters.http.lua.v3.Lua", default_source_code=code, clear_route_cache=False)
 
 
 def script(file: str) -> str:
