@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import stat
 import threading
@@ -115,7 +114,7 @@ def test_the_long_body_of_an_error_is_not_held(gate: tuple[int, int]) -> None:
 def on_disk(master: int) -> int:
     """Bytes of the files that the workers have open; NGINX takes the names of temporary ones away at once."""
     children = Path(f"/proc/{master}/task/{master}/children").read_text(encoding="utf-8").split()
-    found = [os.stat(entry) for pid in children for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    found = [entry.stat() for pid in children for entry in Path(f"/proc/{pid}/fd").iterdir()]
     return sum(status.st_size for status in found if stat.S_ISREG(status.st_mode))
 
 
