@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pythonbible
@@ -50,13 +49,21 @@ def parse(text: str) -> tuple[Span, ...]:
 
 def mentioned(text: str) -> tuple[Span, ...]:
     """The spans that a sentence speaks of. A book needs a chapter beside it: `Mark` and `Job` are words, too."""
-    return tuple(dict.fromkeys(_mentioned(_clean(text))))
+    return without_references(text, "")[0]
 
 
-def _mentioned(clean: str) -> Iterator[Span]:
-    for match in SCRIPTURE_REFERENCE_REGULAR_EXPRESSION.finditer(clean):
-        if _WITH_VERSE.search(match[0]) or _WITH_CHAPTER.search(match[0]):
-            yield from map(_span, normalize_reference(match[0]))
+def without_references(text: str, stand_in: str) -> tuple[tuple[Span, ...], str]:
+    """What `mentioned` says, and the sentence with `stand_in` in the place of each reference."""
+    found: list[Span] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        if not (_WITH_VERSE.search(match[0]) or _WITH_CHAPTER.search(match[0])):
+            return match[0]
+        found.extend(map(_span, normalize_reference(match[0])))
+        return f" {stand_in} "
+
+    rest = SCRIPTURE_REFERENCE_REGULAR_EXPRESSION.sub(replaced, _clean(text))
+    return tuple(dict.fromkeys(found)), rest
 
 
 def _clean(text: str) -> str:

@@ -23,6 +23,8 @@ a about all an and any are as at be been but by can could did do does explain fo
 i if in into is it its me my not of on or our please say said says shall she should so tell than that the their
 them then there these they this to upon us verse verses bible scripture was we were what when where which who
 whom whose why will with would you your
+according chapter concerning define explain list mean meaning means regarding scriptures summarise summarize summary
+teach teaches tells
 """
 _STOP_WORDS = frozenset(_COMMON.split())
 _COLUMNS = "v.id, v.version, v.book, v.chapter, v.verse, v.text"

@@ -1,0 +1,38 @@
+"""An embedder behind its breaker: while its model fails, nobody waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gwc_assistant.embedding.batching import EmbeddingFailedError
+from gwc_assistant.protocols import Embedder, Vector
+from gwc_assistant.resilience import Breaker
+
+
+class GuardedEmbedder:
+    """Raises BreakerOpenError beside what the embedder raises. A full queue is no failure of the model."""
+
+    def __init__(self, embedder: Embedder, breaker: Breaker) -> None:
+        self._embedder, self.breaker = embedder, breaker
+
+    @property
+    def id(self) -> str:
+        return self._embedder.id
+
+    @property
+    def dimensions(self) -> int:
+        return self._embedder.dimensions
+
+    @property
+    def semantic(self) -> bool:
+        return self._embedder.semantic
+
+    async def warm_up(self) -> None:
+        await self._embedder.warm_up()
+
+    async def aclose(self) -> None:
+        await self._embedder.aclose()
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        with self.breaker.guard((EmbeddingFailedError,)):
+            return await self._embedder.embed(texts)
