@@ -135,9 +135,9 @@ def leaves(value: Any, path: tuple[Step, ...] = (), limit: LimitKey | None = Non
         yield Leaf(path, value, limit)
 
 
-def changed(gateway: Gateway, leaf: Leaf) -> Gateway:
-    """The same Gateway with another value at `leaf`."""
-    result = _with(gateway, leaf.path, _other(leaf))
+def changed(gateway: Gateway, leaf: Leaf, *, whole: bool = False) -> Gateway:
+    """The same Gateway with another value at `leaf`; with `whole` nothing of a tuple's members is left."""
+    result = _with(gateway, leaf.path, _other(leaf, whole=whole))
     assert isinstance(result, Gateway)
     return result
 
@@ -185,7 +185,7 @@ _TUPLES = {
 }
 
 
-def _other(leaf: Leaf) -> Any:
+def _other(leaf: Leaf, *, whole: bool) -> Any:
     field, value = leaf.path[-1], leaf.value
     if field == "causes":
         return (RetryCause.CONNECT,)
@@ -198,7 +198,7 @@ def _other(leaf: Leaf) -> Any:
     if field == "otlp":
         return "http://127.0.0.9:4999"
     if isinstance(value, tuple):
-        return (*value, _TUPLES.get(str(field), "more"))
+        return (*(() if whole else value), _TUPLES.get(str(field), "more"))
     return next(change(value) for kind, change in _SCALARS if isinstance(value, kind))
 
 

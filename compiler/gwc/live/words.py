@@ -7,7 +7,7 @@ different, it is that field's. So no table has to know what any target makes of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gwc.diagnostics import Span
@@ -106,14 +106,19 @@ def _search(
     render: Render,
 ) -> None:
     """Halves the fields for as long as they decide one of the places."""
-    tree = render(_all_changed(gateway, (leaf for same in fields for leaf in same)))
-    decided = {place: was for place, was in before.items() if at(tree, place) != was}
+    decided = _decided(gateway, [leaf for same in fields for leaf in same], before, render)
     if decided and len(fields) > 1:
         _search(gateway, fields[: len(fields) // 2], decided, found, render)
         _search(gateway, fields[len(fields) // 2 :], decided, found, render)
     elif decided:
-        for place, was in decided.items():
-            found[place].append(_one_of(gateway, fields[0], place, was, render))
+        for place, leaf in _of_one_field(gateway, fields[0], decided, render):
+            found[place].append(leaf)
+
+
+def _decided(gateway: Gateway, some: list[Leaf], before: dict[Place, object], render: Render) -> dict[Place, object]:
+    """The places that look different when these leaves have other values."""
+    tree = render(_all_changed(gateway, some))
+    return {place: was for place, was in before.items() if at(tree, place) != was}
 
 
 def _fields(gateway: Gateway) -> Named:
@@ -127,20 +132,42 @@ def _fields(gateway: Gateway) -> Named:
 
 def _all_changed(gateway: Gateway, some: Iterable[Leaf]) -> Gateway:
     for leaf in some:
-        gateway = changed(gateway, leaf)
+        gateway = changed(gateway, leaf, whole=True)
     return gateway
 
 
-def _one_of(gateway: Gateway, some: list[Leaf], place: Place, before: object, render: Render) -> Leaf:
-    """The leaf that decides: first those of whom the place names, then by halves."""
-    near = [leaf for leaf in some if _names(gateway, leaf, place)]
-    if 0 < len(near) < len(some) and at(render(_all_changed(gateway, near)), place) != before:
-        some = near
-    while len(some) > 1:
-        half = some[: len(some) // 2]
-        decides = at(render(_all_changed(gateway, half)), place) != before
-        some = half if decides else some[len(half) :]
-    return some[0]
+def _of_one_field(
+    gateway: Gateway, some: list[Leaf], before: dict[Place, object], render: Render
+) -> Iterator[tuple[Place, Leaf]]:
+    """One deciding leaf a place: first of those whom the place names."""
+    left = dict(before)
+    for near in _by_route(gateway, some).values() if len(some) > 1 else ():
+        named = {place: was for place, was in left.items() if _names(gateway, near[0], place)}
+        if named:
+            decided = _decided(gateway, near, named, render)
+            yield from _by_halves(gateway, near, decided, render)
+            left = {place: was for place, was in left.items() if place not in decided}
+    yield from _by_halves(gateway, some, left, render)
+
+
+def _by_halves(
+    gateway: Gateway, some: list[Leaf], before: dict[Place, object], render: Render
+) -> Iterator[tuple[Place, Leaf]]:
+    if len(some) == 1 or not before:
+        yield from ((place, some[0]) for place in before)
+        return
+    half, rest = some[: len(some) // 2], some[len(some) // 2 :]
+    decided = _decided(gateway, half, before, render)
+    yield from _by_halves(gateway, half, decided, render)
+    yield from _by_halves(gateway, rest, {p: was for p, was in before.items() if p not in decided}, render)
+
+
+def _by_route(gateway: Gateway, some: list[Leaf]) -> dict[tuple[str | None, str | None], list[Leaf]]:
+    grouped: dict[tuple[str | None, str | None], list[Leaf]] = {}
+    for leaf in some:
+        if (owner := _owner_of(gateway, leaf.path))[1] is not None:
+            grouped.setdefault(owner, []).append(leaf)
+    return grouped
 
 
 def _names(gateway: Gateway, leaf: Leaf, place: Place) -> bool:
