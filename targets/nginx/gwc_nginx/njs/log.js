@@ -106,12 +106,21 @@ function facts(r) {
     };
 }
 
+// A number that finds no room is missing, and that it is missing is told; the line of the log is not.
+function measure(told) {
+    try {
+        counts.measure(told);
+    } catch (e) {
+        ngx.shared.gwc_unmeasured.incr('requests', 1, 0);
+    }
+}
+
 // js_set of the log. What cannot be told is told in the error log.
 function line(r) {
     try {
         cache.over(r);
         const told = facts(r);
-        counts.measure(told);
+        measure(told);
         tracing.record(r, told);
         // What stands for bytes that are no UTF-8 is escaped: nobody can take it for such bytes.
         return JSON.stringify(told).split('\uFFFD').join('\\ufffd');
