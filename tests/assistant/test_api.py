@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from assistant.running import REQUEST_ID, SECRET, Running, headers
+from gwc_assistant.resilience import OverloadedError
 from gwc_assistant.settings import Settings
 
 Run = Callable[[Settings], Running]
@@ -90,6 +91,18 @@ def test_an_error_that_nobody_expected_tells_nothing(
     assert "hunter2" not in response.text
     assert "Traceback" not in response.text
     assert "hunter2" in caplog.text  # for us, it is there
+
+
+def test_a_full_queue_of_our_own_is_503_with_a_time_to_come_back(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OverloadedError("embedder", 3)
+
+    monkeypatch.setattr(service.parts.corpus, "search", full)
+    response = service.client.get("/v1/scripture/search", params={"q": "love"})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "3")
+    assert response.json()["type"] == "urn:gwc:problem:busy"
 
 
 def test_search_is_lexical_and_says_when_it_is_less_than_was_asked(service: Running) -> None:

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gwc_assistant.corpus import Corpus
-from gwc_assistant.settings import Settings
 
 from assistant.model_server import ModelServer, Say
 from assistant.running import SECRET, Running, headers
+from gwc_assistant.corpus import Corpus
+from gwc_assistant.settings import Settings
 
 SERVICES = Path(__file__).parents[2] / "services/assistant"
 

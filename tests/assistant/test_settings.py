@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from gwc_assistant.settings import SettingsError, from_environment
 
 SECRET = {"GWC_ASSISTANT_GATEWAY_SECRET": "long-enough-to-be-one"}

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 import pytest
-from gwc_assistant.settings import Settings
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind
 
 from assistant.model_server import Fail, ModelServer, Say
 from assistant.running import Running, headers
 from assistant.test_ask import QUESTION, with_model
+from gwc_assistant.settings import Settings
 
 Run = Callable[[Settings], Running]
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -19,12 +19,14 @@ from gwc_assistant.identity import Identity
 from gwc_assistant.middleware import Outermost
 from gwc_assistant.problems import (
     BAD_REQUEST,
+    BUSY,
     INVALID_REQUEST,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     DomainError,
     Problems,
 )
+from gwc_assistant.resilience import OverloadedError
 from gwc_assistant.settings import Settings, from_environment
 from gwc_assistant.state import State
 from gwc_assistant.wiring import Parts, build
@@ -107,6 +109,12 @@ def _errors(app: FastAPI, problems: Problems) -> None:
     @app.exception_handler(DomainError)
     async def domain(request: Request, error: DomainError) -> Response:
         return problems.of(error, request.scope)
+
+    @app.exception_handler(OverloadedError)
+    async def overloaded(request: Request, error: OverloadedError) -> Response:
+        """A queue of our own is full, and nothing could stand in: the caller may come again in a moment."""
+        busy = DomainError(BUSY, "The service has more to do than it can.", error.retry_after)
+        return problems.of(busy, request.scope)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
