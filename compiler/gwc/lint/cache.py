@@ -5,7 +5,9 @@ from __future__ import annotations
 from gwc.diagnostics import Severity
 from gwc.features import routes
 from gwc.ir import Gateway
+from gwc.lint.context import Context
 from gwc.lint.identity import IDENTITY_HEADERS
+from gwc.lint.mending import with_item
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
 
@@ -229,7 +231,7 @@ class LongPrivate(GatewayRule):
                 )
 
 
-class CachedWithoutHead(GatewayRule):
+class CachedWithoutHead(Rule):
     """A cached route that does not answer HEAD.
 
     ## What it does
@@ -256,17 +258,15 @@ class CachedWithoutHead(GatewayRule):
 
     code, name, severity = "GWC355", "cached-without-head", Severity.INFO
 
-    def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
+    def findings(self, context: Context) -> Findings:
+        for subject, service, route in routes(context.gateway):
             if route.cache is None or route.cache.per_user or "GET" not in route.methods:
                 continue
             if not any(r.path.shape == route.path.shape and "HEAD" in r.methods for r in service.routes):
-                yield Finding(
-                    route.provenance["methods"].span,
-                    subject,
-                    "HEAD is answered 405, though the stored answer could serve it",
-                    "add HEAD to methods",
-                )
+                span = route.provenance["methods"].span
+                message = "HEAD is answered 405, though the stored answer could serve it"
+                fix = with_item(context.documents[span.file], span, "HEAD")
+                yield Finding(span, subject, message, "add HEAD to methods", (), fix)
 
 
 class CachedWithoutStale(GatewayRule):

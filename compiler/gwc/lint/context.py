@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gwc.diagnostics import Span
-from gwc.document import Path
+from gwc.document import Document, Path
 from gwc.ir import Gateway
 from gwc.lint.code.project import ServiceCode
 from gwc.policy import Loaded, PlatformPolicy
@@ -15,23 +15,28 @@ from gwc.support import SupportTable
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`tables` are those of the targets that the platform names, by the target's name; `code` is that of services."""
+    """`documents` are by file; `tables` by the target, of those that the platform names; `code` is that of services."""
 
     gateway: Gateway
     platform: PlatformPolicy
-    _loaded: Loaded
+    documents: Mapping[str, Document]
     tables: Mapping[str, SupportTable]
     code: tuple[ServiceCode, ...] = ()
 
     def span(self, path: Path) -> Span:
         """The place of a value in the platform's policy."""
-        return self._loaded.document.span(path)
+        return self.document.span(path)
+
+    @property
+    def document(self) -> Document:
+        """The platform's."""
+        return self.documents[self.gateway.provenance["services"].span.file]
 
 
 def context_of(
-    gateway: Gateway, loaded: Loaded, tables: Mapping[str, SupportTable], code: tuple[ServiceCode, ...]
+    gateway: Gateway, policies: Sequence[Loaded], tables: Mapping[str, SupportTable], code: tuple[ServiceCode, ...]
 ) -> Context:
-    """Raises TypeError where `loaded` is a service's policy."""
-    if not isinstance(loaded.policy, PlatformPolicy):
-        raise TypeError("the policy of a platform is needed")
-    return Context(gateway, loaded.policy, loaded, tables, code)
+    """`policies` are those that the gateway was made of. Raises StopIteration where none of them is a platform's."""
+    platform = next(loaded.policy for loaded in policies if isinstance(loaded.policy, PlatformPolicy))
+    documents = {loaded.document.source.name: loaded.document for loaded in policies}
+    return Context(gateway, platform, documents, tables, code)

@@ -1,4 +1,4 @@
-"""Applying fixes: text for text, and never a policy that does not parse."""
+"""Applying fixes: text for text, and never a policy that is not valid."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import accumulate
 
 from gwc.diagnostics import Diagnostic, Edit, Fix, Report
 from gwc.document import parse
+from gwc.policy.load import load_variants
 from gwc.source import Source
 
 
@@ -15,7 +16,7 @@ def fixed(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str]) -> dict[s
     changed: dict[str, str] = {}
     for file, text in texts.items():
         mended = _applied(text, _compatible([d.fix for d in diagnostics if d.fix and d.span.file == file]))
-        if mended != text and _parses(Source(file, mended)):
+        if mended != text and _valid(Source(file, mended)):
             changed[file] = mended
     return changed
 
@@ -59,6 +60,7 @@ def _without_empty_line(before: str, after: str, edit: Edit) -> str:
     return kept + (after[1:] if alone else after)
 
 
-def _parses(source: Source) -> bool:
+def _valid(source: Source) -> bool:
     report = Report()
-    return parse(source, report) is not None and not report.failed
+    document = parse(source, report)
+    return document is not None and load_variants(document, report) is not None

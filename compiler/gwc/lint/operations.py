@@ -8,6 +8,7 @@ from gwc.diagnostics import Related
 from gwc.features import FEATURES, Use
 from gwc.ir import Gateway, Route
 from gwc.lint.context import Context
+from gwc.lint.mending import without_item
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.resolve.bounds import unneeded_waivers
 from gwc.support import Fidelity, SupportTable
@@ -163,8 +164,10 @@ class WaiverNobodyNeeds(Rule):
         for index in unneeded_waivers(context.gateway, platform.bounds, platform.waivers):
             waiver = platform.waivers[index]
             subject = f"{waiver.service}/{waiver.route}" if waiver.route else waiver.service
-            span = context.span(("waivers", index))
-            yield Finding(span, subject, f"the bound {waiver.bound} is kept without this waiver", "remove it")
+            path = ("waivers", index)
+            message = f"the bound {waiver.bound} is kept without this waiver"
+            fix = without_item(context.document, path)
+            yield Finding(context.span(path), subject, message, "remove it", (), fix)
 
 
 class AcceptedForNothing(Rule):
@@ -206,9 +209,10 @@ class AcceptedForNothing(Rule):
                 uses = FEATURES[feature].uses(context.gateway)
                 kept = (table.of(feature, context.gateway, use).fidelity is Fidelity.EXACT for use in uses)
                 if all(kept):
-                    span = context.span(("targets", name, "accept", index))
+                    path = ("targets", name, "accept", index)
                     message = f"{name} keeps `{feature}` exactly wherever it is used"
-                    yield Finding(span, "", message, "remove it from the list")
+                    fix = without_item(context.document, path)
+                    yield Finding(context.span(path), "", message, "remove it from the list", (), fix)
 
 
 class NamesTooAlike(GatewayRule):

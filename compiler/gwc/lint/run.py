@@ -17,7 +17,7 @@ from gwc.lint.context import Context, context_of
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule
 from gwc.lint.suppress import OWN_CODES, applied, suppressions, suppressions_in_code
-from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
+from gwc.policy import Loaded, ServicePolicy
 from gwc.policy.load import load_variants, under
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
@@ -89,9 +89,8 @@ class _Job:
         gateway = resolve(
             policies, environment=name, now=self.now, report=self.report, read=self.read, whole=self.whole
         )
-        platform = next((p for p in policies if isinstance(p.policy, PlatformPolicy)), None)
-        if gateway is not None and platform is not None:
-            yield context_of(gateway, platform, _tables(gateway), self.services)
+        if gateway is not None:
+            yield context_of(gateway, policies, _tables(gateway), self.services)
 
 
 def _tables(gateway: Gateway) -> dict[str, SupportTable]:
