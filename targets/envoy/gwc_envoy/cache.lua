@@ -35,16 +35,20 @@ local function query_of(route, query)
   return table.concat(lists, "&")
 end
 
--- Leaves of the request what keys the answer and what the gateway has written, so that nothing else can colour it.
-local function narrow(route, headers)
-  local path, query = headers:get(":path"):match("^([^?]*)%??(.*)$")
-  local host, listed = host_of(headers), query_of(route, query)
+local function drop_the_unlisted(route, headers)
   local dropped = {}
   for name in pairs(headers) do
     local own = name:sub(1, 1) == ":" or name:sub(1, 6) == "x-gwc-"
     if not (own or OURS[name] or route.listed[name]) then dropped[#dropped + 1] = name end
   end
   for _, name in ipairs(dropped) do headers:remove(name) end
+end
+
+-- Leaves of the request what keys the answer and what the gateway has written, so that nothing else can colour it.
+local function narrow(route, headers)
+  local path, query = headers:get(":path"):match("^([^?]*)%??(.*)$")
+  local host, listed = host_of(headers), query_of(route, query)
+  drop_the_unlisted(route, headers)
   for _, name in ipairs(route.headers) do
     local value = headers:get(name)
     if value ~= nil then headers:replace(name, value) end  -- several lines become one: what is keyed is what is sent
@@ -140,6 +144,16 @@ local function renew(handle, route, key)
   handle:httpCall("gwc.cache.renewal", copy, "", options)
 end
 
+-- After `waited` seconds, in this request's turn. False when there is no waiting.
+local function pause(handle, waited, turn)
+  local seconds = math.min(math.max(math.min(waited / 4, 0.1), turn, 0.005), LONGEST_PAUSE)
+  local pausing = handle:httpCall("gwc.cache.wait", {
+    [":method"] = "GET", [":path"] = "/", [":authority"] = "wait",
+    ["x-envoy-fault-delay-request"] = string.format("%d", seconds * 1000),
+  }, "", {timeout_ms = 2000, trace_sampled = false, send_xff = false})
+  return pausing[":status"] == "204"
+end
+
 -- Until somebody else's request has brought the answer, or it is this one's turn. Nil when it is.
 local function await(handle, route, key)
   local started = store.now()
@@ -155,12 +169,7 @@ local function await(handle, route, key)
       if flight then note(handle, "flight", "gwc-flight=" .. flight .. ";") end
       return nil
     end
-    local pause = math.min(math.max(math.min(waited / 4, 0.1), turn, 0.005), LONGEST_PAUSE)
-    local pausing = handle:httpCall("gwc.cache.wait", {
-      [":method"] = "GET", [":path"] = "/", [":authority"] = "wait",
-      ["x-envoy-fault-delay-request"] = string.format("%d", pause * 1000),
-    }, "", {timeout_ms = 2000, trace_sampled = false, send_xff = false})
-    if pausing[":status"] ~= "204" then return nil end
+    if not pause(handle, waited, turn) then return nil end
   end
 end
 
@@ -179,17 +188,16 @@ local function empty(handle)
   end
 end
 
-function envoy_on_request(handle)
-  local route = ROUTES[handle:metadata():get("route") or ""]
-  if route == nil then return end
-  if bypasses(handle, route) then return note(handle, "result", "BYPASS") end
-  local headers = handle:headers()
-  local method = headers:get(":method")
-  local conditions = {tag = headers:get("if-none-match"), since = headers:get("if-modified-since")}
-  narrow(route, headers)
-  empty(handle)
-  headers = handle:headers()
-  local key = key_of(route, headers)
+-- Nothing is kept that may be served: the service is asked, and what comes may be kept.
+local function miss(handle, route, method, key, kept)
+  if route.if_error > 0 and kept and kept.age <= kept.covers then handle:headers():replace("x-gwc-kept", "1") end
+  note(handle, "result", "MISS")
+  note(handle, "method", method)
+  note(handle, "key", key)
+end
+
+local function answer(handle, route, method, conditions)
+  local key = key_of(route, handle:headers())
   local kept = look(route, key)
   if kept and kept.age <= kept.ttl then return serve(handle, kept, "HIT", conditions) end
   if kept and kept.age <= kept.renewable then
@@ -198,10 +206,18 @@ function envoy_on_request(handle)
   end
   local fetched = method == "GET" and await(handle, route, key)
   if fetched then return serve(handle, fetched, "HIT", conditions) end
-  if route.if_error > 0 and kept and kept.age <= kept.covers then handle:headers():replace("x-gwc-kept", "1") end
-  note(handle, "result", "MISS")
-  note(handle, "method", method)
-  note(handle, "key", key)
+  miss(handle, route, method, key, kept)
+end
+
+function envoy_on_request(handle)
+  local route = ROUTES[handle:metadata():get("route") or ""]
+  if route == nil then return end
+  if bypasses(handle, route) then return note(handle, "result", "BYPASS") end
+  local headers = handle:headers()
+  local conditions = {tag = headers:get("if-none-match"), since = headers:get("if-modified-since")}
+  narrow(route, headers)
+  empty(handle)
+  answer(handle, route, handle:headers():get(":method"), conditions)
 end
 
 local function failed(headers)
