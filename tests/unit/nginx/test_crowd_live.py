@@ -1,0 +1,82 @@
+"""Many requests at the same time at a service that is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from conformance.harness import free_port
+from gwc.target import EngineMissingError
+from gwc_nginx import TARGET
+from unit.nginx.gateways import gateway, route, write
+
+pytestmark = pytest.mark.live
+
+_CROWD = 400
+"""On two workers: six connections for each, and more than NGINX's usual 1024 a worker."""
+
+
+class _Service(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        time.sleep(3)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = _CROWD
+
+
+@contextmanager
+def service() -> Iterator[int]:
+    server = _Server(("127.0.0.1", 0), _Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+async def ask(port: int, number: int) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /c/{number} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n".encode())
+    status = (await reader.read(12))[9:]
+    writer.close()
+    return status
+
+
+async def crowd(port: int) -> Counter[bytes]:
+    return Counter(await asyncio.gather(*(ask(port, number) for number in range(_CROWD))))
+
+
+def test_a_crowd_of_misses_has_room(tmp_path: Path) -> None:
+    try:
+        binary = TARGET.engine.find("njs")
+    except EngineMissingError as missing:
+        pytest.skip(str(missing))
+    with service() as upstream:
+        port = free_port()
+        cached = route(path="/c/**", cache={"ttl": "1h"}, timeouts={"request": "60s"})
+        made = gateway(
+            {"upstream": f"http://127.0.0.1:{upstream}", "routes": [cached]},
+            listen={"http": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{free_port()}"},
+        )
+        write(TARGET.emit(made, "njs"), tmp_path)
+        running = TARGET.engine.launch(binary, tmp_path, {})
+        try:
+            assert asyncio.run(crowd(port)) == {b"200": _CROWD}
+        finally:
+            running.stop()
