@@ -6,8 +6,9 @@ import secrets from 'secrets.js';
 
 const HASHES = {256: 'SHA-256', 384: 'SHA-384', 512: 'SHA-512'};
 const CURVES = {256: 'P-256', 384: 'P-384'};
-// A subject becomes a header's value: nothing that could end the line, and nothing that a reader would trim.
-const SUBJECT = /^(?! )[^\x00-\x1f\x7f]{1,512}$/;
+// A subject becomes a header's value: nothing that could end the line, and nothing that a reader would trim. U+FFFD is
+// what njs reads where there is no text: it would make one user of several.
+const SUBJECT = /^(?! )[^\x00-\x1f\x7f\uFFFD]{1,512}$/;
 
 // Known, but not permitted: `named` is for the log alone.
 function forbidden(named) {
