@@ -52,8 +52,9 @@ local function attach()
   if ffi.cast("intptr_t", block) == -1 then error("no memory for the cache") end
   local made = ffi.cast("gwc_cache *", block)
   C.pthread_mutex_init(made.mutex, nil)
-  made.seed = os.time() % 65536 * 65536 + C.getpid() % 65536
-  C.setenv(VARIABLE, string.format("%d:%.0f", C.getpid(), tonumber(ffi.cast("uintptr_t", block))), 1)
+  local where = tonumber(ffi.cast("uintptr_t", block))
+  made.seed = (where / 4096 * 65599 + os.time() * 257 + C.getpid()) % 2 ^ 32  -- nobody outside knows where it lies
+  C.setenv(VARIABLE, string.format("%d:%.0f", C.getpid(), where), 1)
   return made
 end
 
