@@ -20,7 +20,7 @@ from gwc.observability.access_log import (
     UPSTREAM_CONCURRENCY,
     key_headers,
 )
-from gwc_envoy import budget, cache, cluster_budget, errors, picks, request_id
+from gwc_envoy import body, budget, cache, cluster_budget, errors, picks, request_id
 from gwc_envoy.errors import BY_STATUS
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.xds import Json, extension, lua, script
@@ -60,10 +60,11 @@ def _shadows(gateway: Gateway) -> bool:
     return any(limit.shadow for _, limit in limits(gateway))
 
 
-def metadata(gateway: Gateway, service: Service, route: Route) -> Json:
-    """That the route leads to a service, and what a request takes from its budget once it is let through."""
+def metadata(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> Json:
+    """That the route leads to a service, the bound of its bodies, and what it takes from its budget."""
     spends = budget.applies(service, route) or cluster_budget.spent(gateway, service, route)
-    return {ATTEMPT: {"forwards": True, **({"cost": route.cost} if spends else {})}}
+    cost = {"cost": route.cost} if spends else {}
+    return {ATTEMPT: {"forwards": True, **body.exactly(route, upgraded), **cost}}
 
 
 NO_ROUTE: Json = {"gwc": {"service": "", "route": "", "span": ""}}

@@ -1,4 +1,5 @@
--- The last to see a request and the first to see its answer: notes for the access log what lies between.
+-- The last to see a request and the first to see its answer: notes for the access log what lies between, and counts
+-- what the filter that bounds bodies has let through: the last frame of an HTTP/2 body, and a body of one byte.
 --@SETTINGS@
 
 local NAMESPACE, OWN = "gwc.access_log", "gwc.attempt"
@@ -17,9 +18,16 @@ local function note_shadows(notes)
   notes:set(NAMESPACE, "shadowed_by", ids)
 end
 
+local function too_large(handle, bound)
+  if bound == nil or (bound > 0 and handle:streamInfo():protocol() == "HTTP/1.1") then return false end
+  local body = handle:body()
+  return body ~= nil and body:length() > bound
+end
+
 function envoy_on_request(handle)
   local route, notes = handle:metadata(), handle:streamInfo():dynamicMetadata()
   if not route:get("forwards") then return end
+  if too_large(handle, route:get("bytes")) then return handle:respond({[":status"] = "413"}, "refused") end
   notes:set(OWN, "asked", now(handle))
   local cost = SPENDING and route:get("cost")
   if cost then notes:set(NAMESPACE, "cost", cost) end

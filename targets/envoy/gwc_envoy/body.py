@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gwc.ir import Route
-from gwc_envoy.xds import Json, extension, lua, typed
+from gwc_envoy.xds import Json, extension, typed
 
-FILTER, EXACT = "gwc.max_body", "gwc.max_body.exact"
+FILTER = "gwc.max_body"
 LARGEST = 2**32 - 1
 """Bytes; what Envoy's field can hold."""
 
@@ -19,13 +19,9 @@ UNREAD: Json = {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute"
 """For answers that read no body: refusals, and upgraded connections."""
 
 
-def exact_filter() -> Json:
-    """Envoy's filter counts neither the last frame of an HTTP/2 body nor, as its smallest bound, a single byte."""
-    return lua(EXACT, "body.lua")
-
-
-def metadata(route: Route, upgraded: bool) -> Json:
-    return {} if upgraded else {EXACT: {"bytes": min(route.max_body, LARGEST)}}
+def exactly(route: Route, upgraded: bool) -> Json:
+    """For the script behind the filter, which counts neither the last frame of an HTTP/2 body nor a single byte."""
+    return {} if upgraded else {"bytes": min(route.max_body, LARGEST)}
 
 
 def buffer_limit(route: Route) -> int:

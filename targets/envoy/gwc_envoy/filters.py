@@ -48,7 +48,6 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         cluster_budget.budget_filter(gateway),
         cluster_budget.charge_filter(gateway),  # sees it too
         body.body_filter(),
-        body.exact_filter(),
         identity.gateway_secret_filter(gateway),  # late: only what is forwarded needs the proof
         access_log.attempt_filter(gateway),  # innermost: behind it is nothing but the service
         hops.router_filter(),

@@ -15,7 +15,7 @@ from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.stages import Stage
-from gwc_envoy.xds import Json, extension, literal, lua, set_header
+from gwc_envoy.xds import Json, extension, literal, lua, set_header, typed
 
 DISTINCT = 100_000
 """Buckets kept for each limit, the least recently used given up first: about 60 MB when all are in use."""
@@ -253,6 +253,16 @@ def _rule(name: str) -> Json:
 
 
 _ANSWER = "gwc.limits.answer"
+
+
+def per_route(gateway: Gateway, service: Service, route: Route, budget: Budget | None) -> Json:
+    """The script of `answer_filter` costs, and has nothing to say where no limit refuses."""
+    told = _ANSWER in metadata(gateway, service, route, budget)
+    return (
+        {}
+        if told or answer_filter(gateway) is None
+        else {_ANSWER: typed("config.route.v3.FilterConfig", disabled=True)}
+    )
 
 
 def answer_filter(gateway: Gateway) -> Json | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
+from gwc.ir import Budget, Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
 from gwc_envoy import (
     access_log,
@@ -104,23 +104,25 @@ def _forward(
         "metadata": _metadata(gateway, service, route, upgraded),
         "route": {**chain.own, "rate_limits": counted} if counted else chain.own,
         "request_body_buffer_limit": body.buffer_limit(route),
-        "typed_per_filter_config": {**body.per_route(route, upgraded), **auth.per_route(gateway, route)},
+        "typed_per_filter_config": {
+            **body.per_route(route, upgraded),
+            **auth.per_route(gateway, route),
+            **limits.per_route(gateway, service, route, _spent(gateway, service, route)),
+        },
         **headers.route_fields(service, route, actions.key_header(chain), cluster_budget.settles(gateway, service)),
     }
 
 
 def _metadata(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> Json:
     """What log lines and filters know about the route."""
-    own, shared = budget.applies(service, route), cluster_budget.spent(gateway, service, route)
-    spent = own or shared
+    own, spent = budget.applies(service, route), _spent(gateway, service, route)
     return {
         "filter_metadata": {
             "gwc": cors.names(service, route.name),
             **auth.metadata(route, own.units.period if own else None),
             **limits.metadata(gateway, service, route, spent),
             **cors.metadata(route.cors),
-            **access_log.metadata(gateway, service, route),
-            **body.metadata(route, upgraded),
+            **access_log.metadata(gateway, service, route, upgraded),
             **budget.metadata(service, route),
             **cluster_budget.metadata(gateway, service, route),
             **cache.metadata(service, route),
@@ -128,9 +130,17 @@ def _metadata(gateway: Gateway, service: Service, route: Route, upgraded: bool) 
     }
 
 
+def _spent(gateway: Gateway, service: Service, route: Route) -> Budget | None:
+    return budget.applies(service, route) or cluster_budget.spent(gateway, service, route)
+
+
 def _methods(methods: tuple[str, ...]) -> Json:
     """Methods are case-sensitive."""
-    return {"name": ":method", "string_match": {"safe_regex": {"regex": "|".join(methods)}}}
+    one = len(methods) == 1
+    return {
+        "name": ":method",
+        "string_match": {"exact": methods[0]} if one else {"safe_regex": {"regex": "|".join(methods)}},
+    }
 
 
 def _refusal(name: str, path: Json, status: int) -> Json:

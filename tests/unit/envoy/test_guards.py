@@ -154,5 +154,5 @@ def test_what_is_below_exact_says_so(
 def test_every_route_says_how_large_a_body_may_be(written: str, bound: int) -> None:
     given = gateway({"service": "a", "max_body": written})
     (entry,) = named(given, "a/r")
-    assert entry["metadata"]["filter_metadata"]["gwc.max_body.exact"] == {"bytes": bound}
+    assert entry["metadata"]["filter_metadata"]["gwc.attempt"]["bytes"] == bound
     assert entry["typed_per_filter_config"]["gwc.max_body"]["buffer"]["max_request_bytes"] == max(bound, 1)
