@@ -1,0 +1,89 @@
+"""A real gateway with the service's real policy, in front of a running service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from assistant.running import SECRET
+from conformance.harness import below_exact, free_port, write
+from conformance.tokens import read_public, token
+from conformance.variants import Variant
+from gwc.compile import compile_sources
+from gwc.diagnostics import Report
+from gwc.ir import Gateway
+from gwc.source import Source
+
+POLICY = Path(__file__).parents[2] / "policies/assistant.yaml"
+SECRETS = {"GATEWAY_SECRET": SECRET}
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What clients know of the service."""
+
+    client: httpx.Client
+
+    def ask(self, user: str, question: str, **more: Any) -> httpx.Response:
+        return self.client.post("/assistant/v1/ask", json={"question": question, **more}, headers=bearer(user))
+
+
+def bearer(user: str, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token(user)}", **more}
+
+
+@contextmanager
+def edge(variant: Variant, service: str, directory: Path) -> Iterator[Edge]:
+    """`service` is the URL of the only endpoint; nothing else of the service's policy is changed."""
+    port = free_port()
+    gateway = _compiled(variant, service, port)
+    artifact = variant.target.emit(gateway, variant.profile)
+    write(artifact, directory, SECRETS)
+    running = variant.engine.launch(variant.engine.find(variant.profile), directory, SECRETS)
+    base, host = f"http://127.0.0.1:{port}", {"Host": "api.example.com"}
+    try:
+        with httpx.Client(base_url=base, headers=host, timeout=20, trust_env=False) as client:
+            yield Edge(client)
+    finally:
+        running.stop()
+
+
+def _compiled(variant: Variant, service: str, port: int) -> Gateway:
+    """Compiled once to learn what the target cannot do exactly, then with that accepted."""
+    strict = _gateway(variant, service, port, ())
+    return _gateway(variant, service, port, tuple(sorted(below_exact(strict, variant.target.support(variant.profile)))))
+
+
+def _gateway(variant: Variant, service: str, port: int, accept: tuple[str, ...]) -> Gateway:
+    policy = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
+    policy["upstream"]["endpoints"] = [{"url": service}]
+    del policy["environments"]
+    documents = {"platform": _platform(variant, port, accept), "assistant": policy}
+    report = Report()
+    sources = [Source(f"{name}.yaml", json.dumps(data, indent=1)) for name, data in documents.items()]
+    found = compile_sources(sources, environment=None, now=date(2026, 11, 23), report=report, read=read_public)
+    assert found is not None, [f"{d.span} {d.code} {d.message}" for d in report.diagnostics]
+    return found
+
+
+def _platform(variant: Variant, port: int, accept: tuple[str, ...]) -> dict[str, Any]:
+    issuer = {"issuer": "https://one.example.com/", "audience": ["assistant"], "jwks": {"file": "keys/one.json"}}
+    return {
+        "apiVersion": "gwc/v1",
+        "kind": "Platform",
+        "listen": {"http": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{free_port()}"},
+        "identity": {
+            "user_header": "X-User-Id",
+            "gateway_secret": {"header": "X-Gateway-Secret", "secret": {"env": "GATEWAY_SECRET"}},
+            "jwt": [issuer],
+        },
+        "targets": {variant.target.name: {"profile": variant.profile, "accept": list(accept)}},
+    }
