@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from gwc.compile import check_environment
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets, target_names
 from gwc.document import parse
-from gwc.ir import Gateway
+from gwc.ir import Gateway, Route
 from gwc.lint import lint
 from gwc.lint.code.project import Module, ServiceCode, read_services
 from gwc.lint.context import Context, context_of
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule
 from gwc.lint.suppress import OWN_CODES, applied, suppressions, suppressions_in_code
-from gwc.policy import Loaded, ServicePolicy
+from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
 from gwc.policy.load import load_variants, under
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.support import SupportTable
 from gwc.target import profile_of
 
+APART = frozenset({"upstream", "owner", "description", "hosts", "limits", "budget", "environments"})
+"""Keys of a service that its routes are not made of."""
+ALL = frozenset(PlatformPolicy.model_fields) - {"defaults"}
+"""And of the platform."""
 Variants = Mapping[str | None, Loaded]
 """One policy as it is, and under each of its environments."""
 
@@ -82,15 +86,39 @@ class _Job:
     read: ReadPublic
     whole: bool
     services: tuple[ServiceCode, ...]
+    routes: dict[str, tuple[Route, ...]] = field(default_factory=dict)
+    """Of the policies as they are, by service."""
+
+    def _same_routes(self, policies: Sequence[Loaded]) -> dict[str, tuple[Route, ...]]:
+        """Of the services in whose `policies` an environment changes nothing that routes are made of."""
+        pairs = [(under(loaded, None), other) for loaded, other in zip(self.variants, policies, strict=True)]
+        if any(isinstance(plain.policy, PlatformPolicy) and _differ(plain, other, ALL) for plain, other in pairs):
+            return {}
+        same = (plain.policy for plain, other in pairs if not _differ(plain, other, APART))
+        known = (policy.service for policy in same if isinstance(policy, ServicePolicy))
+        return {service: self.routes[service] for service in known if service in self.routes}
 
     def context(self, name: str | None) -> Iterator[Context]:
         """What the policies mean in the environment `name`."""
         policies = [under(loaded, name) for loaded in self.variants]
         gateway = resolve(
-            policies, environment=name, now=self.now, report=self.report, read=self.read, whole=self.whole
+            policies,
+            environment=name,
+            now=self.now,
+            report=self.report,
+            read=self.read,
+            whole=self.whole,
+            routes=self._same_routes(policies),
         )
         if gateway is not None:
+            self.routes.update((service.name, service.routes) for service in gateway.services if name is None)
             yield context_of(gateway, policies, _tables(gateway), self.services)
+
+
+def _differ(plain: Loaded, other: Loaded, apart: frozenset[str]) -> bool:
+    """Whether keys but those `apart` differ. Merging leaves what an environment does not mention as the same node."""
+    before, after = plain.document.root.items, other.document.root.items
+    return any(before.get(key) is not after.get(key) for key in (before.keys() | after.keys()) - apart)
 
 
 def _tables(gateway: Gateway) -> dict[str, SupportTable]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
+from types import MappingProxyType
 
 from gwc.diagnostics import Related, Report
-from gwc.ir import Gateway, Level
+from gwc.ir import Gateway, Level, Route
 from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
 from gwc.resolve import platform as settle
 from gwc.resolve.bounds import check_bounds
@@ -32,16 +34,19 @@ def resolve(
     report: Report,
     read: ReadPublic = read_beside,
     whole: bool = True,
+    routes: Mapping[str, tuple[Route, ...]] = MappingProxyType({}),
 ) -> Gateway | None:
     """Every policy of one gateway -> that Gateway; None when `report` has errors.
 
-    Not `whole`: some services are left out on purpose, so that waivers of unknown ones are no fault.
+    Not `whole`: some services are left out on purpose, so that waivers of unknown ones are no fault. `routes` are those
+    of services for which they are known from another environment.
     """
     found = _platform(policies, report)
     if found is None:
         return None
     policy, top = found
-    gateway = _gateway(policy, top, _services(policies, policy, top, report), environment, now, report, read)
+    services = [replace(c, routes=routes.get(c.policy.service)) for c in _services(policies, policy, top, report)]
+    gateway = _gateway(policy, top, services, environment, now, report, read)
     check_gateway(gateway, report)
     check_bounds(gateway, policy.bounds, policy.waivers, top, report, whole=whole)
     return None if report.failed else gateway

@@ -40,6 +40,12 @@ class Layer:
     def _written(self, find: Callable[[Path], Span], path: Path) -> tuple[Level, Span]:
         return self.level, find(path)
 
+    def inner(self, layers: Sequence[Layer], name: str) -> Section:
+        """The section of `layers`, which end with this one: the levels above a layer are always the same."""
+        if (Section, name) not in self._known:
+            self._known[Section, name] = section(layers, name)
+        return cast(Section, self._known[Section, name])
+
     def below(self, name: str) -> Layer:
         """The layer of a sub-mapping, which must be there."""
         if (Layer, name) not in self._known:
@@ -63,17 +69,21 @@ class Section:
         return self.off or (self.layers[-1].origin() if self.layers else home)
 
 
+_NOTHING = Section((), None)
+
+
 def section(layers: Sequence[Layer], name: str) -> Section:
     """The levels' settings of section `name`. A `none` forgets what more general levels wrote."""
-    kept: list[Layer] = []
-    off: Origin | None = None
-    for layer in layers:
-        value = layer.get(name)
-        if value == "none":
-            kept, off = [], layer.origin(name)
-        elif value is not None:
-            kept, off = [*kept, layer.below(name)], None
-    return Section(tuple(kept), off)
+    if not layers:
+        return _NOTHING
+    outer = layers[-2].inner(layers[:-1], name) if len(layers) > 1 else _NOTHING
+    layer = layers[-1]
+    value = layer.get(name)
+    if value is None:
+        return outer
+    if value == "none":
+        return Section((), layer.origin(name))
+    return Section((*outer.layers, layer.below(name)), None)
 
 
 def sub(of: Section, name: str) -> Section:

@@ -39,6 +39,8 @@ class ServiceContext:
     place: Place
     defaults: Layer
     report: Report
+    routes: tuple[Route, ...] | None = None
+    """Where they are known already: of an environment that changes nothing that routes are made of."""
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -58,12 +60,16 @@ def resolve_service(context: ServiceContext) -> Service:
         upstream=_upstream(policy.upstream, place.below("upstream")),
         limits=resolve_limits(policy.limits, place, f"service/{policy.service}"),
         budget=_budget(context),
-        routes=tuple(_route(context, route, index) for index, route in enumerate(policy.routes)),
+        routes=_routes(context) if context.routes is None else context.routes,
         provenance=place.origins(
             name="service", owner="owner", description="description", hosts="hosts", base_path="base_path",
             strip="keep_base_path", upstream="upstream", limits="limits", budget="budget", routes="routes",
         ),
     )  # fmt: skip
+
+
+def _routes(context: ServiceContext) -> tuple[Route, ...]:
+    return tuple(_route(context, route, index) for index, route in enumerate(context.policy.routes))
 
 
 def _upstream(policy: UpstreamPolicy, place: Place) -> Upstream:
