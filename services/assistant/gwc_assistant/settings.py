@@ -89,6 +89,17 @@ class Settings(BaseModel):
     cache_entries: Count = 10_000
     cache_ttl: Seconds = 900
     cache_stale: Annotated[float, Field(ge=0)] = 86_400
+    semantic_cache: Literal["off", "shadow", "on"] = "on"
+    semantic_closeness: Share | None = None
+    semantic_overlap: Annotated[float, Field(ge=0, le=1)] = 0.1
+    redis_url: SecretStr | None = None
+    redis_timeout: Seconds = 0.25
+
+    embedder: Literal["auto", "lexical", "minilm", "onnx"] = "auto"
+    embedder_model: Path | None = None
+    embedder_threads: Count = 1
+    embedder_batch: Count = 32
+    embedder_queue: Count = 256
 
     prices: Path | None = None
     unit_usd: Decimal = Field(Decimal("0.0001"), gt=0)
@@ -104,6 +115,8 @@ class Settings(BaseModel):
                 raise ValueError(f"{prefix}_url and {prefix}_model go together")
         if self.fallback_llm_url is not None and self.llm_url is None:
             raise ValueError("fallback_llm_url needs llm_url")
+        if (self.embedder == "onnx") != (self.embedder_model is not None):
+            raise ValueError("embedder=onnx and embedder_model go together")
         return self
 
     @property

@@ -11,9 +11,10 @@ from typing import Literal
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from gwc_assistant import caches
 from gwc_assistant import telemetry as tracing
 from gwc_assistant.ask import Answering, LexicalRetriever
-from gwc_assistant.cache import ExactCache
+from gwc_assistant.cache import CachedRetriever
 from gwc_assistant.corpus import Corpus
 from gwc_assistant.cost import Ledger, Prices
 from gwc_assistant.cost.account import Accounts
@@ -90,16 +91,20 @@ def build(settings: Settings, exporter: SpanExporter | None = None) -> Parts:
     telemetry = Telemetry(exporter)
     corpus, ledger = Corpus(settings.data_dir), Ledger(settings.data_dir / LEDGER_FILE)
     prices = Prices.read(settings.prices, settings.unit_usd)
+    shared = caches.shared_store(settings, telemetry)
+    embedder = caches.embedder(settings, telemetry, breaker_policy(settings), shared)
+    retriever = LexicalRetriever(corpus, settings.context_passages)
     return Parts(
         settings=settings,
         telemetry=telemetry,
         corpus=corpus,
         prompts=packaged(),
         models=tuple(_model(settings, endpoint, telemetry) for endpoint in settings.endpoints),
-        retriever=LexicalRetriever(corpus, settings.context_passages),
-        cache=ExactCache(settings.cache_entries, settings.cache_ttl, settings.cache_stale),
+        retriever=CachedRetriever(retriever, lambda: corpus.digest),
+        cache=caches.answers(settings, telemetry, embedder, shared),
         ledger=ledger,
         accounts=Accounts(ledger, prices, telemetry, settings.llm_output_tokens // 2),
+        lifecycles=(embedder,),
     )
 
 

@@ -15,10 +15,10 @@ class CachedRetriever:
     """At most `entries`, the least recently used going first. `corpus` names the text as it is now.
 
     Users share it: passages are public, and depend on the words of a question and on the corpus alone. In memory only,
-    because to look them up in the corpus costs less than a round trip.
+    because to look them up in the corpus costs less than a round trip; an entry may take 60 KiB.
     """
 
-    def __init__(self, retriever: Retriever, entries: int, corpus: Callable[[], str]) -> None:
+    def __init__(self, retriever: Retriever, corpus: Callable[[], str], entries: int = 1000) -> None:
         self._retriever, self._entries, self._corpus = retriever, entries, corpus
         self._kept: OrderedDict[_Key, Sequence[Passage]] = OrderedDict()
 
