@@ -25,11 +25,12 @@ local function too_large(handle, bound)
 end
 
 function envoy_on_request(handle)
-  local route, notes = handle:metadata(), handle:streamInfo():dynamicMetadata()
+  local route = handle:metadata()
   if not route:get("forwards") then return end
-  if too_large(handle, route:get("bytes")) then return handle:respond({[":status"] = "413"}, "refused") end
-  notes:set(OWN, "asked", now(handle))
   local cost = SPENDING and route:get("cost")
+  if too_large(handle, route:get("bytes")) then return handle:respond({[":status"] = "413"}, "refused") end
+  local notes = handle:streamInfo():dynamicMetadata()  -- only now: what was taken before a body was read is gone by then
+  notes:set(OWN, "asked", now(handle))
   if cost then notes:set(NAMESPACE, "cost", cost) end
   if SHADOWS then note_shadows(notes) end
 end

@@ -94,3 +94,39 @@ def test_what_the_log_notes_of_an_answer(headers: dict[str, str], noted: dict[st
     notes = lua.table_from({"asked": 1_000_000})
     lua.globals().envoy_on_response(lua.execute(_HANDLE)(lua.table_from(headers), notes, "1007900"))
     assert {name: value for name, value in dict(notes).items() if name != "asked"} == noted
+
+
+_READING = """
+return function(notes)
+  local read = 0  -- bodies; what was handed out before one is out of scope behind it
+  local function scoped(fields)
+    local since = read
+    return setmetatable({}, {__index = function(_, name)
+      assert(read == since, "object used outside of proper scope")
+      return fields[name]
+    end})
+  end
+  local function set(_, _, name, value) notes[name] = value end
+  local function of_route(_, name) return ({forwards = true, bytes = 10, cost = 3})[name] end
+  return {
+    timestampString = function() return "1000000" end,
+    metadata = function() return scoped({get = of_route}) end,
+    body = function() read = read + 1 return {length = function() return 5 end} end,
+    streamInfo = function()
+      return scoped({
+        protocol = function() return "HTTP/2" end,
+        dynamicMetadata = function() return scoped({set = set, get = function() return nil end}) end,
+      })
+    end,
+  }
+end
+"""
+
+
+def test_the_log_s_notes_outlive_the_reading_of_a_body() -> None:
+    lua = luajit21.LuaRuntime()
+    settings = "EnvoyTimestampResolution, SPENDING, SHADOWS = {}, true, true\n"
+    lua.execute(settings + script("attempt.lua").replace("--@SETTINGS@", ""))
+    notes = lua.table_from({})
+    lua.globals().envoy_on_request(lua.execute(_READING)(notes))
+    assert dict(notes) == {"asked": 1_000_000, "cost": 3}
