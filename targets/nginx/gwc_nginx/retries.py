@@ -134,6 +134,8 @@ def doors() -> tuple[Directive, ...]:
         block("location", "=", "/_gwc/more", of=(
             d("internal"),
             *_to_hop("x-gwc-tries", "X-Gwc-Tries", "$gwc_tries"),
+            # Why there was no further try is for the outer hop; the default hides it, as a service's word.
+            d("proxy_hide_header", "X-Gwc-Limited"),
             d("proxy_buffering", "off"),
             d("proxy_pass", "http://gwc_hop$request_uri"),
         )),
