@@ -22,8 +22,9 @@ function limit(r, settings) {
     return early ? limited(r, early) : 0;
 }
 
-// 0, or the status of the refusal; the verified user is left in $gwc_user.
-async function admit(r, settings) {
+// 0, or the status of the refusal; where somebody has to be known, a promise of it. The verified user is left in
+// $gwc_user.
+function admit(r, settings) {
     if (settings.refusal || !secrets.present()) {
         return settings.refusal || 500;
     }
@@ -31,17 +32,22 @@ async function admit(r, settings) {
     if (flooded) {
         return flooded;
     }
-    let user = '';
-    if (settings.auth) {
-        const who = await auth.verify(r, settings.auth);
-        if (!who.user) {
-            r.variables.gwc_user = who.named || '';
-            r.variables.gwc_challenge = who.status === 401 ? auth.challenge(settings.auth) : '';
-            return who.status;
-        }
-        r.variables.gwc_user = who.user;
-        user = who.key;
+    return settings.auth ? identified(r, settings) : charged(r, settings, '');
+}
+
+async function identified(r, settings) {
+    const who = await auth.verify(r, settings.auth);
+    if (!who.user) {
+        r.variables.gwc_user = who.named || '';
+        r.variables.gwc_challenge = who.status === 401 ? auth.challenge(settings.auth) : '';
+        return who.status;
     }
+    r.variables.gwc_user = who.user;
+    return charged(r, settings, who.key);
+}
+
+// Of the other limits and the budget.
+function charged(r, settings, user) {
     const late = limits.stage(r, settings.late, user);
     if (late) {
         return limited(r, late);

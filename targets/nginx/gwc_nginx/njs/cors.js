@@ -21,8 +21,8 @@ function ofMethod(triples, method) {
 // Which of a path's routes a preflight asks about, by its place among `triples`; -1 when the request is none, or no
 // policy has a word for it.
 function asked(r, triples) {
-    const method = r.headersIn['Access-Control-Request-Method'];
-    if (r.method !== 'OPTIONS' || !r.headersIn.Origin || !method) {
+    const method = r.method === 'OPTIONS' && r.headersIn.Origin && r.headersIn['Access-Control-Request-Method'];
+    if (!method) {
         return -1;
     }
     const at = ofMethod(triples, method);

@@ -123,7 +123,8 @@ function line(r) {
         measure(told);
         tracing.record(r, told);
         // What stands for bytes that are no UTF-8 is escaped: nobody can take it for such bytes.
-        return JSON.stringify(told).split('\uFFFD').join('\\ufffd');
+        const text = JSON.stringify(told);
+        return text.includes('\uFFFD') ? text.split('\uFFFD').join('\\ufffd') : text;
     } catch (e) {
         ngx.shared.gwc_unmeasured.incr('requests', 1, 0);
         r.error('access log: ' + e.message);

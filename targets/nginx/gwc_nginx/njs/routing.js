@@ -11,6 +11,8 @@ import tokens from 'tokens.js';
 const UNRESERVED = /^(2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/i;
 const ENCODED_SEPARATOR = /%(2f|5c|00)/i;
 const RAW = Array.from('|^{}"<>`');
+// All that a path can hold whose one spelling is another: what is escaped or should be, and empty segments and dots.
+const ODD = /[^A-Za-z0-9\/._~!$&'()*+,;=:@-]|\/[.\/]/;
 // No part of a request's target: a fragment, and bytes that are no UTF-8, which would not be passed on as they came.
 const UNFIT = /[#\uFFFD]/;
 
@@ -39,6 +41,9 @@ function unescaped(part, index) {
 function canonical(raw) {
     if (raw[0] !== '/') {
         return null;
+    }
+    if (!ODD.test(raw)) {
+        return raw;
     }
     const decoded = raw.split('%').map(unescaped).join('');
     if (ENCODED_SEPARATOR.test(decoded)) {
@@ -119,8 +124,9 @@ function preflight(r, triples, at) {
     return status || !cors.permitted(r, settings) ? refusal(r, status || 403) : '/_gwc/preflight';
 }
 
-// The location of a request, once everything about it is decided.
-async function decided(r) {
+// The location of a request, once everything about it is decided: a promise where a token has to be verified, which
+// costs a request without one nothing.
+function decided(r) {
     const raw = r.variables.request_uri;
     const query = raw.indexOf('?');
     const path = canonical(query < 0 ? raw : raw.slice(0, query));
@@ -143,17 +149,16 @@ async function decided(r) {
         return refusal(r, 405);
     }
     const settings = settle(r, triples, at);
-    const status = await admission.admit(r, settings);
-    if (status) {
-        return refusal(r, status);
-    }
-    r.variables.gwc_upstream = triples[at + 1].split('/')[0];
-    r.variables.gwc_password = settings.retries ? tokens.hop() : '';
-    return forward(r, settings, path.slice(settings.strip) || '/', query < 0 ? '' : raw.slice(query));
+    const admitted = (status) => status ? refusal(r, status)
+        : forward(r, settings, path.slice(settings.strip) || '/', query < 0 ? '' : raw.slice(query));
+    const status = admission.admit(r, settings);
+    return typeof status === 'number' ? admitted(status) : status.then(admitted);
 }
 
 // To the service, or first to the store: then nothing is forwarded that does not key the answer.
 function forward(r, settings, path, query) {
+    r.variables.gwc_upstream = r.variables.gwc_route.split('/')[0];
+    r.variables.gwc_password = settings.retries ? tokens.hop() : '';
     if (cache.serves(r, settings)) {
         r.variables.gwc_host = r.variables.host;
         r.variables.gwc_uri = path + cache.query(settings.cache, query.slice(1));
@@ -165,14 +170,28 @@ function forward(r, settings, path, query) {
     return '/_gwc/route/' + settings.place;
 }
 
-// js_set. Whatever goes wrong on the way, the answer is a refusal.
-async function location(r) {
+// Whatever goes wrong on the way, the answer is a refusal.
+function failed(r, e) {
+    r.error('admission: ' + e.message);
+    return refusal(r, 500);
+}
+
+async function later(r, promise) {
     r.setReturnValue(refusal(r, 500));
     try {
-        r.setReturnValue(await decided(r));
+        r.setReturnValue(await promise);
     } catch (e) {
-        r.error('admission: ' + e.message);
-        r.setReturnValue(refusal(r, 500));
+        r.setReturnValue(failed(r, e));
+    }
+}
+
+// js_set: NGINX takes what a function returns, and of one that returns a promise what was set on the way.
+function location(r) {
+    try {
+        const where = decided(r);
+        return typeof where === 'string' ? where : later(r, where);
+    } catch (e) {
+        return failed(r, e);
     }
 }
 
