@@ -16,13 +16,15 @@ from gwc_assistant import telemetry as tracing
 from gwc_assistant.ask import Answering, LexicalRetriever
 from gwc_assistant.cache import CachedRetriever
 from gwc_assistant.corpus import Corpus
+from gwc_assistant.corpus.meaning import VerseIndex
 from gwc_assistant.cost import Ledger, Prices
 from gwc_assistant.cost.account import Accounts
 from gwc_assistant.domain import Hit
+from gwc_assistant.embedding.batching import EmbeddingFailedError
 from gwc_assistant.llm import GuardedModel, OpenAIModel
 from gwc_assistant.prompts import Prompts, packaged
-from gwc_assistant.protocols import AnswerCache, Closing, Lifecycle, Retriever, SemanticIndex
-from gwc_assistant.resilience import Breaker, BreakerPolicy, Bulkhead
+from gwc_assistant.protocols import AnswerCache, Closing, Embedder, Lifecycle, Retriever, SemanticIndex
+from gwc_assistant.resilience import Breaker, BreakerOpenError, BreakerPolicy, Bulkhead, OverloadedError
 from gwc_assistant.resilience.breaker import BreakerState
 from gwc_assistant.settings import Endpoint, Settings
 from gwc_assistant.telemetry import Telemetry
@@ -65,9 +67,12 @@ class Parts:
         self, text: str, version: str, mode: Literal["lexical", "semantic"], limit: int
     ) -> tuple[Sequence[Hit], str]:
         """The hits, and why they are not what was asked for; empty where they are."""
-        if mode == "semantic" and self.index is not None and self.index.ready:
-            return await self.index.nearest(text, version, limit), ""
         missing = "no-embedder" if self.index is None else "index-not-ready"
+        if mode == "semantic" and self.index is not None and self.index.ready:
+            try:
+                return await self.index.nearest(text, version, limit), ""
+            except (EmbeddingFailedError, BreakerOpenError, OverloadedError):
+                missing = "embedder-unavailable"
         hits = await asyncio.to_thread(self.corpus.search, text, version, limit)
         return hits, missing if mode == "semantic" else ""
 
@@ -78,7 +83,7 @@ class Parts:
 
     async def aclose(self) -> None:
         """In the reverse order of need: what writes last is closed last."""
-        parts: tuple[Closing, ...] = (*self.lifecycles, *self.models, self.cache, self.corpus, self.ledger)
+        parts: tuple[Closing, ...] = (*reversed(self.lifecycles), *self.models, self.cache, self.corpus, self.ledger)
         for part in parts:
             await part.aclose()
         await asyncio.to_thread(self.telemetry.close)
@@ -93,6 +98,7 @@ def build(settings: Settings, exporter: SpanExporter | None = None) -> Parts:
     prices = Prices.read(settings.prices, settings.unit_usd)
     shared = caches.shared_store(settings, telemetry)
     embedder = caches.embedder(settings, telemetry, breaker_policy(settings), shared)
+    index = _index(settings, corpus, embedder) if embedder.semantic else None
     retriever = LexicalRetriever(corpus, settings.context_passages)
     return Parts(
         settings=settings,
@@ -104,8 +110,13 @@ def build(settings: Settings, exporter: SpanExporter | None = None) -> Parts:
         cache=caches.answers(settings, telemetry, embedder, shared),
         ledger=ledger,
         accounts=Accounts(ledger, prices, telemetry, settings.llm_output_tokens // 2),
-        lifecycles=(embedder,),
+        index=index,
+        lifecycles=(embedder,) if index is None else (embedder, index),  # vectors need a model that is loaded
     )
+
+
+def _index(settings: Settings, corpus: Corpus, embedder: Embedder) -> VerseIndex:
+    return VerseIndex(corpus, embedder, settings.data_dir, settings.version, failures=(EmbeddingFailedError,))
 
 
 def _model(settings: Settings, endpoint: Endpoint, telemetry: Telemetry) -> GuardedModel:

@@ -78,6 +78,12 @@ class Corpus:
         query = f"SELECT {_COLUMNS} FROM verses v WHERE v.version = ? ORDER BY v.id"  # noqa: S608 - constant columns
         return [Verse(*row) for row in self._connection().execute(query, (version,))]
 
+    def by_id(self, ids: Sequence[int], version: str) -> dict[int, Verse]:
+        """Those of the verses that the version has."""
+        marks = ",".join("?" * len(ids))
+        query = f"SELECT {_COLUMNS} FROM verses v WHERE v.version = ? AND v.id IN ({marks})"  # noqa: S608 - marks alone
+        return {row[0]: Verse(*row) for row in self._connection().execute(query, (version, *ids))}
+
     def search(self, text: str, version: str, limit: int) -> Sequence[Hit]:
         """Verses with any of the words of `text`, the best first. No syntax: every word is only a word."""
         query = _query(text)

@@ -1,0 +1,1 @@
+"""The AssistantService by itself and behind real gateways."""

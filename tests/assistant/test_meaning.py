@@ -1,0 +1,148 @@
+"""Search by meaning, with vectors that are made up: what is near is what shares words."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from array import array
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from assistant.running import Running
+from gwc_assistant.corpus import Corpus
+from gwc_assistant.corpus.meaning import VerseIndex
+from gwc_assistant.domain import Hit
+from gwc_assistant.protocols import Vector
+from gwc_assistant.resilience import OverloadedError
+from gwc_assistant.settings import Settings
+
+pytest.importorskip("numpy")
+
+
+class Words:
+    """Half a thousand dimensions of words. `busy`: how often it has no room before it embeds."""
+
+    id, dimensions, semantic = "words-of-the-tests", 512, True
+
+    def __init__(self, busy: int = 0, *, broken: bool = False) -> None:
+        self.busy, self.broken, self.embedded = busy, broken, 0
+
+    async def warm_up(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        if self.broken:
+            raise OSError("the model is gone")
+        if self.busy:
+            self.busy -= 1
+            raise OverloadedError("embedder")
+        self.embedded += len(texts)
+        return [_vector(text) for text in texts]
+
+
+def _vector(text: str) -> Vector:
+    counts = [0.0] * 512
+    for word in re.findall(r"\w+", text.lower()):
+        counts[sum(ord(letter) * 31**place for place, letter in enumerate(word)) % 512] += 1
+    length = math.sqrt(sum(count * count for count in counts)) or 1.0
+    return array("f", (count / length for count in counts))
+
+
+class Small(Corpus):
+    """The first verses alone: what is tested does not depend on there being many."""
+
+    def verses(self, version: str) -> list[object]:  # type: ignore[override]
+        return list(super().verses(version)[:100])
+
+
+def with_index(
+    directory: Path, corpus_directory: Path, embedder: Words, *, version: str = "KJV", wait: bool = True
+) -> tuple[Sequence[Hit], bool]:
+    async def run() -> tuple[Sequence[Hit], bool]:
+        corpus = Small(corpus_directory)
+        corpus.open()
+        index = VerseIndex(corpus, embedder, directory, "ASV", (OSError,))
+        before = await index.nearest("light", version, 3)
+        assert (list(before), index.ready) == ([], False)
+        await index.warm_up()
+        assert index._making is not None
+        if wait:
+            await index._making
+        found = await index.nearest("And God said, Let there be light", version, 3) if index.ready else ()
+        await index.aclose()
+        await corpus.aclose()
+        return found, index.ready
+
+    return asyncio.run(run())
+
+
+def test_the_nearest_verse_comes_first_in_the_version_that_was_asked_for(
+    tmp_path: Path, corpus_directory: Path
+) -> None:
+    hits, ready = with_index(tmp_path, corpus_directory, Words())
+    assert ready
+    assert (hits[0].verse.reference, hits[0].verse.version) == ("Genesis 1:3", "KJV")
+    assert len(hits) == 3
+    assert 1 >= hits[0].score >= hits[1].score >= hits[2].score
+
+
+def test_vectors_are_made_once_and_kept(tmp_path: Path, corpus_directory: Path) -> None:
+    first, second = Words(), Words()
+    one, _ = with_index(tmp_path, corpus_directory, first)
+    two, _ = with_index(tmp_path, corpus_directory, second)
+    assert (first.embedded, second.embedded) == (101, 1)
+    assert one == two
+    assert [file.suffix for file in tmp_path.iterdir()] == [".f32"]
+
+
+def test_questions_come_first_where_there_is_no_room(tmp_path: Path, corpus_directory: Path) -> None:
+    busy = Words(busy=2)
+    _, ready = with_index(tmp_path, corpus_directory, busy)
+    assert (ready, busy.busy) == (True, 0)
+
+
+def test_a_broken_embedder_leaves_no_file_and_no_index(
+    tmp_path: Path, corpus_directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, ready = with_index(tmp_path, corpus_directory, Words(broken=True))
+    assert (ready, list(tmp_path.iterdir())) == (False, [])
+    assert "search stays lexical" in caplog.text
+
+
+def test_closing_ends_the_making_without_a_half_file(tmp_path: Path, corpus_directory: Path) -> None:
+    _, ready = with_index(tmp_path, corpus_directory, Words(busy=10_000), wait=False)
+    assert (ready, list(tmp_path.iterdir())) == (False, [])
+
+
+class Near:
+    """An index that finds one verse, or raises."""
+
+    def __init__(self, corpus: Corpus, error: Exception | None = None, *, ready: bool = True) -> None:
+        self.ready, self._corpus, self._error = ready, corpus, error
+
+    async def nearest(self, text: str, version: str, limit: int) -> Sequence[Hit]:
+        if self._error is not None:
+            raise self._error
+        return [Hit(self._corpus.by_id([1001001], version)[1001001], 0.9)]
+
+
+def test_the_route_searches_by_meaning_where_it_can(run: Callable[[Settings], Running], settings: Settings) -> None:
+    service = run(settings)
+    asked = {"q": "how did everything begin", "mode": "semantic", "version": "KJV"}
+    service.parts.index = Near(service.parts.corpus)
+    found = service.client.get("/v1/scripture/search", params=asked)
+    assert (found.json()["mode"], found.json()["degraded"]) == ("semantic", "")
+    assert [hit["reference"] for hit in found.json()["hits"]] == ["Genesis 1:1"]
+    assert "public" in found.headers["Cache-Control"]
+    for index, reason in (
+        (Near(service.parts.corpus, ready=False), "index-not-ready"),
+        (Near(service.parts.corpus, OverloadedError("embedder")), "embedder-unavailable"),
+    ):
+        service.parts.index = index
+        degraded = service.client.get("/v1/scripture/search", params=asked)
+        assert (degraded.json()["mode"], degraded.json()["degraded"]) == ("lexical", reason)
+        assert degraded.headers["Cache-Control"] == "no-store"
