@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -18,12 +18,13 @@ from conformance.harness import free_port
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
-from gwc.ir import Gateway
+from gwc.features import FEATURES
+from gwc.ir import Gateway, TargetOptions
 from gwc.live.source import Running
 from gwc.live.tree import differences
 from gwc.live.words import Drift, in_words
 from gwc.source import read_policies
-from gwc.target import Artifact, Binary, Target, profile_of
+from gwc.target import Artifact, Binary, Target
 
 SECRETS = ("GATEWAY_SECRET", "KEY_MOBILE", "KEY_BILLING", "REDIS_PASSWORD")
 VALUE = "hunter2-hunter2-hunter2"
@@ -55,15 +56,14 @@ def rendered(directory: Path, name: str, profile: str, policies: Path = POLICIES
     admin = f"127.0.0.1:{free_port()}"
     text = (copied / "platform.yaml").read_text(encoding="utf-8")
     text = text.replace("http: 8080", f'http: "127.0.0.1:{free_port()}"').replace("127.0.0.1:9901", admin)
-    text = re.sub(rf"({name}: {{profile: )\w+", rf"\g<1>{profile}", text)
     (copied / "platform.yaml").write_text(text, encoding="utf-8")
     report = Report()
     sources = read_policies(str(copied), report)
     gateway = compile_sources(sources, environment=None, now=NOW, report=report)
     assert gateway is not None, report.diagnostics
+    gateway = replace(gateway, targets={name: TargetOptions(profile=profile, accept=tuple(FEATURES))})
     target = load_targets([name])[0].target
     artifact = target.emit(gateway, profile)
-    assert profile_of(target, gateway) == profile
     (directory / "build").mkdir()
     write(artifact, directory / "build", VALUE)
     return Rendered(copied, gateway, target, artifact, directory / "build", admin)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +17,10 @@ Scalar = str | int | float | bool | None
 
 class Series(dict[str, "Tree"]):
     """A list whose members have keys, in an order that matters."""
+
+
+class Row(Series):
+    """A series whose members have nothing but their position: two of them are laid side by side by what they hold."""
 
 
 Tree = Scalar | Mapping[str, "Tree"]
@@ -45,7 +50,9 @@ class Spot:
 
 
 def differences(wanted: Tree, found: Tree, place: Place = ()) -> Iterator[Spot]:
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+    if isinstance(wanted, Row) and isinstance(found, Row):
+        yield from _side_by_side(wanted, found, place)
+    elif isinstance(wanted, Mapping) and isinstance(found, Mapping):
         yield from _branches(wanted, found, place)
     elif isinstance(wanted, Mapping) or isinstance(found, Mapping) or not same(wanted, found):
         yield Spot(Kind.CHANGED, place, wanted, found)
@@ -63,6 +70,22 @@ def _branches(wanted: Mapping[str, Tree], found: Mapping[str, Tree], place: Plac
         before, after = [key for key in wanted if key in found], [key for key in found if key in wanted]
         if before != after:
             yield Spot(Kind.CHANGED, (*place, ORDER), "\n".join(before), "\n".join(after))
+
+
+def _side_by_side(wanted: Row, found: Row, place: Place) -> Iterator[Spot]:
+    before, after = ([repr(_frozen(member)) for member in row.values()] for row in (wanted, found))
+    had, have = list(wanted.items()), list(found.items())
+    for what, start, end, from_, to in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if what != "equal":
+            yield from _rest(had[start:end], have[from_:to], place)
+
+
+def _rest(had: list[tuple[str, Tree]], have: list[tuple[str, Tree]], place: Place) -> Iterator[Spot]:
+    """Members between others that are equal: paired as far as they go."""
+    for (key, wanted), (_, found) in zip(had, have, strict=False):
+        yield from differences(wanted, found, (*place, key))
+    yield from (Spot(Kind.MISSING, (*place, key), wanted, None) for key, wanted in had[len(have) :])
+    yield from (Spot(Kind.EXTRA, (*place, key), None, found) for key, found in have[len(had) :])
 
 
 def same(wanted: Scalar, found: Scalar) -> bool:
@@ -117,8 +140,13 @@ def tree_of(value: Any, name: Name) -> Tree:
         branches = {str(key): tree_of(one, name) for key, one in value.items()}
         return {key: branch for key, branch in branches.items() if branch is not None and branch != {}}
     if isinstance(value, list):
-        return keyed((_key(one, number, name), tree_of(one, name)) for number, one in enumerate(value, 1))
+        members = ((_key(one, number, name), tree_of(one, name)) for number, one in enumerate(value, 1))
+        return Row(members) if _unnamed(value, name) else keyed(members)
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _unnamed(members: list[Any], name: Name) -> bool:
+    return all(isinstance(one, list) or (isinstance(one, Mapping) and not name(one)) for one in members)
 
 
 def _key(member: Any, number: int, name: Name) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from gwc.diagnostics import Span
 from gwc.diff.change import Subject
@@ -62,9 +63,9 @@ class Drift:
 
 
 def in_words(gateway: Gateway, spots: Sequence[Spot], render: Render) -> tuple[Drift, ...]:
-    sought = [spot for spot in spots if spot.kind is not Kind.EXTRA][:MOST_TRACED]
-    deciding = _deciding(gateway, sought, render(gateway), render)
     subjects = _subjects(gateway)
+    unclear = (spot for spot in spots if spot.kind is not Kind.EXTRA and not _whole(spot, _named(spot.place, subjects)))
+    deciding = _deciding(gateway, list(islice(unclear, MOST_TRACED)), render(gateway), render)
     return _merged(_drift(gateway, spot, deciding.get(spot.place, ()), subjects) for spot in spots)
 
 

@@ -1,7 +1,7 @@
 """What an NGINX was started with, and what it should have been: the text that `nginx -T` prints.
 
 It shows every file that the configuration includes, and neither gwc.json nor the njs modules. These may stand behind it
-under a heading of the same kind.
+under a heading of the same kind. Files of secrets, which it prints as well, are not looked at.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class NginxLive:
         return {name: _content(name, file.text) for name, file in artifact.files.items() if _is_shown(name)}
 
     def running(self, text: str, artifact: Artifact) -> Running:
-        files = _files(text)
+        files = {name: content for name, content in _files(text).items() if not name.startswith("secrets/")}
         unseen = tuple(n for n in sorted(artifact.files) if _is_shown(n) and not n.endswith(".conf") and n not in files)
         tree = {name: _content(name, content) for name, content in files.items()}
         return Running(tree | {name: _content(name, artifact.files[name].text) for name in unseen}, unseen)
