@@ -98,7 +98,7 @@ def build(settings: Settings, exporter: SpanExporter | None = None) -> Parts:
     prices = Prices.read(settings.prices, settings.unit_usd)
     shared = caches.shared_store(settings, telemetry)
     embedder = caches.embedder(settings, telemetry, breaker_policy(settings), shared)
-    index = _index(settings, corpus, embedder) if embedder.semantic else None
+    index = _index(settings, corpus, embedder.uncached) if embedder.semantic else None
     retriever = LexicalRetriever(corpus, settings.context_passages)
     return Parts(
         settings=settings,

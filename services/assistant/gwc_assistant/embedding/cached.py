@@ -21,6 +21,11 @@ class CachedEmbedder:
         self.hits = self.misses = 0
 
     @property
+    def uncached(self) -> Embedder:
+        """For whoever embeds each text once: a whole corpus would push out what is asked again and again."""
+        return self._embedder
+
+    @property
     def id(self) -> str:
         return self._embedder.id
 
