@@ -1,5 +1,5 @@
-"""Which njs modules a server has. Each request makes all functions of its server's modules anew, called or not: a
-hundred of them cost some 25 microseconds, so a server has what it needs and no more."""
+"""Which njs modules a server has. Each request makes all functions of its server's modules anew, called or not, and
+pays for the memory that they take: a server has what it needs and no more."""
 
 from __future__ import annotations
 
