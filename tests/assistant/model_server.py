@@ -28,6 +28,14 @@ class Fail:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """A stream's bytes as they are. `endless` repeats them until the service has had enough."""
+
+    data: bytes
+    endless: bool = False
+
+
+@dataclass(frozen=True)
 class Hang:
     """Says nothing until the test is over."""
 
@@ -42,8 +50,8 @@ class Asked:
 class ModelServer:
     """`script` is used up one by one; after it, `default` answers."""
 
-    default: Say | Fail | Hang = field(default_factory=Say)
-    script: deque[Say | Fail | Hang] = field(default_factory=deque)
+    default: Say | Fail | Raw | Hang = field(default_factory=Say)
+    script: deque[Say | Fail | Raw | Hang] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -69,7 +77,7 @@ class ModelServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
-    def next(self) -> Say | Fail | Hang:
+    def next(self) -> Say | Fail | Raw | Hang:
         return self.script.popleft() if self.script else self.default
 
 
@@ -85,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the service has left
 
-    def _answer(self, told: Say | Fail | Hang) -> None:
+    def _answer(self, told: Say | Fail | Raw | Hang) -> None:
         if isinstance(told, Hang):
             self.double.over.wait(30)
         elif isinstance(told, Fail):
@@ -94,8 +102,18 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Retry-After", told.retry_after)
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif isinstance(told, Raw):
+            self._raw(told)
         else:
             self._say(told)
+
+    def _raw(self, told: Raw) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(told.data)
+        for _ in range(100_000 if told.endless else 0):
+            self.wfile.write(told.data)
 
     def _say(self, told: Say) -> None:
         self.send_response(200)

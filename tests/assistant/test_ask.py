@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assistant.model_server import Fail, Hang, ModelServer, Say
+from assistant.model_server import Fail, Hang, ModelServer, Raw, Say
 from assistant.running import REQUEST_ID, Running, headers
 from gwc_assistant.settings import Settings
 
@@ -175,9 +175,26 @@ def test_a_cut_answer_is_said_to_be_one_and_not_kept(service: Running, model_ser
     assert service.ask(QUESTION).headers["X-Assistant-Cache"] == "miss"
 
 
-@pytest.mark.parametrize("failure", [Fail(500), Fail(429, "7"), Fail(401), Hang(), Say(cut=True), Say(words=())])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Fail(500),
+        Fail(429, "7"),
+        Fail(401),
+        Hang(),
+        Say(cut=True),
+        Say(words=()),
+        Raw(b"data: {not json}\n\n"),
+        Raw(b"data: [1]\n\n"),
+        Raw(b'data: {"choices": [1]}\n\n'),
+        Raw(b'data: {"choices": [{"delta": {"content": 7}}]}\n\n'),
+        Raw(b'data: {"error": {"message": "sk-secret at 10.0.0.1"}}\n\n'),
+        Raw(b"data: [DONE]\n\n"),
+        Raw(b"x" * 65536, endless=True),
+    ],
+)
 def test_a_failed_model_is_424_with_a_time_to_come_back_for_who_wants_no_fallback(
-    run: Run, settings: Settings, model_server: ModelServer, failure: Say | Fail | Hang
+    run: Run, settings: Settings, model_server: ModelServer, failure: Say | Fail | Raw | Hang
 ) -> None:
     model_server.default = failure
     service = run(with_model(settings, model_server, llm_first_token=0.5))
@@ -276,6 +293,37 @@ def test_the_breaker_opens_and_the_model_is_left_alone(run: Run, settings: Setti
     time.sleep(0.6)
     assert service.ask(QUESTION).json()["degraded"] == ""
     assert 'assistant_breaker_state{breaker="llm:gpt-4o-mini"} 0.0' in service.client.get("/metrics").text
+
+
+def test_of_twenty_at_once_the_probes_alone_reach_a_model_that_may_be_back(
+    run: Run, settings: Settings, model_server: ModelServer
+) -> None:
+    told = {"breaker_calls": 3, "breaker_open": 0.5, "breaker_probes": 2, "llm_first_token": 10, "bulkhead": 64}
+    service = run(with_model(settings, model_server, llm_next_token=10, **told))
+    model_server.default = Fail()
+    for number in range(3):
+        service.ask(f"What is in Genesis 1:{number + 1}?")
+    gate, answers = threading.Event(), list[str]()
+    model_server.default = Say(gate=gate)
+    time.sleep(0.6)
+
+    def ask(number: int) -> None:
+        answers.append(service.ask(f"What is in Genesis 2:{number + 1}?").json()["model"])
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for _ in range(400):
+        if len(answers) == 18:
+            break
+        time.sleep(0.02)
+    assert answers == ["extractive"] * 18  # at once, while the probes are still under way
+    gate.set()
+    for thread in threads:
+        thread.join(timeout=20)
+    assert sorted(answers)[18:] == ["gpt-4o-mini"] * 2
+    assert len(model_server.asked) == 3 + 2
+    assert service.parts.models[0].breaker.state == "closed"
 
 
 def test_our_own_mistake_does_not_open_the_breaker(run: Run, settings: Settings, model_server: ModelServer) -> None:

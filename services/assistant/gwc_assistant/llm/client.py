@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Literal
 
 import httpx
 from opentelemetry.propagate import inject
+from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from gwc_assistant.context import request_id
 from gwc_assistant.domain import TokenUsage
@@ -112,16 +112,16 @@ class OpenAIModel:
         """A stream that ends without saying why it finished has been cut."""
         reason, usage = "", None
         async for event in self._events(response):
-            usage = _usage(event.get("usage")) or usage
-            for choice in event.get("choices") or ():
-                reason = choice.get("finish_reason") or reason
-                if text := (choice.get("delta") or {}).get("content"):
-                    yield Delta(text)
+            usage = TokenUsage(event.usage.prompt_tokens, event.usage.completion_tokens) if event.usage else usage
+            for choice in event.choices or ():
+                reason = choice.finish_reason or reason
+                if choice.delta is not None and choice.delta.content:
+                    yield Delta(choice.delta.content)
         if not reason:
             raise ModelError(self.name, "reset")
         yield Finish(reason, usage)
 
-    async def _events(self, response: httpx.Response) -> AsyncGenerator[dict[str, Any], None]:
+    async def _events(self, response: httpx.Response) -> AsyncGenerator[_Event, None]:
         async for line in _lines(response, self.name):
             if not line.startswith("data:"):
                 continue
@@ -130,14 +130,36 @@ class OpenAIModel:
                 return
             yield self._event(data)
 
-    def _event(self, data: str) -> dict[str, Any]:
+    def _event(self, data: str) -> _Event:
         try:
-            event = json.loads(data)
-        except ValueError as error:
+            event = _Event.model_validate_json(data)
+        except ValidationError as error:
             raise ModelError(self.name, "malformed") from error
-        if not isinstance(event, dict) or "error" in event:
+        if event.error is not None:
             raise ModelError(self.name, "malformed")
         return event
+
+
+class _Tokens(BaseModel):
+    prompt_tokens: NonNegativeInt
+    completion_tokens: NonNegativeInt
+
+
+class _Message(BaseModel):
+    content: str | None = None
+
+
+class _Choice(BaseModel):
+    delta: _Message | None = None
+    finish_reason: str | None = None
+
+
+class _Event(BaseModel):
+    """What of an event is read. Servers add much of their own, which is left."""
+
+    choices: list[_Choice] | None = None
+    usage: _Tokens | None = None
+    error: object = None
 
 
 async def _within(until: float, parts: AsyncGenerator[Delta | Finish, None]) -> Delta | Finish | None:
@@ -156,13 +178,6 @@ async def _lines(response: httpx.Response, model: str) -> AsyncGenerator[str, No
             raise ModelError(model, "malformed")
     if pending:
         yield pending
-
-
-def _usage(said: object) -> TokenUsage | None:
-    match said:
-        case {"prompt_tokens": int(sent), "completion_tokens": int(got)} if sent >= 0 and got >= 0:
-            return TokenUsage(sent, got)
-    return None
 
 
 def _seconds(value: str | None) -> float | None:
