@@ -38,6 +38,16 @@ def test_without_a_model_the_verses_answer_for_nothing(run: Run, settings: Setti
     assert body["usage"] == {"input_tokens": 0, "output_tokens": 0, "estimated": False, "usd": "0", "units": 0}
 
 
+def test_who_names_passages_gets_those_and_who_names_none_the_nearest(run: Run, settings: Settings) -> None:
+    service = run(settings)
+
+    def cited(question: str) -> list[str]:
+        return [one["reference"] for one in service.ask(question).json()["citations"]]
+
+    assert cited("How do John 3:16 and Ps 23:1 speak of love?") == ["John 3:16", "Psalms 23:1"]
+    assert cited("Should we love our enemies?")[0] in ("Matthew 5:44", "Luke 6:27", "Luke 6:35")
+
+
 def test_a_question_about_nothing_in_the_text_is_told_so(run: Run, settings: Settings) -> None:
     body = run(settings).ask("zzzyx qqqvb?").json()
     assert body["citations"] == []

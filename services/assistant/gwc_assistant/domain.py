@@ -27,11 +27,12 @@ class Verse:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Verses that stand together, under the reference that names them."""
+    """Verses that stand together, under the reference that names them. `named`: the question itself names it."""
 
     reference: str
     version: str
     verses: tuple[Verse, ...]
+    named: bool = False
 
     @property
     def text(self) -> str:

@@ -15,7 +15,9 @@ _NOTHING = "Nothing in the text was found for this question."
 
 
 def answer(passages: Sequence[Passage], degraded: str = "") -> Answer:
-    quoted = tuple(citation(number, passage) for number, passage in enumerate(passages[:QUOTED], 1))
+    """Who names a passage wants that one, and not what shares words with the question."""
+    wanted = [passage for passage in passages if passage.named] or passages
+    quoted = tuple(citation(number, passage) for number, passage in enumerate(wanted[:QUOTED], 1))
     text = "\n\n".join(f"{one.reference} ({one.version}): “{one.text}” [{one.marker}]" for one in quoted)
     context = tuple(passage.reference for passage in passages)
     return Answer(text or _NOTHING, NAME, quoted, context, degraded)

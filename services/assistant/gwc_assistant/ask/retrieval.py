@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gwc_assistant.corpus import Corpus, mentioned
 from gwc_assistant.domain import Passage, Question
@@ -24,7 +25,7 @@ class LexicalRetriever:
     def _retrieve(self, question: Question) -> Sequence[Passage]:
         spans = mentioned(question.text)[: self._passages]
         named = [
-            passage
+            replace(passage, named=True)
             for span in spans
             if (passage := self._corpus.passage(span, question.version, NAMED_VERSES)) is not None
         ]
