@@ -13,12 +13,13 @@ from functools import cache
 
 from gwc.diagnostics import Report
 from gwc.discovery import InstalledTarget, target_names
-from gwc.document import Document, parse
+from gwc.document import parse
+from gwc.environments import UnknownEnvironmentError as UnknownEnvironmentError
+from gwc.environments import check_environment
 from gwc.ir import Gateway
 from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.policy import Loaded, load
-from gwc.policy.load import environments
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
@@ -27,14 +28,6 @@ from gwc.target import Artifact, MeasuresInPart, OutputFile, Target, profile_of
 
 Watching = Callable[[frozenset[Family]], Mapping[str, OutputFile]]
 """Alert rules and dashboards for a gateway that serves these families."""
-
-
-class UnknownEnvironmentError(Exception):
-    """An environment that no policy has. `known` holds those that there are."""
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"unknown environment {name!r}")
-        self.name, self.known = name, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +83,6 @@ def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report)
     for one in rendered:
         report.extend(one.installed.target.judge(one.artifact))
     return None if report.failed else rendered
-
-
-def check_environment(documents: Sequence[Document], environment: str) -> None:
-    """Raises UnknownEnvironmentError for one that no policy has."""
-    known = sorted({name for document in documents for name in environments(document)})
-    if environment not in known:
-        raise UnknownEnvironmentError(environment, known)
 
 
 def _check_names(gateway: Gateway, report: Report) -> None:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import TextIO
 
 from gwc.cli.exits import CommandError, ExitCode, suggestion
+from gwc.cli.now import parse_now as parse_now
 from gwc.cli.options import Format
 from gwc.cli.progress import progress
 from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, render
@@ -111,13 +112,3 @@ def check_targets(names: Sequence[str]) -> None:
         check_names(names)
     except UnknownTargetError as error:
         raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
-
-
-def parse_now(text: str | None) -> date:
-    """`--now`, or today."""
-    if text is None:
-        return date.today()
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise CommandError(ExitCode.USAGE, f"--now {text!r} is not a date", "write it as 2026-11-23") from error

@@ -44,7 +44,7 @@ def lint_command(
         list[str], typer.Option("--select", metavar=_SELECTOR, help="Only these rules: GWC303, GWC3, a name.")
     ] = [],  # noqa: B006  typer copies it
     ignore: Annotated[list[str], typer.Option("--ignore", metavar=_SELECTOR, help="All but these rules.")] = [],  # noqa: B006  typer copies it
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended without changing behaviour.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended by itself.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would change, and change nothing.")] = False,
     fail_on: Annotated[FailOn, typer.Option("--fail-on", help="The least severity that fails.")] = FailOn.WARNING,
     baseline: Annotated[
@@ -63,8 +63,8 @@ def lint_command(
     now: Now = None,
 ) -> ExitCode:
     """Find mistakes with consequences in policies: valid, and bound to page somebody."""
-    from gwc.cli.job import parse_now
     from gwc.cli.linting import Linting, changed_files
+    from gwc.cli.now import parse_now
 
     linting = Linting(tuple(path or ["policies"]), _split(select), _split(ignore), env, parse_now(now), services)
     linting.run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -12,8 +11,8 @@ from pathlib import Path
 
 from gwc.cli.exits import CommandError, ExitCode, suggestion
 from gwc.cli.guard import say
-from gwc.compile import UnknownEnvironmentError
 from gwc.diagnostics import Diagnostic, Report, Severity
+from gwc.environments import UnknownEnvironmentError
 from gwc.git import GitError, git, merge_base
 from gwc.lint import baseline
 from gwc.lint.code.project import CodeError
@@ -143,6 +142,8 @@ class Linting:
         return fixed(self.found, {name: text for name, text in self.texts.items() if name.endswith(POLICIES)})
 
     def show_fixes(self) -> None:
+        import difflib
+
         for name, text in self._fixes().items():
             before, after = self.texts[name].splitlines(keepends=True), text.splitlines(keepends=True)
             sys.stdout.writelines(difflib.unified_diff(before, after, name, name))

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from gwc.compile import check_environment
 from gwc.diagnostics import Report
-from gwc.discovery import load_targets, target_names
 from gwc.document import parse
+from gwc.environments import check_environment
 from gwc.ir import Gateway, Route
 from gwc.lint import lint
 from gwc.lint.code.project import Module, ServiceCode, read_services
@@ -22,7 +21,6 @@ from gwc.policy.load import load_variants, under
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.support import SupportTable
-from gwc.target import profile_of
 
 APART = frozenset({"upstream", "owner", "description", "hosts", "limits", "budget", "environments"})
 """Keys of a service that its routes are not made of."""
@@ -123,6 +121,11 @@ def _differ(plain: Loaded, other: Loaded, apart: frozenset[str]) -> bool:
 
 def _tables(gateway: Gateway) -> dict[str, SupportTable]:
     """Of the targets that the platform names and that are installed; compiling complains of the others."""
+    if not gateway.targets:
+        return {}
+    from gwc.discovery import load_targets, target_names
+    from gwc.target import profile_of
+
     named = [name for name in gateway.targets if name in target_names()]
     targets = [installed.target for installed in load_targets(named)] if named else []
     known = [(target, profile_of(target, gateway)) for target in targets]
