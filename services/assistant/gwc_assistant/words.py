@@ -11,18 +11,6 @@ _MEASURE = re.compile(r"[aeiouy]+[^aeiouy]+")
 _SHORT = re.compile(r"(?:^|[^aeiou])[aeiouy][^aeiouwxy]$")
 _DOUBLE = re.compile(r"([^aeioulsz])\1$")
 
-_STEP_2 = (
-    ("ational", "ate"), ("tional", "tion"), ("enci", "ence"), ("anci", "ance"), ("izer", "ize"), ("abli", "able"),
-    ("alli", "al"), ("entli", "ent"), ("eli", "e"), ("ousli", "ous"), ("ization", "ize"), ("ation", "ate"),
-    ("ator", "ate"), ("alism", "al"), ("iveness", "ive"), ("fulness", "ful"), ("ousness", "ous"), ("aliti", "al"),
-    ("iviti", "ive"), ("biliti", "ble"),
-)  # fmt: skip
-_STEP_3 = (("icate", "ic"), ("ative", ""), ("alize", "al"), ("iciti", "ic"), ("ical", "ic"), ("ful", ""), ("ness", ""))
-_STEP_4 = (
-    "ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate", "iti", "ous", "ive", "ize", "ion",
-    "al", "er", "ic", "ou",
-)  # fmt: skip
-
 
 def words(text: str) -> list[str]:
     """As they are written, apostrophes inside of them included."""
@@ -31,14 +19,13 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=20_000)
 def stem(word: str) -> str:
-    """Porter's, of a word in lower case. `love`, `loved` and `loving` are one; `hope` and `hop` stay two."""
+    """Of a word in lower case, by the first steps of Porter's: inflections alone. `love`, `loved` and `loving` are one,
+    `hope` and `hop` are two, and so are `believe` and `believer`, which Porter's later steps take for one.
+    """
     if len(word) <= 2 or not word.isascii():
         return word
     word = _endings(_plural(word))
-    if word.endswith("y") and _VOWEL.search(word[:-1]):
-        word = word[:-1] + "i"
-    word = _replaced(_replaced(word, _STEP_2), _STEP_3)
-    return _last_e(_dropped(word))
+    return _last_e(word[:-1] + "i" if word.endswith("y") and _VOWEL.search(word[:-1]) else word)
 
 
 def _measure(text: str) -> int:
@@ -67,23 +54,6 @@ def _mended(rest: str) -> str:
     if _DOUBLE.search(rest):
         return rest[:-1]
     return rest + "e" if _measure(rest) == 1 and _SHORT.search(rest) else rest
-
-
-def _replaced(word: str, endings: tuple[tuple[str, str], ...]) -> str:
-    for ending, other in endings:
-        if word.endswith(ending):
-            rest = word[: -len(ending)]
-            return rest + other if _measure(rest) else word
-    return word
-
-
-def _dropped(word: str) -> str:
-    for ending in _STEP_4:
-        if word.endswith(ending):
-            rest = word[: -len(ending)]
-            fits = _measure(rest) > 1 and (ending != "ion" or rest.endswith(("s", "t")))
-            return rest if fits else word
-    return word
 
 
 def _last_e(word: str) -> str:

@@ -42,6 +42,15 @@ def test_said_in_other_words(same: tuple[str, ...]) -> None:
         ("May women teach?", "Must women teach?"),
         ("What happened on day 3?", "What happened on the third day?"),
         ("Explain John 3.", "Explain John 3:1."),
+        ("Is there a God?", "Are you God?"),
+        ("Is God just?", "Is God?"),
+        ("What did Jesus do for me?", "What did Jesus do?"),
+        ("What did Jesus do in Cana?", "What did Jesus have in Cana?"),
+        ("Does God speak to prophets?", "Did God speak to prophets?"),
+        ("What does the Bible say about gods?", "What does the Bible say about God?"),
+        ("What does the Bible say about believing?", "What does the Bible say about believers?"),
+        ("What does the Bible say about prisons?", "What does the Bible say about prisoners?"),
+        ("Who was the son of Jacob?", "Who were the sons of Jacob?"),
     ],
 )
 def test_what_sounds_alike_and_asks_something_else(one: str, other: str) -> None:
@@ -68,16 +77,16 @@ def test_any_text_has_one_signature(text: str) -> None:
 @pytest.mark.parametrize(
     ("words", "stems"),
     [
-        ("loves loved loving", {"love"}),
-        ("forgive forgives forgiving forgiveness", {"forgiv"}),
+        ("love loves loved loving", {"love"}),
+        ("forgive forgives forgiving", {"forgiv"}),
         ("hope hoped hop hopped", {"hope", "hop"}),
         ("prophecies prophecy", {"propheci"}),
-        ("agreed agreement", {"agre", "agreement"}),
-        ("relational conditional rationalise", {"relat", "condit", "rationalis"}),
+        ("pray prays praying prayed", {"prai"}),
+        ("agreed agrees", {"agre"}),
+        ("believe believer", {"believ", "believer"}),
+        ("kisses kissed", {"kiss"}),
         ("jesus", {"jesus"}),
-        ("controlling", {"control"}),
-        ("adoption", {"adopt"}),
     ],
 )
-def test_stems_are_porters(words: str, stems: set[str]) -> None:
+def test_stems_take_inflections_away_and_nothing_else(words: str, stems: set[str]) -> None:
     assert {stem(word) for word in words.split()} == stems

@@ -18,7 +18,7 @@ _REWRITINGS = (
     (r"\b(?:please|kindly)\b", " "),
     (r"^(?:can|could|would|will) you (?:explain|tell|give|find|show|list|name|help)\b", lambda m: m[0].split()[-1]),
     (r"^(?:i (?:want|would like|need) to know|do you know|tell me|tell us) (?=wh|how|which)", ""),
-    (r"\b(?:to|for) me\b", " "),
+    (r"^((?:explain|interpret|summari[sz]e|describe|list|quote|give|show|find|tell) .+) (?:to|for) (?:me|us)$", r"\1"),
     (r"^is it true that (.+)", r"is \1"),
     (rf"\b(who|what|which) {_BE} it (?:that|who)\b", r"\1"),
     # What the text, a book or a person has to say about a matter.
@@ -42,7 +42,7 @@ _REWRITINGS = (
     (r"^(?:give|show|find|quote) (?:me |us )?(?:a |some |the )?(?:short |brief )?(.+)", r"\1"),
     (r"^summary of ", "summarize "),
     # Why, where, when, how, how many.
-    (rf"^(?:for what reason|how come|what {_BE} the reason (?:why|that|for)?)\b", "why"),
+    (r"^(?:for what reason|how come)\b", "why"),
     (r"^what made ", "why did "),
     (r"^(?:in|at|to) (?:which|what) (?:town|place|city|village|land|country)\b", "where"),
     (rf"^what {_BE} the birthplace of (.+)", r"where was \1 born"),
@@ -92,21 +92,33 @@ NEGATIONS = _set("not no never none nobody nothing nowhere neither nor without h
 
 FORMS = _set("who whom whose what which when where why how meaning saying summarize")
 _HOW = _set("many much long old often far big tall")
-AUXILIARIES = {
+_AUXILIARIES = {
     **dict.fromkeys(("do", "does", "did"), "do"),
-    **dict.fromkeys(("is", "are", "was", "were", "am"), "be"),
+    **dict.fromkeys(("is", "was", "am"), "be"),
+    **dict.fromkeys(("are", "were"), "are"),
     **dict.fromkeys(("has", "have", "had"), "have"),
 }
-MODALS = _set("can could may might must shall should will would")
+_PAST = frozenset({"did", "was", "were", "had"})
+_MODALS = _set("can could may might must shall should will would")
+_ASKS = _set("who whom whose what which when where why how meaning saying")
 
-SILENT = MODALS | _set(
-    "a an the of in on at it that there is are was were am be been being do does did done has have had having perform "
-    "performed performs i me my we us our you your any ever also just really actually then so one's "
-    "who whom whose what which when where why how meaning saying as"
+SILENT = (
+    _MODALS
+    | _ASKS
+    | _set("a an the of in on at that is are was were am be been being any ever also really actually then so one's")
 )
 """Grammar: without meaning where the form of the question is known."""
 
-LINKING = _set("to for with about from by before after against and or but than")
+SAME = {
+    **dict.fromkeys(("i", "me", "us", "my", "our", "one"), "we"),
+    **dict.fromkeys(("does", "did", "done", "perform", "performs", "performed"), "do"),
+    **dict.fromkeys(("has", "had", "having"), "have"),
+    "your": "you",
+    **{word: word for word in ("gods", "lords", "spirits", "kings", "judges", "fathers", "heavens")},
+}
+"""What is compared as it is: forms that stems do not know, and plurals that mean something else."""
+
+LINKING = _set("to for with about from by before after against and or but than as")
 """Between the words that count, and counted with them, but for `and`: they end what an apostrophe reaches."""
 
 _UNITS = (
@@ -139,19 +151,34 @@ def number(word: str) -> str:
     return word if any(map(str.isdigit, word)) else NUMBERS.get(word, "")
 
 
+def auxiliary(tokens: list[str]) -> int | None:
+    """The place of the first one, which belongs to the form of the question. Later ones are verbs of their own."""
+    return next((place for place, token in enumerate(tokens) if token in _AUXILIARIES), None)
+
+
 def form(tokens: list[str]) -> tuple[str, ...]:
-    """The question word, the first auxiliary, `by` after a form of `be`, and every modal verb.
+    """The question word, the first auxiliary and its tense, `by` after a form of `be`, and every modal verb.
 
     They tell `who killed Cain` from `who did Cain kill`, and from `who was killed by Cain`.
     """
-    opens = tokens[0] if tokens else ""
-    inverted = opens in AUXILIARIES or opens in MODALS  # then `who` begins a clause, and not the question
-    asked = None if inverted else next((place for place, token in enumerate(tokens) if token in FORMS), None)
-    kind = "" if asked is None else "what" if tokens[asked] == "which" else tokens[asked]
-    if asked is not None and tokens[asked : asked + 1] == ["how"] and tokens[asked + 1 : asked + 2]:
-        kind += f" {tokens[asked + 1]}" if tokens[asked + 1] in _HOW else ""
-    auxiliary = next((AUXILIARIES[token] for token in tokens if token in AUXILIARIES), "")
-    if kind.startswith(("why", "when", "where", "how")):
-        auxiliary = auxiliary or "do"  # `the reason that Cain killed Abel` has its subject first, as `why did Cain` has
-    passive = "passive" if auxiliary == "be" and "by" in tokens else ""
-    return (kind, auxiliary, passive, *(token for token in tokens if token in MODALS))
+    kind = _kind(tokens)
+    place = auxiliary(tokens)
+    verb = "" if place is None else tokens[place]
+    helper = _AUXILIARIES.get(verb, "")
+    named = kind in ("who", "what") and helper in ("be", "are")  # who is, and who was, the father of David
+    passive = helper in ("be", "are") and "by" in tokens
+    tense = "past" if verb in _PAST and not named else ""
+    return (kind, helper, tense, "passive" if passive else "", *(token for token in tokens if token in _MODALS))
+
+
+def _kind(tokens: list[str]) -> str:
+    """Empty for a question that yes or no answers: a `who` in it begins a clause."""
+    if not tokens or tokens[0] in _AUXILIARIES or tokens[0] in _MODALS:
+        return ""
+    place = next((place for place, token in enumerate(tokens) if token in FORMS), None)
+    if place is None:
+        return ""
+    kind, after = tokens[place], tokens[place + 1 : place + 2]
+    if kind == "how" and after and after[0] in _HOW:
+        return f"how {after[0]}"
+    return "what" if kind == "which" else kind

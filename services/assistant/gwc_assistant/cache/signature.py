@@ -29,6 +29,9 @@ _VERSE = re.compile(r"(?<=\d),? verses? (?=\d)", re.IGNORECASE)
 _WIDENING = frozenset({"first", "second", "third", "last", "only", "own", "oldest", "youngest", "eldest", "great"})
 
 
+_POINTING = frozenset({"it", "this", "these", "those", "they", "he", "she", "we", "you", "there", "do", "have"})
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """`references` as first and last verse. Everything is in the order of the sentence."""
@@ -42,7 +45,7 @@ class Signature:
     @property
     def empty(self) -> bool:
         """Nothing is left to tell it by: `and why?` rests on what was said before, and resembles nothing."""
-        return not (self.references or self.words)
+        return not (self.references or set(self.words) - _POINTING)
 
 
 @lru_cache(maxsize=1000)
@@ -54,8 +57,13 @@ def signature(question: str) -> Signature:
         numbers=tuple(value for token in tokens if (value := grammar.number(token))),
         negations=tuple(token for token in tokens if token in grammar.NEGATIONS),
         form=grammar.form(tokens),
-        words=tuple(_canonical(token) for token in _paired(tokens) if _counts(token)),
+        words=tuple(_canonical(token) for token in _paired(_without_auxiliary(tokens)) if _counts(token)),
     )
+
+
+def _without_auxiliary(tokens: list[str]) -> list[str]:
+    place = grammar.auxiliary(tokens)
+    return [token for at, token in enumerate(tokens) if at != place]
 
 
 def _plain(question: str) -> str:
@@ -141,7 +149,7 @@ def _counts(token: str) -> bool:
 
 
 def _canonical(token: str) -> str:
-    return _synonyms().get(token) or _synonyms().get(stem(token)) or stem(token)
+    return grammar.SAME.get(token) or _synonyms().get(token) or _synonyms().get(stem(token)) or stem(token)
 
 
 @cache
