@@ -12,8 +12,10 @@ class State:
 
     def __init__(self) -> None:
         self.phase: Phase = "starting"
+        self.serving = False  # from the end of the warm-up on, also while draining
 
     def ready(self) -> None:
+        self.serving = True
         if self.phase == "starting":
             self.phase = "ready"
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from gwc_assistant.api.bodies import AnswerBody, AskBody, CostBody, answer_of, citations_of, dollars, question_of
 from gwc_assistant.api.depends import User, Wired
@@ -103,7 +103,7 @@ async def _events(opened: Opened, account: Account, request: Request) -> Respons
     started = opened.started
     reported = await account.begin(opened.bill, started.model, started.provider, started.layer)
     stream = _Stream(opened, account, reported, request.app.state.problems, request.scope)
-    return StreamingResponse(stream.events(), media_type=EVENTS, headers=_headers(opened, reported))
+    return _EventResponse(stream, _headers(opened, reported))
 
 
 def _headers(opened: Opened, reported: int | None) -> dict[str, str]:
@@ -122,6 +122,21 @@ def cost_of(cost: Cost) -> CostBody:
     )
 
 
+class _EventResponse(StreamingResponse):
+    """Closes its stream however it ends, also when the client has left before the first byte."""
+
+    def __init__(self, stream: _Stream, headers: dict[str, str]) -> None:
+        super().__init__(stream.events(), media_type=EVENTS, headers=headers)
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._stream.close()
+
+
 class _Stream:
     """Settles its charge however it ends: read to the end, broken by the model, or left by the client."""
 
@@ -133,17 +148,17 @@ class _Stream:
         self._settled: Cost | None = None
 
     async def events(self) -> AsyncGenerator[bytes, None]:
-        try:
-            started = self._opened.started
-            yield event("meta", {"model": started.model, "cache": started.layer, "degraded": started.degraded})
-            async with aclosing(self._told()) as told:
-                async for line in told:
-                    yield line
-            yield event("usage", cost_of(await self._settle()))
-        finally:
-            with anyio.CancelScope(shield=True):  # a client that leaves has been answered so far
-                await self._opened.parts.aclose()
-                await self._settle()
+        started = self._opened.started
+        yield event("meta", {"model": started.model, "cache": started.layer, "degraded": started.degraded})
+        async with aclosing(self._told()) as told:
+            async for line in told:
+                yield line
+        yield event("usage", cost_of(await self._settle()))
+
+    async def close(self) -> None:
+        """A client that leaves has been answered so far, and pays for that."""
+        await self._opened.parts.aclose()
+        await self._settle()
 
     async def _told(self) -> AsyncGenerator[bytes, None]:
         """The status has left already, so that a failure is an event."""

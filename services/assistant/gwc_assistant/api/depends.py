@@ -14,7 +14,7 @@ from gwc_assistant.wiring import Parts
 
 def parts(request: Request) -> Parts:
     """Raises DomainError before the warm-up is through: the gateway sends nothing until /readyz says so."""
-    if request.app.state.phase.phase not in ("ready", "draining"):
+    if not request.app.state.phase.serving:
         raise DomainError(BUSY, "The service is starting.", retry_after=1)
     wired: Parts = request.app.state.parts
     return wired

@@ -1,0 +1,64 @@
+"""How a stream ends that nobody reads: its charge is settled, and the model's place is free again."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from assistant.model_server import ModelServer
+from assistant.running import headers
+from assistant.test_ask import QUESTION, with_model
+from gwc_assistant.app import create_app
+from gwc_assistant.settings import Settings
+
+
+def test_a_client_that_left_before_the_first_byte_leaves_nothing_open(
+    settings: Settings, model_server: ModelServer
+) -> None:
+    async def run() -> tuple[int, Any, int]:
+        app = create_app(with_model(settings, model_server, bulkhead=1))
+        async with app.router.lifespan_context(app):
+            while not app.state.phase.serving:
+                await asyncio.sleep(0.02)
+            for _ in range(3):
+                await app(_scope(), _Left(), _unsent)
+            ledger = await app.state.parts.ledger.usage("ann", 0)
+            still_there = len([task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
+            return len(model_server.asked), ledger, still_there
+
+    asked, ledger, tasks = asyncio.run(asyncio.wait_for(run(), 30))
+    assert asked >= 1
+    assert ledger.lines[0].output_tokens < settings.llm_output_tokens // 2  # not the estimate
+    assert tasks <= 2  # the lifespan's own
+
+
+class _Left:
+    """The request, and then that its client is gone."""
+
+    def __init__(self) -> None:
+        self._messages = [{"type": "http.request", "body": b'{"question": "%s"}' % QUESTION.encode()}]
+
+    async def __call__(self) -> dict[str, Any]:
+        return self._messages.pop() if self._messages else {"type": "http.disconnect"}
+
+
+async def _unsent(_message: Any) -> None:
+    await asyncio.sleep(0)
+
+
+def _scope() -> dict[str, Any]:
+    sent = headers(**{"Accept": "text/event-stream", "Content-Type": "application/json"})
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/v1/ask",
+        "raw_path": b"/v1/ask",
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
