@@ -103,9 +103,7 @@ _MODALS = _set("can could may might must shall should will would")
 _ASKS = _set("who whom whose what which when where why how meaning saying")
 
 SILENT = (
-    _MODALS
-    | _ASKS
-    | _set("a an the of in on at that is are was were am be been being any ever also really actually then so one's")
+    _MODALS | _ASKS | _set("a an the that is are was were am be been being ever also really actually then so one's")
 )
 """Grammar: without meaning where the form of the question is known."""
 
@@ -118,7 +116,7 @@ SAME = {
 }
 """What is compared as it is: forms that stems do not know, and plurals that mean something else."""
 
-LINKING = _set("to for with about from by before after against and or but than as")
+LINKING = _set("of in on at to for with about from by before after against and or but than as")
 """Between the words that count, and counted with them, but for `and`: they end what an apostrophe reaches."""
 
 _UNITS = (
