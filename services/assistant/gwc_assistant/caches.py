@@ -46,7 +46,8 @@ def embedder(settings: Settings, telemetry: Telemetry, policy: BreakerPolicy, sh
         breaker = _breaker(f"embedding:{model.id}", policy, telemetry)
         chosen = GuardedEmbedder(batched, breaker, partial(_span, telemetry, model.id))
         return _cached(chosen, settings, telemetry, shared)
-    log.warning("no model of meaning is installed: closeness is of letters", extra={"embedder": chosen.id})
+    if settings.embedder == "auto":
+        log.warning("no model of meaning is installed: closeness is of letters", extra={"embedder": chosen.id})
     return _cached(chosen, settings, telemetry, None)  # to make such a vector anew is quicker than to ask for it
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+import subprocess
+import sys
 import threading
 import time
 from array import array
@@ -230,3 +232,16 @@ def test_the_real_model_knows_meaning_in_batches_as_alone() -> None:
         assert sum(map(float.__mul__, one, other)) == pytest.approx(1, abs=1e-4)
     david, descent, bread = together
     assert sum(map(float.__mul__, david, descent)) > 0.5 > sum(map(float.__mul__, david, bread))
+
+
+def test_nothing_heavy_is_imported_by_a_service_that_does_not_need_it() -> None:
+    code = """
+import sys
+from gwc_assistant.settings import Settings
+from gwc_assistant.app import create_app
+create_app(Settings(gateway_secret="x" * 16, embedder="lexical"))
+heavy = {"torch", "transformers", "sentence_transformers", "onnxruntime", "numpy", "redis"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
