@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from gwc.units import Rate
 
+ROUNDING = 1e-5
+"""Seconds. Times since 1970 are exact to a quarter of a microsecond, and a bucket adds up as many as its burst."""
 SWEEP_EVERY = 100_000
 """Takes between two looks for buckets that are full again, and so as good as new."""
 
@@ -23,13 +25,13 @@ class Buckets:
 
     def __post_init__(self) -> None:
         self.interval = self.rate.period / self.rate.tokens
-        self.room = self.interval * self.burst + 1e-9
+        self.room = self.interval * self.burst
 
     def wait(self, key: str, now: float) -> float:
         """Seconds until a token is there; 0 for now."""
         full_at = self._full_at.get(key, 0.0)
         over = (full_at if full_at > now else now) + self.interval - now - self.room
-        return over if over > 0 else 0.0
+        return over if over > ROUNDING else 0.0
 
     def take(self, key: str, now: float) -> None:
         full_at = self._full_at.get(key, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 from gwc.ir import Cache
 from gwc.model.request import Answer, Request
@@ -17,9 +17,13 @@ FAILED = frozenset({500, 502, 503, 504})
 
 @dataclass(slots=True)
 class Kept:
+    """`renewed_at` is when a renewal that is under way ends, with `renewed` or nothing to show for it."""
+
     status: int
     fresh_until: float
     negative: bool
+    renewed_at: float = 0.0
+    renewed: Kept | None = None
 
 
 class Store:
@@ -28,10 +32,13 @@ class Store:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], Kept] = OrderedDict()
 
-    def get(self, key: tuple[object, ...]) -> Kept | None:
+    def get(self, key: tuple[object, ...], now: float) -> Kept | None:
         kept = self._kept.get(key)
-        if kept is not None:
-            self._kept.move_to_end(key)
+        if kept is None:
+            return None
+        if kept.renewed is not None and now >= kept.renewed_at:
+            kept = self._kept[key] = kept.renewed
+        self._kept.move_to_end(key)
         return kept
 
     def put(self, key: tuple[object, ...], kept: Kept) -> None:
@@ -45,10 +52,16 @@ def key(route: str, host: str, path: str, cache: Cache, request: Request) -> tup
     """Without the scheme, which a log does not tell."""
     query: tuple[tuple[str, str], ...] = ()
     if cache.vary_query and request.query:
-        pairs = parse_qsl(request.query, keep_blank_values=True)
+        pairs = (_parameter(part) for part in request.query.split("&"))
         query = tuple(sorted(((n, v) for n, v in pairs if n in cache.vary_query), key=lambda pair: pair[0]))
     headers = tuple(request.headers.get(name) for name in cache.vary_headers)
     return route, host, path, query, headers, request.user if cache.per_user else ""
+
+
+def _parameter(part: str) -> tuple[str, str]:
+    """A value counts as it was written: `+` and `%20` are two."""
+    name, _, value = part.partition("=")
+    return (unquote(name) if "%" in name else name), value
 
 
 def lifetime(cache: Cache, answer: Answer) -> float:

@@ -125,11 +125,14 @@ class Model:
         settings = guards.route.cache
         assert settings is not None
         key = edge.key(guards.name, host_name(request.host), path, settings, request)
-        kept, now = self._store.get(key), request.time
+        now = request.time
+        kept = self._store.get(key, now)
         if kept is not None and now < kept.fresh_until:
             return served_from(outcome, kept, "HIT")
         if kept is not None and edge.renews_behind(settings, kept, now):
-            self._keep(key, guards, answer, now)
+            if now >= kept.renewed_at:
+                kept.renewed_at = now + answer.seconds
+                kept.renewed = self._worth(guards, answer, kept.renewed_at)
             return served_from(outcome, kept, "STALE")
         outcome.cache = "MISS"
         self._served(request, answer, guards, outcome)
@@ -142,10 +145,15 @@ class Model:
         return outcome
 
     def _keep(self, key: tuple[object, ...], guards: Guards, answer: Answer, now: float) -> None:
+        if kept := self._worth(guards, answer, now):
+            self._store.put(key, kept)
+
+    def _worth(self, guards: Guards, answer: Answer, now: float) -> edge.Kept | None:
+        """What is kept of an answer that ended now; None for one that is not."""
         settings = guards.route.cache
         assert settings is not None
-        if seconds := edge.lifetime(settings, answer):
-            self._store.put(key, edge.Kept(answer.status, now + seconds, answer.status != 200))
+        seconds = edge.lifetime(settings, answer)
+        return edge.Kept(answer.status, now + seconds, answer.status != 200) if seconds else None
 
     def _served(self, request: Request, answer: Answer, guards: Guards, outcome: Outcome) -> Outcome:
         """The checks behind the cache, and the service."""
