@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
-from assistant.model_server import ModelServer
+from assistant.model_server import ModelServer, Say
 from assistant.running import headers
 from assistant.test_ask import QUESTION, with_model
 from gwc_assistant.app import create_app
@@ -15,6 +16,9 @@ from gwc_assistant.settings import Settings
 def test_a_client_that_left_before_the_first_byte_leaves_nothing_open(
     settings: Settings, model_server: ModelServer
 ) -> None:
+    gate = threading.Event()
+    model_server.default = Say(gate=gate)
+
     async def run() -> tuple[int, Any, int]:
         app = create_app(with_model(settings, model_server, bulkhead=1))
         async with app.router.lifespan_context(app):
@@ -27,8 +31,9 @@ def test_a_client_that_left_before_the_first_byte_leaves_nothing_open(
             return len(model_server.asked), ledger, still_there
 
     asked, ledger, tasks = asyncio.run(asyncio.wait_for(run(), 30))
-    assert asked >= 1
-    assert ledger.lines[0].output_tokens < settings.llm_output_tokens // 2  # not the estimate
+    gate.set()
+    assert asked == 3  # each had the only place
+    assert ledger.lines[0].output_tokens == 3 * 2  # what was said, and not the estimate
     assert tasks <= 2  # the lifespan's own
 
 

@@ -204,9 +204,9 @@ class _Attempt:
                     if isinstance(part, Finish):
                         self._finish = part
                         break
-                    if not self._text:
+                    self._text.append(part.text)  # first: whoever leaves at the first yield pays for it
+                    if len(self._text) == 1:
                         yield Started(self._model.name, self._model.provider, "miss", self._degraded)
-                    self._text.append(part.text)
                     yield part
             if not self._text or self._finish is None:
                 raise ModelError(self._model.name, "malformed")
