@@ -61,6 +61,23 @@ def test_an_unknown_rule_is_a_mistake_of_usage(project: Path) -> None:
     assert "secret-in-a-header" in done.stderr
 
 
+def test_standard_input_is_looked_at_with_the_platform_of_the_policies(project: Path) -> None:
+    command = [sys.executable, "-m", "gwc", "lint", "-"]
+    text = (project / "policies/shop.yaml").read_text()
+    done = subprocess.run(command, cwd=project, input=text, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, "-:13:" in done.stdout, done.stdout.count("GWC")) == (1, True, 1)
+
+
+def test_a_folder_without_any_services_code_is_a_mistake_of_usage(project: Path) -> None:
+    (project / "elsewhere").mkdir()
+    done = gwc("lint", "--services", "elsewhere", cwd=project)
+    assert done.returncode == 2
+    assert "no folder with Python is named like a service (shop)" in done.stderr
+    assert (
+        gwc("lint", "--services", "elsewhere", "policies/shop.yaml", "--ignore", "GWC405", cwd=project).returncode == 0
+    )
+
+
 def test_warnings_fail_unless_told_otherwise(project: Path) -> None:
     shop = project / "policies/shop.yaml"
     shop.write_text(shop.read_text().replace(_BAD, "").replace("owner: team-shop\n", ""))

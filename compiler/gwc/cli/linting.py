@@ -77,13 +77,13 @@ class Linting:
         try:
             return selected(RULES, self.select, self.ignore)
         except UnknownRuleError as error:
-            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+            raise CommandError(ExitCode.USAGE, str(error), error.hint) from error
 
     def _gateways(self) -> Iterator[_Group]:
         single: dict[Path, list[str]] = {}
         for path in self.paths:
             if path == STDIN or not Path(path).is_dir():
-                single.setdefault(Path(path).parent, []).append(path)
+                single.setdefault(_directory(path), []).append(path)
             else:
                 yield _Group(files := _files(path), _names(files), whole=True)
         yield from (_beside(directory, tuple(dict.fromkeys(files))) for directory, files in single.items())
@@ -200,6 +200,11 @@ class Linting:
         from gwc.report.github import render_github
 
         return render_github(self.found)
+
+
+def _directory(path: str) -> Path:
+    """Where the platform's policy is looked for. Standard input stands for a file among the policies."""
+    return Path("policies") if path == STDIN and Path("policies").is_dir() else Path(path).parent
 
 
 def _beside(directory: Path, named: tuple[str, ...]) -> _Group:

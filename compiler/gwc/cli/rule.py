@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gwc.cli.exits import CommandError, ExitCode, suggestion
+from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import guarded
 
 
@@ -29,5 +29,5 @@ def rule_command(
     try:
         sys.stdout.write("\n".join(page(rule) for rule in fitting(RULES, code)))
     except UnknownRuleError as error:
-        raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+        raise CommandError(ExitCode.USAGE, str(error), error.hint) from error
     return ExitCode.OK

@@ -11,7 +11,7 @@ from gwc.document import parse
 from gwc.environments import check_environment
 from gwc.ir import Gateway, Route
 from gwc.lint import lint
-from gwc.lint.code.project import Module, ServiceCode, read_services
+from gwc.lint.code.project import CodeError, Module, ServiceCode, read_services
 from gwc.lint.context import Context, context_of
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule
@@ -54,6 +54,8 @@ def lint_sources(
         return ()
     policies = [under(loaded, environment) for loaded in variants]
     services = read_services(code, _services(policies)) if code is not None else ()
+    if code is not None and whole and not services:
+        raise CodeError(f"{code}: no folder with Python is named like a service ({', '.join(_services(policies)[:5])})")
     job = _Job(variants, now, report, read, whole, services)
     contexts = [c for name in _names(variants, environment) for c in job.context(name)]
     modules = tuple(module for service in services for module in service.modules)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from gwc.lint.rule import Rule
+from gwc.suggest import did_you_mean
 
 
 class UnknownRuleError(Exception):
-    """A selector that fits no rule. `known` are codes and names."""
+    """A selector that fits no rule; `hint` is the closest of the `known` codes and names, or where to find them."""
 
     def __init__(self, selector: str, known: Sequence[str]) -> None:
         super().__init__(f"no rule fits {selector!r}")
-        self.name, self.known = selector, known
+        self.hint = did_you_mean(selector, known) or "gwc rule lists all of them"
 
 
 def selected(rules: Sequence[type[Rule]], select: Iterable[str], ignore: Iterable[str]) -> tuple[type[Rule], ...]:
