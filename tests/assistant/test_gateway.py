@@ -94,3 +94,20 @@ def test_the_user_is_the_tokens_and_nobody_elses(gateway: Edge) -> None:
 def test_what_is_the_platforms_cannot_be_reached_from_outside(gateway: Edge) -> None:
     for path in ("/metrics", "/openapi.json", "/healthz", "/readyz", "/v1/scripture/a/b"):
         assert gateway.client.get(f"/assistant{path}", headers=bearer("ann")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "variant", [one for one in LIVE if one.target.name == "nginx"], ids=["nginx/njs"], indirect=True
+)
+def test_what_an_answer_costs_is_settled_in_the_gateways_budget(
+    run: Callable[[Settings], Running], settings: Settings, model_server: ModelServer, variant: Variant, tmp_path: Path
+) -> None:
+    """1000 units an hour and user: an answer for 2100 spends them, and nobody else's."""
+    service = run(with_model(settings, model_server, unit_usd="0.0000001"))
+    (tmp_path / "gateway").mkdir()
+    with edge(variant, service.url, tmp_path / "gateway") as front:
+        assert front.ask("ann", QUESTION).status_code == 200
+        refused = front.ask("ann", "What is written in Genesis 1:1?")
+        assert (refused.status_code, refused.json()["type"]) == (429, "urn:gwc:problem:budget-exhausted")
+        assert front.ask("bob", QUESTION).status_code == 200
+    assert len(model_server.asked) == 2
