@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -63,15 +64,18 @@ class Linting:
 
     def run(self) -> None:
         """Reads everything anew. Raises CommandError."""
-        gc.disable()  # nodes and spans are many, live to the end, and hold no cycles worth a search each time
         rules = self._rules()
         found: set[Diagnostic] = set()
-        for group in self._gateways():
-            report = Report()
-            sources = tuple(s for file in group.files if (s := self._read(file, report)) is not None)
-            self._lint(sources, rules, report, whole=group.whole)
-            found |= {d for d in report.diagnostics if group.about(d)}
+        with _without_collections():
+            for group in self._gateways():
+                found |= self._found(group, rules)
         self.found = tuple(sorted(found))
+
+    def _found(self, group: _Group, rules: tuple[type[Rule], ...]) -> set[Diagnostic]:
+        report = Report()
+        sources = tuple(s for file in group.files if (s := self._read(file, report)) is not None)
+        self._lint(sources, rules, report, whole=group.whole)
+        return {diagnostic for diagnostic in report.diagnostics if group.about(diagnostic)}
 
     def _rules(self) -> tuple[type[Rule], ...]:
         try:
@@ -200,6 +204,18 @@ class Linting:
         from gwc.report.github import render_github
 
         return render_github(self.found)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Nodes and spans are many, live to the end, and hold no cycles worth a search each time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _directory(path: str) -> Path:
