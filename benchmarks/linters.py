@@ -167,9 +167,13 @@ def _notes(many: dict[str, list[Cost]], rounds: int) -> Iterator[str]:
             yield f"- {tool} was not measured: it is not installed."
     yield (
         f"- Measured on {date.today()} with Python {platform.python_version()} on {os.cpu_count()} cores; "
-        f"load average {os.getloadavg()[0]:.1f} at the end. Medians of {rounds} rounds, ratios within a round."
+        f"load average {os.getloadavg()[0]:.1f} at the end. {_rounds(rounds)}"
     )
     yield f"- The goals: {GOAL_MANY} times cheaper than each peer; one file at most {GOAL_ONE} times a bare Python."
+
+
+def _rounds(number: int) -> str:
+    return "One round." if number == 1 else f"Medians of {number} rounds, ratios within a round."
 
 
 def _write(text: str) -> None:
