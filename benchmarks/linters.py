@@ -1,9 +1,10 @@
 """What `gwc lint` costs for a thousand policies, beside tools that look at the same files.
 
-`python benchmarks/linters.py [--files N] [--rounds N] [--write]`. Each linter reads the same services in one run; what is
-compared is the processor time of all its processes, for a busy machine changes the wall time more. yamllint knows YAML
-alone; check-jsonschema and spectral hold each file against `schema/gwc-v1.json`; gwc reads, validates and resolves all
-of them as one gateway, in two environments, and runs its rules. The last table compares one file with a bare Python.
+`python benchmarks/linters.py [--files N] [--rounds N] [--write]`. Each linter reads the same services in one run. What
+is compared is the processor time of all its processes, for a busy machine changes the wall time more. yamllint knows
+YAML alone; check-jsonschema and spectral hold each file against `schema/gwc-v1.json`; gwc reads, validates and resolves
+all of them as one gateway, in two environments, and runs its rules. The last table compares one file with a bare
+Python.
 """
 
 from __future__ import annotations
