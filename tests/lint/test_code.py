@@ -80,6 +80,7 @@ def test_old_line_ends_count_as_lines(shop: Path) -> None:
 
 @pytest.mark.parametrize("name", ["test_app.py", "app_test.py", "conftest.py", "tests/app.py", ".venv/app.py"])
 def test_code_that_does_not_serve_is_left_out(shop: Path, name: str) -> None:
+    (shop / "main.py").write_text(APP + ITEMS)
     (shop / name).parent.mkdir(exist_ok=True)
     (shop / name).write_text("import slowapi\n")
     assert _found(shop, "GWC500") == []
