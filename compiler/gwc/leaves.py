@@ -171,7 +171,7 @@ _SCALARS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, lambda value: value + 1),
     (float, lambda value: value * 1.5),
     (Rate, lambda value: replace(value, tokens=value.tokens + 1)),
-    (PathTemplate, lambda value: parse_path(value.text.removesuffix("/**") + "/more")),
+    (PathTemplate, lambda value: parse_path(value.text.removesuffix("/**").rstrip("/") + "/more")),
     (str, lambda value: _WORDS.get(value, value + "x")),
 )
 _TUPLES = {

@@ -117,8 +117,14 @@ def _search(
 
 
 def _decided(gateway: Gateway, some: list[Leaf], before: dict[Place, object], render: Render) -> dict[Place, object]:
-    """The places that look different when these leaves have other values."""
-    tree = render(_all_changed(gateway, some))
+    """The places that look different when these leaves have other values.
+
+    No target has to render what no policy can say: such values are told apart, and one alone says nothing.
+    """
+    try:
+        tree = render(_all_changed(gateway, some))
+    except ValueError:
+        return before if len({leaf.name for leaf in some}) > 1 else {}
     return {place: was for place, was in before.items() if at(tree, place) != was}
 
 
