@@ -107,3 +107,23 @@ def test_a_value_cannot_break_out_of_a_comment(project: Path) -> None:
     comment = gwc("--format", "markdown", cwd=project).stdout
     assert "@everybody" not in comment
     assert "<b>" not in comment
+
+
+def test_the_files_of_a_target_and_the_traffic_of_yesterday(project: Path) -> None:
+    line = '192.0.2.1 - ann [23/Nov/2026:12:00:00 +0000] "GET /notes/v1/changes HTTP/1.1" 200 12\n'
+    (project / "log").write_text(line * 50, encoding="utf-8")
+    _replace(project / "policies/notes.yaml", "rate: 10/s, burst: 40", "rate: 3/min, burst: 3")
+    done = gwc("-t", "nginx", "--traffic", "log", "--host", "api.example.com", "--format", "json", cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert said["traffic"]["effects"]["newly refused"]["requests"] == 37
+    assert '+"notes/changes"' in said["files"]["nginx/gwc.json"]
+    assert {tuple(change["targets"]) for change in said["changes"]} == {("nginx",)}
+
+
+def test_a_change_names_the_targets_that_it_reaches(project: Path) -> None:
+    _replace(project / "policies/assistant.yaml", "owner: team-assistant", "owner: team-answers")
+    said = json.loads(gwc("--format", "json", cwd=project).stdout)["changes"]
+    reached = {change["field"]: change["targets"] for change in said}
+    assert reached["owner"] == []
+    assert reached["timeouts.request"] == ["envoy", "kong", "nginx"]
