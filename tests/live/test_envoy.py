@@ -88,7 +88,7 @@ def other_upstream(bootstrap: Json) -> None:
 
 
 def without_auth(bootstrap: Json) -> None:
-    for route in routes(bootstrap, "assistant/events"):
+    for route in routes(bootstrap, "notes/sync"):
         route.get("metadata", {}).get("filter_metadata", {}).pop("gwc.auth", None)
 
 
@@ -134,7 +134,7 @@ DRIFTS: list[tuple[Callable[[Json], None], Kind, str, str]] = [
     (larger_body, Kind.CHANGED, "notes/change", "max_body"),
     (wider_limit, Kind.CHANGED, "assistant/ask", "limits.burst"),
     (other_upstream, Kind.CHANGED, "notes", "upstream.endpoints"),
-    (without_auth, Kind.MISSING, "assistant/events", "auth.any_of"),
+    (without_auth, Kind.MISSING, "notes/sync", "auth.any_of"),
     (without_route, Kind.MISSING, "media/reading", "route"),
     (backdoor, Kind.EXTRA, "accounts", ""),
     (lower_cap, Kind.CHANGED, "accounts", "upstream.concurrency"),

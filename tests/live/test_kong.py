@@ -49,7 +49,7 @@ def drifted(text: str) -> str:
     services["media.reading"]["routes"] = []
     services["accounts.admin"]["port"] = 8999
     document["services"].append({"name": "debug", "url": "http://127.0.0.1:1"})
-    document["plugins"][0]["config"]["routes"]["assistant.events"]["auth"] = None
+    document["plugins"][0]["config"]["routes"]["notes.sync"]["auth"] = None
     return json.dumps(document)
 
 

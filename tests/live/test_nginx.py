@@ -55,7 +55,7 @@ def other_upstream(directory: Path) -> None:
 
 
 def without_auth(directory: Path) -> None:
-    swap(directory / "gwc.json", r'("assistant/events": \{.*?"auth":)\{[^}]*\}', r"\g<1>null")
+    swap(directory / "gwc.json", r'("notes/sync": \{.*?"auth":)\{[^}]*\}', r"\g<1>null")
 
 
 def without_route(directory: Path) -> None:
@@ -87,7 +87,7 @@ DRIFTS: list[tuple[Callable[[Path], None], Kind, str, str]] = [
     (larger_body, Kind.CHANGED, "notes/create", "max_body"),
     (lower_cap, Kind.CHANGED, "assistant/usage", "upstream.concurrency"),
     (other_upstream, Kind.CHANGED, "notes", "upstream.endpoints"),
-    (without_auth, Kind.MISSING, "assistant/events", "auth.any_of"),
+    (without_auth, Kind.MISSING, "notes/sync", "auth.any_of"),
     (without_route, Kind.MISSING, "media/reading", "route"),
     (backdoor, Kind.EXTRA, "the platform", ""),
     (deaf_breaker, Kind.CHANGED, "assistant", "upstream.breaker.failures"),
