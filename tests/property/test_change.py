@@ -1,4 +1,7 @@
-"""What diff says of a change is what the model of the gateway does, for policies that nobody would think of."""
+"""What diff says of a change is what the model of the gateway does, for policies that nobody would think of.
+
+Most of these changes are felt by no request; tests/diff/test_model.py has those that are, field by field.
+"""
 
 from __future__ import annotations
 
