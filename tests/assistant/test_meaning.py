@@ -65,7 +65,7 @@ def with_index(
     async def run() -> tuple[Sequence[Hit], bool]:
         corpus = Small(corpus_directory)
         corpus.open()
-        index = VerseIndex(corpus, embedder, directory, "ASV", (OSError,))
+        index = VerseIndex(corpus, embedder, directory, "ASV")
         before = await index.nearest("light", version, 3)
         assert (list(before), index.ready) == ([], False)
         await index.warm_up()
@@ -110,6 +110,17 @@ def test_a_broken_embedder_leaves_no_file_and_no_index(
 ) -> None:
     _, ready = with_index(tmp_path, corpus_directory, Words(broken=True))
     assert (ready, list(tmp_path.iterdir())) == (False, [])
+    assert "search stays lexical" in caplog.text
+
+
+def test_a_file_that_cannot_be_read_is_told_in_the_log(
+    tmp_path: Path, corpus_directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_index(tmp_path, corpus_directory, Words())
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-4])
+    _, ready = with_index(tmp_path, corpus_directory, Words())
+    assert not ready
     assert "search stays lexical" in caplog.text
 
 

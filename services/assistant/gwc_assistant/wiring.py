@@ -116,7 +116,7 @@ def build(settings: Settings, exporter: SpanExporter | None = None) -> Parts:
 
 
 def _index(settings: Settings, corpus: Corpus, embedder: Embedder) -> VerseIndex:
-    return VerseIndex(corpus, embedder, settings.data_dir, settings.version, failures=(EmbeddingFailedError,))
+    return VerseIndex(corpus, embedder, settings.data_dir, settings.version)
 
 
 def _model(settings: Settings, endpoint: Endpoint, telemetry: Telemetry) -> GuardedModel:

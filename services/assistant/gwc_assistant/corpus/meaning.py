@@ -33,18 +33,10 @@ _BUSY = 0.5  # seconds: questions come first where the embedder has no room
 
 
 class VerseIndex:
-    """Needs numpy, which comes with every embedder of meanings. `failures` are what the embedder raises."""
+    """Needs numpy, which comes with every embedder of meanings."""
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        embedder: Embedder,
-        directory: Path,
-        version: str,
-        failures: tuple[type[Exception], ...] = (),
-    ) -> None:
+    def __init__(self, corpus: Corpus, embedder: Embedder, directory: Path, version: str) -> None:
         self._corpus, self._embedder, self._directory, self._version = corpus, embedder, directory, version
-        self._failures = failures
         self._ids: list[int] = []
         self._vectors: NDArray[numpy.float32] | None = None
         self._making: asyncio.Task[None] | None = None
@@ -79,6 +71,7 @@ class VerseIndex:
         return [Hit(verse, score) for verse, score in found if verse is not None][:limit]
 
     async def _made(self) -> None:
+        """Nobody waits for this task: what it does not tell, a full disk or a broken file, nobody would ever see."""
         try:
             verses = await asyncio.to_thread(self._corpus.verses, self._version)
             path = self._directory / self._name()
@@ -86,7 +79,7 @@ class VerseIndex:
                 await asyncio.to_thread(_write, path, await self._embedded(verses))
             self._ids = [verse.id for verse in verses]
             self._vectors = await asyncio.to_thread(self._read, path, len(verses))
-        except self._failures:
+        except Exception:
             log.exception("verses have no vectors: search stays lexical")
 
     async def _embedded(self, verses: Sequence[Verse]) -> bytes:
