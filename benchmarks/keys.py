@@ -28,6 +28,7 @@ from itertools import islice
 from pathlib import Path
 
 import contestants
+import pages
 import processes
 import ratios
 from conformance.harness import accepted_gateway, free_port, write
@@ -36,7 +37,6 @@ from conformance.variants import Variant
 from contestants import Contestant
 from gwc.support import Fidelity
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
 CONNECTIONS = 4
 PIPELINED = 75
@@ -76,8 +76,7 @@ def main() -> int:
     text = "\n\n".join([table(rows), "\n".join(f"- {note}" for note in (*facts(), *notes))])
     print(text)
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(ratios.replaced(page, BEGIN, END, f"\n{text}\n"), encoding="utf-8")
+        pages.fill(BEGIN, END, f"\n{text}\n")
     return int(any(row.wrong for row in rows))
 
 
@@ -85,7 +84,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--keys", type=int, default=1_000_000, help="distinct header values for each gateway")
     parser.add_argument("--only", default="", help="a part of a variant's name, such as envoy or nginx")
-    parser.add_argument("--write", action="store_true", help=f"put the result into {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"put the result into {pages.PAGE.name}")
     return parser.parse_args()
 
 

@@ -27,10 +27,10 @@ from resource import RUSAGE_CHILDREN, getrusage
 from statistics import median
 
 import corpus
+import pages
 from ratios import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs/performance.md"
 SCHEMA = ROOT / "schema/gwc-v1.json"
 BEGIN, END = "<!-- lint: begin -->", "<!-- lint: end -->"
 GOAL_MANY, GOAL_ONE = 10, 14
@@ -63,7 +63,7 @@ def main() -> int:
     text = _section(many, one, asked.files, asked.rounds)
     print(text)
     if asked.write:
-        _write(text)
+        pages.fill(BEGIN, END, text)
     return 0
 
 
@@ -135,7 +135,7 @@ def _one_file(directory: str, rounds: int) -> list[tuple[Cost, Cost]]:
 
 
 def _section(many: dict[str, list[Cost]], one: list[tuple[Cost, Cost]], files: int, rounds: int) -> str:
-    return "\n".join((BEGIN, "", _many(many, files), "", _one(one), "", *_notes(many, rounds), "", END))
+    return "\n".join(("", _many(many, files), "", _one(one), "", *_notes(many, rounds), ""))
 
 
 def _many(many: dict[str, list[Cost]], files: int) -> str:
@@ -175,12 +175,6 @@ def _notes(many: dict[str, list[Cost]], rounds: int) -> Iterator[str]:
 
 def _rounds(number: int) -> str:
     return "One round." if number == 1 else f"Medians of {number} rounds, ratios within a round."
-
-
-def _write(text: str) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    PAGE.write_text(before + text + rest.partition(END)[2], encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -117,12 +117,3 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
     lines = [head, ["-" * width for width in widths], *rows]
     return "\n".join("| " + " | ".join(f"{c:{w}}" for c, w in zip(line, widths, strict=True)) + " |" for line in lines)
-
-
-def replaced(page: str, begin: str, end: str, text: str) -> str:
-    """`page` with `text` between the two marks, which stay. Raises ValueError unless each is there once, in order."""
-    before, _, rest = page.partition(begin)
-    _, _, after = rest.partition(end)
-    if page.count(begin) != 1 or page.count(end) != 1 or end in before:
-        raise ValueError(f"the page must hold {begin} once and then {end} once")
-    return f"{before}{begin}\n{text}\n{end}{after}"

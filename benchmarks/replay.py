@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pages
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.ir import Gateway
@@ -31,7 +32,6 @@ from gwc.replay.reading import Counts, entries, opened
 from gwc.source import read_policies
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- replay: begin -->", "<!-- replay: end -->"
 MOST = 8.0
 _START = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
@@ -152,12 +152,6 @@ def table(rows: list[Row]) -> str:
     return "\n".join((head, *body))
 
 
-def write(text: str) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, action="append", help="default: 1,000,000 and 10,000,000")
@@ -172,7 +166,7 @@ def main() -> int:
     rows = [row(lines, count) for lines in sizes for count in keys]
     print(table(rows))
     if chosen.write:
-        write(table(rows))
+        pages.fill(BEGIN, END, table(rows))
     return int(any(one.ratio > MOST for one in rows))
 
 

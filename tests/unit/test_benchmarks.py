@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import pages
 import processes
 import ratios
 import wrk
@@ -167,18 +168,19 @@ def test_rates_of_servers_that_were_held_back_come_with_a_warning() -> None:
 
 
 def test_only_what_stands_between_the_marks_is_replaced() -> None:
-    assert ratios.replaced("a<b>old<e>z", "<b>", "<e>", "new") == "a<b>\nnew\n<e>z"
+    assert pages.replaced("a<b>old<e>z", "<b>", "<e>", "new") == "a<b>\nnew\n<e>z"
     for page in ("a", "a<e><b>z", "<b><b><e>", "<b>old"):
         with pytest.raises(ValueError, match="once"):
-            ratios.replaced(page, "<b>", "<e>", "new")
+            pages.replaced(page, "<b>", "<e>", "new")
 
 
 def test_the_page_has_a_place_for_the_figures() -> None:
     page = (REPOSITORY / "docs/performance.md").read_text(encoding="utf-8")
-    program = (REPOSITORY / "benchmarks/rejections.py").read_text(encoding="utf-8")
-    marks = re.findall(r'"(<!-- .*? -->)"', program)
-    assert len(marks) == 2
-    assert "\nnew\n" in ratios.replaced(page, marks[0], marks[1], "new")
+    programs = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "benchmarks").glob("*.py")]
+    marks = [found for program in programs if (found := re.findall(r'"(<!-- .*? -->)"', program))]
+    assert {len(pair) for pair in marks} == {2}
+    assert len(marks) == page.count(": begin -->")
+    assert all("\nnew\n" in pages.replaced(page, begin, end, "new") for begin, end in marks)
 
 
 def test_without_wrk_it_says_how_to_get_it(tmp_path: Path) -> None:

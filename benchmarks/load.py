@@ -1,0 +1,157 @@
+"""What rejections.py and cached.py share: servers on one core, the client on another, rounds that alternate.
+
+Figures are medians of the rounds with the lowest and the highest, ratios are made round by round. Processor time is the
+steadier figure on a machine that does other things as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import contestants
+import pages
+import processes
+import ratios
+import wrk
+from conformance.scenario import Scenario
+from contestants import Contestant, MissingError, Peer
+
+FAILED, ENVIRONMENT = 1, 4  # exit codes
+
+Point = tuple[Contestant, str]
+"""A server and the path that it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`server` and `client` are cores."""
+
+    rounds: int
+    seconds: int
+    connections: int
+    server: int
+    client: int
+
+
+def run(about: str | None, marks: tuple[str, str], report: Callable[[Plan, str], str]) -> int:
+    """A benchmark from its command line to its exit code. `report` gets the plan and the peer's interpreter."""
+    options = _arguments(about)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
+    try:
+        text = report(_planned(options), options.python)
+    except MissingError as missing:
+        print(missing, file=sys.stderr)
+        return ENVIRONMENT
+    except wrk.LoadError as wrong:
+        print(f"nothing was measured: {wrong}", file=sys.stderr)
+        return FAILED
+    print(text)
+    if options.write:
+        pages.fill(*marks, f"\n{text}\n")
+    return 0
+
+
+def _arguments(about: str | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    parser.add_argument("--rounds", type=_positive, default=7)
+    parser.add_argument("--seconds", type=_positive, default=3, help="of each point in each round")
+    parser.add_argument("--connections", type=_positive, default=16)
+    parser.add_argument("--python", default=sys.executable, help="an interpreter with benchmarks/requirements.txt")
+    parser.add_argument("--write", action="store_true", help=f"put the result into {pages.PAGE.name}")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def _planned(options: argparse.Namespace) -> Plan:
+    """The first two cores that this process may use. Raises MissingError."""
+    if not wrk.available():
+        raise MissingError("wrk makes the load, and is not on PATH: apt-get install wrk")
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise MissingError("the client needs another core than the servers, and there is only one")
+    return Plan(options.rounds, options.seconds, options.connections, *cores[:2])
+
+
+def measure(
+    points: Sequence[Point],
+    behind: Contestant,
+    plan: Plan,
+    status: Mapping[str, int],
+    rehearse: Callable[[Contestant, str, Plan], None],
+) -> dict[str, dict[str, list[ratios.Sample]]]:
+    """The rounds of each server, by path. `status` is what a path has to answer; `rehearse` proves that it is right.
+
+    Every second round goes through the points backwards, so that none always follows the same neighbour.
+    """
+    for server in {server.name: server for server, _ in points}.values():
+        _confine(server, plan.server)
+    _confine(behind, plan.client)
+    os.sched_setaffinity(0, {plan.client})  # wrk inherits it
+    for server, path in points:
+        rehearse(server, path, plan)
+    measured: dict[str, dict[str, list[ratios.Sample]]] = {}
+    for number in range(plan.rounds):
+        for server, path in points if number % 2 == 0 else reversed(points):
+            sample = _sample(server, path, status[path], plan)
+            measured.setdefault(path, {}).setdefault(server.name, []).append(sample)
+        print(f"round {number + 1} of {plan.rounds}", file=sys.stderr)
+    return measured
+
+
+def _confine(server: Contestant, core: int) -> None:
+    processes.pin(server.pids, core)
+    if strays := processes.strays(server.pids, core):
+        raise RuntimeError(f"{server.name}: the threads {strays} do not stay on core {core}")
+
+
+def _sample(server: Contestant, path: str, status: int, plan: Plan) -> ratios.Sample:
+    before = processes.cpu_seconds(server.pids)
+    load = wrk.measure(server.url(path), status, plan.seconds, plan.connections)
+    return ratios.Sample(load.requests, load.seconds, processes.cpu_seconds(server.pids) - before)
+
+
+def gateways(stack: ExitStack, policies: Scenario, needs: str) -> tuple[list[Contestant], list[str]]:
+    """Every gateway that there is, started, and what is missing among them. `needs` is a feature."""
+    variants, notes = contestants.chosen_variants()
+    found = []
+    for variant in variants:
+        try:
+            found.append(stack.enter_context(contestants.gateway(variant, policies, needs)))
+        except contestants.UnrenderedError as unrendered:
+            notes.append(str(unrendered))
+    return found, notes
+
+
+def facts(plan: Plan, base: str, who: Peer, began: str) -> list[str]:
+    """What the figures depend on; `base` is the peer's name in the tables. No name of a host."""
+    today, cores = datetime.now(UTC).date(), os.cpu_count()
+    return [
+        f"Measured on {today} on {cores} cores ({_processor()}, Linux {platform.release().partition('-')[0]}); "
+        f"load average {began} before, {load_average()} after.",
+        f"{plan.rounds} rounds of {plan.seconds} s a point; wrk {wrk.version()} with one thread and "
+        f"{plan.connections} connections kept alive. Servers on one core; client and service on another.",
+        f"{base}: {who.versions}, one process.",
+    ]
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def load_average() -> str:
+    return f"{os.getloadavg()[0]:.1f}"
