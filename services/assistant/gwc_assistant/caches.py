@@ -16,8 +16,7 @@ from gwc_assistant.embedding import CachedEmbedder, GuardedEmbedder, LexicalEmbe
 from gwc_assistant.embedding.batched import BatchedEmbedder, LocalModel
 from gwc_assistant.embedding.onnx import OnnxModel
 from gwc_assistant.protocols import AnswerCache, Embedder
-from gwc_assistant.resilience import Breaker, BreakerPolicy
-from gwc_assistant.resilience.breaker import BreakerState
+from gwc_assistant.resilience import BreakerPolicy
 from gwc_assistant.settings import Settings
 from gwc_assistant.store import Store
 from gwc_assistant.store.redis import POLICY, RedisStore
@@ -33,7 +32,7 @@ def shared_store(settings: Settings, telemetry: Telemetry) -> Store | None:
     if settings.redis_url is None:
         return None
     url = settings.redis_url.get_secret_value()
-    return RedisStore(url, timeout=settings.redis_timeout, breaker=_breaker("cache:redis", POLICY, telemetry))
+    return RedisStore(url, timeout=settings.redis_timeout, breaker=telemetry.breaker("cache:redis", POLICY))
 
 
 def embedder(settings: Settings, telemetry: Telemetry, policy: BreakerPolicy, shared: Store | None) -> CachedEmbedder:
@@ -43,7 +42,7 @@ def embedder(settings: Settings, telemetry: Telemetry, policy: BreakerPolicy, sh
     if model is not None:
         observe = _observer(telemetry, model.id)
         batched = BatchedEmbedder(model, batch=settings.embedder_batch, queue=settings.embedder_queue, observe=observe)
-        breaker = _breaker(f"embedding:{model.id}", policy, telemetry)
+        breaker = telemetry.breaker(f"embedding:{model.id}", policy)
         chosen = GuardedEmbedder(batched, breaker, partial(_span, telemetry, model.id))
         return _cached(chosen, settings, telemetry, shared)
     if settings.embedder == "auto":
@@ -112,13 +111,3 @@ def _observer(telemetry: Telemetry, model: str) -> Callable[[int, float], None]:
 def _span(telemetry: Telemetry, model: str) -> AbstractContextManager[Any]:
     named = {"gen_ai.operation.name": "embeddings", "gen_ai.request.model": model}
     return telemetry.step(f"embeddings {model}", **named)
-
-
-def _breaker(name: str, policy: BreakerPolicy, telemetry: Telemetry) -> Breaker:
-    telemetry.breaker(name, "closed", first=True)
-    return Breaker(name, policy, changed=partial(_changed, telemetry))
-
-
-def _changed(telemetry: Telemetry, name: str, state: BreakerState) -> None:
-    log.warning("breaker", extra={"breaker": name, "state": state})
-    telemetry.breaker(name, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -18,7 +19,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from gwc_assistant.domain import Layer
 from gwc_assistant.protocols import Finish
+from gwc_assistant.resilience import Breaker, BreakerPolicy
 from gwc_assistant.resilience.breaker import BreakerState
+
+log = logging.getLogger(__name__)
 
 SERVICE = "gwc-assistant"
 _TOKENS = [4.0**power for power in range(12)]
@@ -83,10 +87,15 @@ class Telemetry:
         for name, state in self._breakers.items():
             yield Observation(_STATES[state], {"breaker": name})
 
-    def breaker(self, name: str, state: BreakerState, *, first: bool = False) -> None:
+    def breaker(self, name: str, policy: BreakerPolicy) -> Breaker:
+        """A closed one, whose state is a metric and whose changes are logged."""
+        self._breakers[name] = "closed"
+        return Breaker(name, policy, changed=self._changed)
+
+    def _changed(self, name: str, state: BreakerState) -> None:
+        log.warning("breaker", extra={"breaker": name, "state": state})
         self._breakers[name] = state
-        if not first:
-            self._changes.add(1, {"breaker": name, "state": state})
+        self._changes.add(1, {"breaker": name, "state": state})
 
     def answered(self, layer: Layer) -> None:
         self._lookups.add(1, {"layer": layer})

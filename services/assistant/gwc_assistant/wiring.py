@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 from opentelemetry.sdk.trace.export import SpanExporter
@@ -24,12 +22,9 @@ from gwc_assistant.embedding.batching import EmbeddingFailedError
 from gwc_assistant.llm import GuardedModel, OpenAIModel
 from gwc_assistant.prompts import Prompts, packaged
 from gwc_assistant.protocols import AnswerCache, Closing, Embedder, Lifecycle, Retriever, SemanticIndex
-from gwc_assistant.resilience import Breaker, BreakerOpenError, BreakerPolicy, Bulkhead, OverloadedError
-from gwc_assistant.resilience.breaker import BreakerState
+from gwc_assistant.resilience import BreakerOpenError, BreakerPolicy, Bulkhead, OverloadedError
 from gwc_assistant.settings import Endpoint, Settings
 from gwc_assistant.telemetry import Telemetry
-
-log = logging.getLogger(__name__)
 
 LEDGER_FILE = "ledger.sqlite3"
 
@@ -129,14 +124,8 @@ def _model(settings: Settings, endpoint: Endpoint, telemetry: Telemetry) -> Guar
         request_id_header=settings.request_id_header,
     )
     name = f"llm:{endpoint.model}"
-    telemetry.breaker(name, "closed", first=True)
-    breaker = Breaker(name, breaker_policy(settings), changed=partial(_changed, telemetry))
+    breaker = telemetry.breaker(name, breaker_policy(settings))
     return GuardedModel(model, breaker, Bulkhead(name, settings.bulkhead, settings.bulkhead_wait), telemetry)
-
-
-def _changed(telemetry: Telemetry, name: str, state: BreakerState) -> None:
-    log.warning("breaker", extra={"breaker": name, "state": state})
-    telemetry.breaker(name, state)
 
 
 def breaker_policy(settings: Settings) -> BreakerPolicy:
