@@ -299,10 +299,14 @@ def test_the_breaker_opens_and_the_model_is_left_alone(run: Run, settings: Setti
     assert len(model_server.asked) == 3
     refused = service.ask(QUESTION, allow_degraded=False)
     assert (refused.status_code, refused.headers["Retry-After"]) == (424, "1")
+    assert 'assistant_breaker_state{breaker="llm:gpt-4o-mini"} 2.0' in service.client.get("/metrics").text
     model_server.default = Say()
     time.sleep(0.6)
     assert service.ask(QUESTION).json()["degraded"] == ""
-    assert 'assistant_breaker_state{breaker="llm:gpt-4o-mini"} 0.0' in service.client.get("/metrics").text
+    metrics = service.client.get("/metrics").text
+    assert 'assistant_breaker_state{breaker="llm:gpt-4o-mini"} 0.0' in metrics
+    for state in ("open", "half-open", "closed"):
+        assert f'assistant_breaker_changes_total{{breaker="llm:gpt-4o-mini",state="{state}"}} 1.0' in metrics
 
 
 def test_of_twenty_at_once_the_probes_alone_reach_a_model_that_may_be_back(
