@@ -6,44 +6,29 @@ import http.client
 import os
 import signal
 import stat
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from conformance.harness import free_port
-from gwc.target import Artifact, EngineMissingError
+from gwc.target import Artifact
 from gwc_nginx import TARGET
 from unit.nginx.gateways import gateway, route, write
+from unit.nginx.running import Silent, nginx, service
 
 pytestmark = pytest.mark.live
 
 
-class _Service(BaseHTTPRequestHandler):
+class _Service(Silent, BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.send_header("X-Gwc-Limited", "forged")
         self.end_headers()
         self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-
-@contextmanager
-def service() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def ask(port: int, target: str, method: str = "GET") -> tuple[int, str | None]:
@@ -74,19 +59,12 @@ def policy(ports: tuple[int, int], upstream: int, *, more: int = 0, **cache: obj
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[tuple[int, int, Path]]:
-    try:
-        binary = TARGET.engine.find("njs")
-    except EngineMissingError as missing:
-        pytest.skip(str(missing))
-    with service() as upstream:
+    with service(_Service) as upstream:
         ports = free_port(), free_port()
         write(policy(ports, upstream), tmp_path)
         (tmp_path / "service").write_text(str(upstream), encoding="utf-8")
-        running = TARGET.engine.launch(binary, tmp_path, {})
-        try:
+        with nginx(tmp_path):
             yield *ports, tmp_path
-        finally:
-            running.stop()
 
 
 def test_answers_outlive_a_reload_and_purged_ones_stay_purged(gate: tuple[int, int, Path]) -> None:

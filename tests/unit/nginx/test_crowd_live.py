@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from conformance.harness import free_port
-from gwc.target import EngineMissingError
 from gwc_nginx import TARGET
 from unit.nginx.gateways import gateway, route, write
+from unit.nginx.running import Silent, nginx, service
 
 pytestmark = pytest.mark.live
 
@@ -24,30 +21,12 @@ _CROWD = 400
 """On two workers: six connections for each, and more than NGINX's usual 1024 a worker."""
 
 
-class _Service(BaseHTTPRequestHandler):
+class _Service(Silent, BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         time.sleep(3)
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-
-class _Server(ThreadingHTTPServer):
-    request_queue_size = _CROWD
-
-
-@contextmanager
-def service() -> Iterator[int]:
-    server = _Server(("127.0.0.1", 0), _Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 async def ask(port: int, number: int) -> bytes:
@@ -63,20 +42,12 @@ async def crowd(port: int) -> Counter[bytes]:
 
 
 def test_a_crowd_of_misses_has_room(tmp_path: Path) -> None:
-    try:
-        binary = TARGET.engine.find("njs")
-    except EngineMissingError as missing:
-        pytest.skip(str(missing))
-    with service() as upstream:
+    with service(_Service) as upstream:
         port = free_port()
         cached = route(path="/c/**", cache={"ttl": "1h"}, timeouts={"request": "60s"})
         made = gateway(
             {"upstream": f"http://127.0.0.1:{upstream}", "routes": [cached]},
             listen={"http": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{free_port()}"},
         )
-        write(TARGET.emit(made, "njs"), tmp_path)
-        running = TARGET.engine.launch(binary, tmp_path, {})
-        try:
+        with nginx(write(TARGET.emit(made, "njs"), tmp_path)):
             assert asyncio.run(crowd(port)) == {b"200": _CROWD}
-        finally:
-            running.stop()

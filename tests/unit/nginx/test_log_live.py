@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from conformance.harness import free_port
-from gwc.target import EngineMissingError, Running
+from gwc.target import Running
 from gwc_nginx import TARGET
 from unit.nginx.gateways import gateway, route, write
+from unit.nginx.running import nginx
 
 pytestmark = pytest.mark.live
 
@@ -22,21 +23,14 @@ _ROUTES = 60
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[tuple[int, int, Running]]:
-    try:
-        binary = TARGET.engine.find("njs")
-    except EngineMissingError as missing:
-        pytest.skip(str(missing))
     public, admin = free_port(), free_port()
     routes = [route(name=f"r{n}", path=f"/{n}") for n in range(_ROUTES)]
     made = gateway({"routes": routes}, listen={"http": f"127.0.0.1:{public}", "admin": f"127.0.0.1:{admin}"})
     write(TARGET.emit(made, "njs"), tmp_path)
     small = re.sub(r"gwc_metrics:\d+m", "gwc_metrics:32k", (tmp_path / "nginx.conf").read_text(encoding="utf-8"))
     (tmp_path / "nginx.conf").write_text(small, encoding="utf-8")
-    running = TARGET.engine.launch(binary, tmp_path, {})
-    try:
+    with nginx(tmp_path) as running:
         yield public, admin, running
-    finally:
-        running.stop()
 
 
 def get(port: int, target: str) -> str:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import http.client
 import socket
 import stat
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from conformance.harness import free_port
-from gwc.target import EngineMissingError
 from gwc_nginx import TARGET
 from unit.nginx.gateways import gateway, route, write
+from unit.nginx.running import Silent, nginx, service
 
 pytestmark = pytest.mark.live
 
@@ -27,7 +25,7 @@ _FEW = 48 * 1024
 """KiB: what two workers and what the filter holds of one answer may grow by."""
 
 
-class _Service(BaseHTTPRequestHandler):
+class _Service(Silent, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -42,40 +40,19 @@ class _Service(BaseHTTPRequestHandler):
         except OSError:
             assert self.path in ("/error", "/whole")  # nobody reads it to its end
 
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-
-@contextmanager
-def service() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield int(server.server_address[1])
-    finally:
-        server.shutdown()
-        server.server_close()
-
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[tuple[int, int]]:
     """The port, and the process id of the master."""
-    try:
-        binary = TARGET.engine.find("njs")
-    except EngineMissingError as missing:
-        pytest.skip(str(missing))
-    with service() as upstream:
+    with service(_Service) as upstream:
         port = free_port()
         routes = [route(path="/{kind}", timeouts={"request": "60s"})]
         made = gateway(
             {"upstream": f"http://127.0.0.1:{upstream}", "routes": routes},
             listen={"http": f"127.0.0.1:{port}", "admin": f"127.0.0.1:{free_port()}"},
         )
-        running = TARGET.engine.launch(binary, write(TARGET.emit(made, "njs"), tmp_path), {})
-        try:
+        with nginx(write(TARGET.emit(made, "njs"), tmp_path)):
             yield port, int((tmp_path / "gwc.pid").read_text(encoding="utf-8"))
-        finally:
-            running.stop()
 
 
 def peak(master: int) -> int:
