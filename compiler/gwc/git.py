@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from gwc.source import MAX_BYTES, Source
+from gwc.diagnostics import Report
+from gwc.source import Source, decoded, is_policy
 
 MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
-_SUFFIXES = (".yaml", ".yml")
 
 
 class GitError(Exception):
@@ -21,9 +23,9 @@ def git(*words: str, directory: Path | None = None) -> str:
     return _run(words, directory).decode("utf-8", errors="surrogateescape")
 
 
-def _run(words: tuple[str, ...], directory: Path | None) -> bytes:
+def _run(words: tuple[str, ...], directory: Path | None, asked: bytes = b"") -> bytes:
     try:
-        done = subprocess.run(["git", *words], cwd=directory, capture_output=True, check=False, timeout=60)
+        done = subprocess.run(["git", *words], cwd=directory, input=asked, capture_output=True, check=False, timeout=60)
     except FileNotFoundError as error:
         raise GitError("git is not installed") from error
     except subprocess.TimeoutExpired as error:
@@ -34,17 +36,16 @@ def _run(words: tuple[str, ...], directory: Path | None) -> bytes:
     return done.stdout
 
 
-def merge_base(revision: str) -> str:
+def merge_base(revision: str, directory: Path | None = None) -> str:
     """The commit where HEAD and `revision` parted. Raises GitError."""
-    return git("merge-base", "--end-of-options", revision, "HEAD").strip()
+    return git("merge-base", "--end-of-options", revision, "HEAD", directory=directory).strip()
 
 
-def main_branch() -> str:
+def _main_branch(directory: Path) -> str:
     """The first of the usual names that this repository has. Raises GitError."""
-    git("rev-parse", "--is-inside-work-tree")
     for name in MAIN:
         try:
-            git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+            git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", directory=directory)
         except GitError:
             continue
         return name
@@ -53,40 +54,51 @@ def main_branch() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The policies of `directory` as they were in a commit. `shown` is how messages call the commit."""
+    """The policies of the directory `below` in the repository at `top` as they were in a commit.
+
+    `shown` is how messages call the commit.
+    """
 
     commit: str
-    directory: Path
     shown: str
+    top: Path
+    below: PurePosixPath
 
-    def sources(self) -> tuple[Source, ...]:
-        """Sorted by name. Raises GitError, also where the commit has no such directory."""
-        top = Path(git("rev-parse", "--show-toplevel", directory=self._near).strip())
-        below = PurePosixPath(self.directory.resolve().relative_to(top.resolve()).as_posix())
-        listed = git("ls-tree", "-z", "--name-only", self.commit, "--", f"{below}/", directory=top).split("\0")
-        names = sorted(
-            name for name in listed if name.endswith(_SUFFIXES) and not PurePosixPath(name).name.startswith(".")
-        )
+    def sources(self, report: Report) -> tuple[Source, ...]:
+        """Sorted by name. Raises GitError, also where the commit has no such directory, and SourceError."""
+        listed = git("ls-tree", "-z", self.commit, "--", f"{self.below}/", directory=self.top).split("\0")
+        ids = {name: entry.split()[2] for entry, _, name in (line.partition("\t") for line in listed) if name}
+        names = sorted(name for name in ids if is_policy(PurePosixPath(name).name))
         if not names:
-            raise GitError(f"{self.shown} has no policies in {self.directory.as_posix()}")
-        return tuple(Source(f"{self.shown}:{name}", self._text(name, top)) for name in names)
-
-    @property
-    def _near(self) -> Path:
-        """A directory of the repository that is there now: the policies may be new, or gone."""
-        return next(path for path in (self.directory.resolve(), *self.directory.resolve().parents) if path.is_dir())
-
-    def _text(self, name: str, top: Path) -> str:
-        data = _run(("cat-file", "blob", f"{self.commit}:{name}"), top)
-        if len(data) > MAX_BYTES:
-            raise GitError(f"{self.shown}:{name}: larger than {MAX_BYTES // 1024} KiB, the bound for a policy")
-        return data.decode("utf-8")
+            raise GitError(f"{self.shown} has no policies in {self.below}")
+        texts = zip(names, _contents([ids[name] for name in names], self.top), strict=True)
+        sources = (decoded(f"{self.shown}:{name}", data, report) for name, data in texts)
+        return tuple(source for source in sources if source is not None)
 
     def read(self, source: Source, file: str) -> str:
         """A public file that a policy of this revision names. Raises OSError, as reading from disk does."""
         beside = PurePosixPath(source.name.removeprefix(f"{self.shown}:")).parent / file
         try:
-            top = Path(git("rev-parse", "--show-toplevel", directory=self._near).strip())
-            return _run(("cat-file", "blob", f"{self.commit}:{beside}"), top).decode("utf-8")
+            return _run(("cat-file", "blob", f"{self.commit}:{beside}"), self.top).decode("utf-8")
         except GitError as error:
             raise FileNotFoundError(2, f"{self.shown} has no {beside}", str(beside)) from error
+
+
+def revision(wanted: str | None, directory: Path) -> Revision:
+    """Where HEAD and `wanted`, or else the main branch, parted. `directory` may be new, or gone. Raises GitError."""
+    place = directory.resolve()
+    near = next(path for path in (place, *place.parents) if path.is_dir())
+    top = Path(git("rev-parse", "--show-toplevel", directory=near).strip()).resolve()
+    shown = wanted or _main_branch(top)
+    return Revision(merge_base(shown, top), shown, top, PurePosixPath(place.relative_to(top).as_posix()))
+
+
+def _contents(ids: Sequence[str], directory: Path) -> Iterator[bytes]:
+    """What objects hold, all of them asked for at once."""
+    answer = io.BytesIO(_run(("cat-file", "--batch"), directory, "\n".join(ids).encode()))
+    for _ in ids:
+        said = answer.readline().split()
+        if len(said) != 3:
+            raise GitError(f"{ids[0] if not said else said[0].decode()} is not in this repository")
+        yield answer.read(int(said[2]))
+        answer.read(1)

@@ -50,10 +50,10 @@ def read_policies(path: str, report: Report) -> tuple[Source, ...]:
 
 
 def policy_files(path: str) -> tuple[str, ...]:
-    """The paths that `path` stands for. Hidden files are an editor's business. Raises SourceError."""
+    """The paths that `path` stands for. Raises SourceError."""
     if path == STDIN or not Path(path).is_dir():
         return (path,)
-    files = tuple(sorted(str(file) for file in _visible_files(Path(path)) if file.suffix in _SUFFIXES))
+    files = tuple(sorted(map(str, _policies_in(Path(path)))))
     if not files:
         raise SourceError(f"{path}: the directory holds no policies (*.yaml, *.yml)")
     return files
@@ -62,11 +62,20 @@ def policy_files(path: str) -> tuple[str, ...]:
 def read_source(path: str, report: Report) -> Source | None:
     """One policy, or None after a finding. Raises SourceError."""
     name = STDIN if path == STDIN else display_name(Path(path))
-    data = _read(path)
+    return decoded(name, _read(path), report)
+
+
+def decoded(name: str, data: bytes, report: Report) -> Source | None:
+    """The policy that `data` is, or None after a finding. Raises SourceError."""
     if len(data) > MAX_BYTES:
         raise SourceError(f"{name}: larger than {MAX_BYTES // 1024} KiB, the bound for a policy")
     text = _decode(name, data, report)
     return None if text is None else Source(name, text)
+
+
+def is_policy(name: str) -> bool:
+    """Whether a file of this name in a directory of policies is one. Hidden files are an editor's business."""
+    return PurePosixPath(name).suffix in _SUFFIXES and not name.startswith(".")
 
 
 def display_name(path: Path) -> str:
@@ -76,10 +85,10 @@ def display_name(path: Path) -> str:
     return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
 
 
-def _visible_files(directory: Path) -> Iterator[Path]:
+def _policies_in(directory: Path) -> Iterator[Path]:
     try:
         # A dangling link is kept, so that reading it fails: no policy is ever left out silently.
-        yield from (p for p in directory.iterdir() if not p.is_dir() and not p.name.startswith("."))
+        yield from (path for path in directory.iterdir() if is_policy(path.name) and not path.is_dir())
     except OSError as error:
         raise SourceError(f"{directory}: {error.strerror}") from error
 

@@ -14,7 +14,7 @@ from gwc.diagnostics import Report
 from gwc.diff import Change, diff
 from gwc.diff.affected import affected
 from gwc.discovery import InstalledTarget, UnknownTargetError, load_targets
-from gwc.git import GitError, Revision, main_branch, merge_base
+from gwc.git import GitError, Revision, revision
 from gwc.ir import Gateway
 from gwc.resolve import ReadPublic, read_beside
 from gwc.source import STDIN, Source, SourceError, read_policies
@@ -52,20 +52,22 @@ class Diffing:
         if self.against is not None and self.against != STDIN and Path(self.against).is_dir():
             self.shown = self.against
             return self._resolved(self._read(self.against), read_beside)
+        report = Report()
         try:
-            revision = self._revision()
-            self.shown = revision.shown
-            return self._resolved(revision.sources(), revision.read)
-        except GitError as error:
+            old = self._revision()
+            sources = old.sources(report)
+        except (GitError, SourceError) as error:
             hint = "--against takes a revision or a directory"
             raise CommandError(ExitCode.ENVIRONMENT, f"cannot compare: {error}", hint) from error
+        self.shown = old.shown
+        self._refuse(report, {})
+        return self._resolved(sources, old.read)
 
     def _revision(self) -> Revision:
-        wanted = self.against or main_branch()
         directory = Path(self.policies)
         if self.policies == STDIN or directory.is_file():
             raise CommandError(ExitCode.USAGE, "only a directory of policies has revisions", "name one with --policies")
-        return Revision(merge_base(wanted), directory, wanted)
+        return revision(self.against, directory)
 
     def _read(self, path: str) -> tuple[Source, ...]:
         report = Report()
