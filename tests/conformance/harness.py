@@ -135,6 +135,17 @@ class Launched:
         self._pool.shutdown(cancel_futures=True)
         self.running.stop()
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Of the listener that every scenario has."""
+        listener = self.gateway.listen.http
+        assert listener is not None
+        return listener.host, listener.port
+
+    @property
+    def admin(self) -> tuple[str, int]:
+        return self.gateway.listen.admin.host, self.gateway.listen.admin.port
+
     def faults_of(self, variant: Variant, case: Case) -> list[str]:
         """Run the case, with the ports of this gateway. The cases of a scenario that says `together` all start when the
         first is asked for."""
@@ -194,12 +205,11 @@ class Launched:
             return list(pool.map(lambda number: self.ask(step, key, number), range(step.repeat)))
 
     def _address(self, step: Step) -> tuple[str, int]:
-        listen = self.gateway.listen
-        listener = listen.admin if step.admin else listen.http
-        if step.tls is not None:
-            listener = listen.https.address if listen.https is not None else None
-        assert listener is not None
-        return listener.host, listener.port
+        if step.tls is None:
+            return self.admin if step.admin else self.address
+        https = self.gateway.listen.https
+        assert https is not None
+        return https.address.host, https.address.port
 
     def _request(self, step: Step, key: str, number: int) -> Request:
         """The authority that a client over TLS trusts lies beside the gateway's certificate."""

@@ -128,8 +128,6 @@ def test_a_credential_that_a_limit_counts_by_is_not_in_the_log(variant: Variant,
     if reason := variant.missing():
         pytest.skip(f"{variant.name} does not run here: {reason}")
     gateway = launch("observability/credentials", variant)
-    listener = gateway.gateway.listen.http
-    assert listener is not None
     nothing = dict.fromkeys(("authorization", "cookie", "x-other-key", "x-tenant"))
     expected = {}
     for path, name in (
@@ -144,7 +142,7 @@ def test_a_credential_that_a_limit_counts_by_is_not_in_the_log(variant: Variant,
             ("X-Request-ID", request_id),
             (name, "s3cret" if path != "tenant" else "red"),
         )
-        exchange((listener.host, listener.port), Request("GET", f"/{path}", headers))
+        exchange(gateway.address, Request("GET", f"/{path}", headers))
         expected[request_id] = {**nothing, name.lower(): "red" if path == "tenant" else access_log.REDACTED}
     lines = logbook.lines(gateway, expected)
     assert "s3cret" not in gateway.running.output()
@@ -179,14 +177,14 @@ def test_over_tls_and_on_the_way_there(variant: Variant, launch: Launcher) -> No
     if reason := variant.missing():
         pytest.skip(f"{variant.name} does not run here: {reason}")
     gateway = launch("listen/redirect", variant)
-    plain, https = gateway.gateway.listen.http, gateway.gateway.listen.https
+    https = gateway.gateway.listen.https
     if Fidelity.UNSUPPORTED in {gateway.declared.get(name) for name in ("listen.https", "listen.https.redirect")}:
         return  # the compiler refuses such a policy: test_scenarios.py shows it
-    assert plain is not None and https is not None
+    assert https is not None
     request = Request("GET", "/v1/x?a=1", (("Host", "gateway.test"),))
     tls = Tls(Path(https.certificate).parent / "ca.pem", alpn=("h2",))
     asked = [
-        exchange((plain.host, plain.port), request),
+        exchange(gateway.address, request),
         exchange((https.address.host, https.address.port), replace(request, tls=tls)),
     ]
     ids = [response.value("x-request-id") or "" for response in asked]
@@ -199,16 +197,12 @@ def test_over_tls_and_on_the_way_there(variant: Variant, launch: Launcher) -> No
 
 
 def _send(gateway: Launched, target: str, agent: str) -> None:
-    listener = gateway.gateway.listen.http
-    assert listener is not None
-    exchange((listener.host, listener.port), Request("GET", target, (("Host", "gateway.test"), ("User-Agent", agent))))
+    exchange(gateway.address, Request("GET", target, (("Host", "gateway.test"), ("User-Agent", agent))))
 
 
 def _send_bytes(gateway: Launched, request: bytes) -> None:
     """And wait for whatever the gateway has to say."""
-    listener = gateway.gateway.listen.http
-    assert listener is not None
-    with socket.create_connection((listener.host, listener.port), 1) as sock, contextlib.suppress(OSError):
+    with socket.create_connection(gateway.address, 1) as sock, contextlib.suppress(OSError):
         sock.sendall(request)
         sock.recv(4096)
 

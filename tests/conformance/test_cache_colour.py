@@ -81,9 +81,7 @@ def test_an_answer_is_what_its_own_request_would_have_got(variant: Variant, serv
 
 class _Colours:
     def __init__(self, gateway: Launched) -> None:
-        listen = gateway.gateway.listen
-        assert listen.http is not None
-        self._address, self._admin = (listen.http.host, listen.http.port), (listen.admin.host, listen.admin.port)
+        self._address, self._admin = gateway.address, gateway.admin
         self._mark = f"case-{uuid.uuid4().hex[:12]}"
         gateway.upstream.recorder.mark(self._mark, self._mark, [Script()])
 

@@ -50,9 +50,7 @@ class _Mix:
     """Clients that ask for one thing after the other, and one that purges."""
 
     def __init__(self, gateway: Launched) -> None:
-        listen = gateway.gateway.listen
-        assert listen.http is not None
-        self._address, self._admin = (listen.http.host, listen.http.port), (listen.admin.host, listen.admin.port)
+        self._address, self._admin = gateway.address, gateway.admin
         self._purges = "cache" not in gateway.declared  # below exact it is this that is missing
         self._mark, self._end = f"case-{uuid.uuid4().hex[:12]}", time.monotonic() + SECONDS
         self._counts: Counter[str] = Counter()

@@ -96,9 +96,7 @@ def _with_little_room(variant: Variant, artifact: Artifact) -> Artifact:
 
 
 def _ask(gateway: Launched, path: str, *headers: str) -> int:
-    listener = gateway.gateway.listen.http
-    assert listener is not None
-    connection = http.client.HTTPConnection(listener.host, listener.port, timeout=10)
+    connection = http.client.HTTPConnection(*gateway.address, timeout=10)
     try:
         lines = [fill(header, 0).partition(": ")[::2] for header in headers]
         connection.request("GET", path, headers={KEY_HEADER: "bound", **dict(lines)})

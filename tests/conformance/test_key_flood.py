@@ -55,9 +55,7 @@ async def _share(gateway: Launched, tenants: list[str]) -> list[int]:
 
 
 async def _connection(gateway: Launched, tenants: list[str]) -> list[int]:
-    listener = gateway.gateway.listen.http
-    assert listener is not None
-    reader, writer = await asyncio.open_connection(listener.host, listener.port)
+    reader, writer = await asyncio.open_connection(*gateway.address)
     found = []
     for at in range(0, len(tenants), PIPELINED):
         piece = tenants[at : at + PIPELINED]

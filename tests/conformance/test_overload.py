@@ -133,9 +133,7 @@ def _request(kind: str) -> bytes:
 
 async def _connection(gateway: Launched, request: bytes, statuses: Counter[int], started: float) -> None:
     """Requests at fixed moments, however long the answers take: a slow machine must not lower the load."""
-    listener = gateway.gateway.listen.http
-    assert listener is not None
-    reader, writer = await asyncio.open_connection(listener.host, listener.port, local_addr=("127.0.40.1", 0))
+    reader, writer = await asyncio.open_connection(*gateway.address, local_addr=("127.0.40.1", 0))
     for number in range(SECONDS * PER_CONNECTION):
         await asyncio.sleep(started + number / PER_CONNECTION - time.monotonic())
         writer.write(request)

@@ -36,10 +36,8 @@ def test_the_log_tells_what_would_have_been_refused(
 
 def _send(gateway: Launched, path: str) -> str:
     """The request id of one request, of a client and a tenant that only this test has."""
-    listener = gateway.gateway.listen.http
-    assert listener is not None
     headers = (("Host", "gateway.test"), ("X-Tenant", f"shadow{id(gateway)}"))
-    response = exchange((listener.host, listener.port), Request("GET", path, headers, source="127.0.41.1"))
+    response = exchange(gateway.address, Request("GET", path, headers, source="127.0.41.1"))
     assert response.status == 200
     return response.value("x-request-id") or uuid.uuid4().hex
 

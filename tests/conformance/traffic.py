@@ -367,14 +367,11 @@ def _request(visit: Visit, key: str, source: str, target: str) -> Request:
 
 
 def _ask(gateway: Launched, visit: Visit, request: Request) -> Response:
-    listener = gateway.gateway.listen.http
-    assert listener is not None
-    address = (listener.host, listener.port)
     if visit.abandon is not None:
-        return abandoned(address, request, visit.abandon)
+        return abandoned(gateway.address, request, visit.abandon)
     if visit.messages:
-        return converse(address, request, Conversation(visit.messages))
-    return exchange(address, request)
+        return converse(gateway.address, request, Conversation(visit.messages))
+    return exchange(gateway.address, request)
 
 
 def problem_of(response: Response, base: str) -> str:
