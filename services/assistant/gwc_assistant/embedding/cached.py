@@ -17,6 +17,7 @@ class CachedEmbedder:
 
     def __init__(self, embedder: Embedder, entries: int, shared: Store | None = None) -> None:
         self._embedder, self._entries, self._shared = embedder, entries, shared
+        self.id, self.dimensions, self.semantic = embedder.id, embedder.dimensions, embedder.semantic
         self._kept: OrderedDict[str, Vector] = OrderedDict()
         self.hits = self.misses = 0
 
@@ -24,18 +25,6 @@ class CachedEmbedder:
     def uncached(self) -> Embedder:
         """For whoever embeds each text once: a whole corpus would push out what is asked again and again."""
         return self._embedder
-
-    @property
-    def id(self) -> str:
-        return self._embedder.id
-
-    @property
-    def dimensions(self) -> int:
-        return self._embedder.dimensions
-
-    @property
-    def semantic(self) -> bool:
-        return self._embedder.semantic
 
     async def warm_up(self) -> None:
         await self._embedder.warm_up()

@@ -20,18 +20,7 @@ class GuardedEmbedder:
         span: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._embedder, self.breaker, self._span = embedder, breaker, span
-
-    @property
-    def id(self) -> str:
-        return self._embedder.id
-
-    @property
-    def dimensions(self) -> int:
-        return self._embedder.dimensions
-
-    @property
-    def semantic(self) -> bool:
-        return self._embedder.semantic
+        self.id, self.dimensions, self.semantic = embedder.id, embedder.dimensions, embedder.semantic
 
     async def warm_up(self) -> None:
         await self._embedder.warm_up()
