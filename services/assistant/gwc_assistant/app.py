@@ -63,7 +63,6 @@ def create_app(settings: Settings | None = None, exporter: SpanExporter | None =
     _errors(app, problems := Problems(settings.problem_type, settings.base_path))
     _layers(app, settings, problems, state)
     app.state.phase, app.state.parts, app.state.problems = state, parts, problems
-    app.state.telemetry = parts.telemetry
     return app
 
 

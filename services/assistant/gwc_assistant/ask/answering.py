@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from gwc_assistant.ask import context, extractive
@@ -164,7 +164,7 @@ class Answering:
         reason = "stale-answer" if found else "extractive"
         self.telemetry.fell_back(reason, _reason(failures[-1]))
         if found is not None:
-            source = _from_cache(Found(_degraded(found.answer, reason), "stale", found.age))
+            source = _from_cache(replace(found, answer=replace(found.answer, degraded=reason)))
         else:
             source = _told(Started(extractive.NAME, "", "miss", reason), extractive.answer(passages, reason))
         async for part in source:
@@ -244,10 +244,6 @@ async def _told(started: Started, answer: Answer) -> AsyncGenerator[Part, None]:
     yield started
     yield Delta(answer.text)
     yield Answered(answer)
-
-
-def _degraded(answer: Answer, reason: str) -> Answer:
-    return Answer(answer.text, answer.model, answer.citations, answer.context, reason, answer.truncated)
 
 
 def _ids(passages: Sequence[Passage]) -> tuple[int, ...]:
