@@ -48,6 +48,10 @@ class Rate:
     tokens: int
     period: int
 
+    @property
+    def per_second(self) -> float:
+        return self.tokens / self.period
+
 
 def _shown(text: str) -> str:
     """Quoted, and cut short: what somebody pasted by mistake must not fill the screen."""

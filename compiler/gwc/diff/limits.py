@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gwc.diff.change import Difference, Level, Value
 from gwc.diff.leaves import Differences, ordered
@@ -26,7 +27,7 @@ def _key(limit: Limit) -> Key:
 
 
 def _ascending(some: Sequence[Limit]) -> list[Limit]:
-    return sorted(some, key=lambda limit: (limit.shadow, per_second(limit.rate), limit.burst))
+    return sorted(some, key=lambda limit: (limit.shadow, limit.rate.per_second, limit.burst))
 
 
 def _paired(before: list[Limit], after: list[Limit]) -> Iterator[tuple[Limit | None, Limit | None]]:
@@ -54,9 +55,7 @@ def _limit(old: Limit | None, new: Limit | None) -> Differences:
     field = _field(new)
     if old.rate != new.rate:
         yield Difference(_rates(old.rate, new.rate), f"{field}.rate", _rate(old), _rate(new))
-    yield from (
-        (Difference(d.level, f"{field}.burst", d.old, d.new)) for d in ordered("limits.burst", old, new, "burst")
-    )
+    yield from (replace(found, field=f"{field}.burst") for found in ordered("limits.burst", old, new, "burst"))
     if old.shadow != new.shadow:
         was, now = (Value("shadow" if one.shadow else "enforce", one.provenance["shadow"]) for one in (old, new))
         yield Difference(Level.LOOSENED if new.shadow else Level.TIGHTENED, f"{field}.mode", was, now)
@@ -84,12 +83,8 @@ def _rate(limit: Limit) -> Value:
     return Value(format_rate(limit.rate), limit.provenance["rate"])
 
 
-def per_second(rate: Rate) -> float:
-    return rate.tokens / rate.period
-
-
 def _rates(old: Rate, new: Rate) -> Level:
-    before, after = per_second(old), per_second(new)
+    before, after = old.per_second, new.per_second
     return Level.NEUTRAL if before == after else compared("limits.rate", before, after)
 
 
@@ -124,6 +119,6 @@ def _budget(old: Budget, new: Budget) -> Differences:
 
 def _windows(old: Rate, new: Rate) -> tuple[Level, ...]:
     """More units at once and fewer in the long run is both tighter and looser."""
-    more = [new.tokens > old.tokens, per_second(new) > per_second(old)]
-    less = [new.tokens < old.tokens, per_second(new) < per_second(old)]
+    more = [new.tokens > old.tokens, new.per_second > old.per_second]
+    less = [new.tokens < old.tokens, new.per_second < old.per_second]
     return tuple(level for level, holds in ((Level.TIGHTENED, any(less)), (Level.LOOSENED, any(more))) if holds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gwc.diff.change import Difference, Level, Value
 from gwc.diff.leaves import Differences, appears, members, ordered, plain, several, switch
@@ -25,12 +26,10 @@ def platform(old: Gateway, new: Gateway) -> Differences:
     yield from plain("errors.type", old, new, "error_type_base", N)
     yield from _store(old, new)
     yield from limits(old.limits, new.limits)
-    yield from ((Difference(d.level, "concurrency", d.old, d.new)) for d in _concurrency(old, new))
+    yield from (
+        replace(found, field="concurrency") for found in ordered("platform.concurrency", old, new, "concurrency")
+    )
     yield from _targets(old.targets, new.targets)
-
-
-def _concurrency(old: Gateway, new: Gateway) -> Differences:
-    yield from ordered("platform.concurrency", old, new, "concurrency")
 
 
 def _listen(old: Gateway, new: Gateway) -> Differences:

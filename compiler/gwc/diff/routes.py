@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from gwc.diff.change import Difference, Level, Value
 from gwc.diff.leaves import Differences, appears, members, ordered, plain, several, switch, words
@@ -67,8 +68,7 @@ def _causes(retries: Retries) -> tuple[object, ...]:
 
 def _max_body(old: Route, new: Route) -> Differences:
     for found in ordered("max_body", old, new, "max_body", format_size):
-        level = B if found.level is T else L
-        yield Difference(level, found.field, found.old, found.new)
+        yield replace(found, level=B) if found.level is T else found
 
 
 def _cost(old: Route, new: Route) -> Differences:

@@ -14,10 +14,6 @@ def written(limit: Limit) -> str:
     return f"{format_rate(limit.rate)}, burst {limit.burst}"
 
 
-def per_second(limit: Limit) -> float:
-    return limit.rate.tokens / limit.rate.period
-
-
 class LimitNeverTriggers(GatewayRule):
     """An outer limit always refuses first.
 
@@ -64,7 +60,7 @@ class LimitNeverTriggers(GatewayRule):
     def _inside(self, subject: str, limit: Limit, wider: tuple[Limit, ...]) -> Findings:
         for outer in wider:
             same = (outer.key, outer.header) == (limit.key, limit.header) or _holds_all(outer, limit)
-            tighter = per_second(outer) <= per_second(limit) and outer.burst <= limit.burst
+            tighter = outer.rate.per_second <= limit.rate.per_second and outer.burst <= limit.burst
             if same and tighter and outer.cluster == limit.cluster and not outer.shadow:
                 yield Finding(
                     limit.provenance["rate"].span,
