@@ -70,7 +70,7 @@ _REWRITINGS = (
 REWRITINGS = tuple((re.compile(pattern), other) for pattern, other in _REWRITINGS)
 
 CONTRACTIONS = tuple(
-    (re.compile(pattern), other)
+    (re.compile(pattern, re.IGNORECASE), other)
     for pattern, other in (
         (r"\bwon't\b", "will not"),
         (r"\bcan't\b|\bcannot\b", "can not"),
@@ -90,7 +90,8 @@ def _set(text: str) -> frozenset[str]:
 
 NEGATIONS = _set("not no never none nobody nothing nowhere neither nor without hardly lack lacks")
 
-FORMS = _set("who whom whose what which when where why how meaning saying summarize")
+_ASKS = _set("who whom whose what which when where why how meaning saying")
+FORMS = _ASKS | {"summarize"}
 _HOW = _set("many much long old often far big tall")
 _AUXILIARIES = {
     **dict.fromkeys(("do", "does", "did"), "do"),
@@ -100,7 +101,6 @@ _AUXILIARIES = {
 }
 _PAST = frozenset({"did", "was", "were", "had"})
 _MODALS = _set("can could may might must shall should will would")
-_ASKS = _set("who whom whose what which when where why how meaning saying")
 
 SILENT = (
     _MODALS | _ASKS | _set("a an the that is are was were am be been being ever also really actually then so one's")
@@ -117,7 +117,10 @@ SAME = {
 """What is compared as it is: forms that stems do not know, and plurals that mean something else."""
 
 LINKING = _set("of in on at to for with about from by before after against and or but than as")
-"""Between the words that count, and counted with them, but for `and`: they end what an apostrophe reaches."""
+"""Between the words that count, and counted with them, but for `and`."""
+
+BOUNDARIES = SILENT | LINKING
+"""Where what an apostrophe reaches ends."""
 
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "

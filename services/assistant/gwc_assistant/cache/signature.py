@@ -27,8 +27,7 @@ _FIRST_PERSON = re.compile(r"\bI\b(?!\.? ?(?:Sam|Kin|Chr|Cor|The|Tim|Pet|Joh|Jn)
 _CHAPTER = re.compile(r"(?<=[a-z]),? chapters? (?=\d)", re.IGNORECASE)
 _VERSE = re.compile(r"(?<=\d),? verses? (?=\d)", re.IGNORECASE)
 _WIDENING = frozenset({"first", "second", "third", "last", "only", "own", "oldest", "youngest", "eldest", "great"})
-
-
+_UNCOUNTED = grammar.SILENT | grammar.NEGATIONS | {"and"}
 _POINTING = frozenset({"it", "this", "these", "those", "they", "he", "she", "we", "you", "there", "do", "have"})
 
 
@@ -81,7 +80,7 @@ def _fronted(text: str) -> str:
 def _tokens(text: str) -> list[str]:
     """Contractions written out: what then has an apostrophe owns something. Capitals stay, for they tell names."""
     for pattern, other in grammar.CONTRACTIONS:
-        text = re.sub(pattern.pattern, other, text, flags=re.IGNORECASE)
+        text = pattern.sub(other, text)
     return _TOKEN.findall(text)
 
 
@@ -92,7 +91,7 @@ def _possessives(tokens: list[str]) -> list[str]:
     while ahead:
         token = ahead.pop(0)
         owner = _owner(token)
-        if not owner or not ahead or ahead[0].lower() in grammar.SILENT | grammar.LINKING:
+        if not owner or not ahead or ahead[0].lower() in grammar.BOUNDARIES:
             done.append(owner or token)
             continue
         start = _start_of_name(done) if owner[0].isupper() else len(done)
@@ -111,12 +110,10 @@ def _owner(token: str) -> str:
 def _start_of_name(done: list[str]) -> int:
     """Where the name begins that `done` ends with: capitals, and `the` between them, as in John the Baptist."""
     start = len(done)
-    while start and done[start - 1].lower() not in grammar.SILENT | grammar.LINKING and done[start - 1][0].isupper():
+    while start and done[start - 1].lower() not in grammar.BOUNDARIES and done[start - 1][0].isupper():
         start -= 1
-    if start > 1 and done[start - 1] == "the" and start < len(done) + 1 and done[start - 2][0].isupper():
-        before = done[start - 2].lower()
-        start -= 2 if before not in grammar.SILENT | grammar.LINKING else 0
-    return start
+    before = done[start - 2] if start > 1 and done[start - 1] == "the" else ""
+    return start - 2 if before[:1].isupper() and before.lower() not in grammar.BOUNDARIES else start
 
 
 def _owned(ahead: list[str]) -> list[str]:
@@ -145,7 +142,7 @@ def _paired(tokens: list[str]) -> list[str]:
 
 def _counts(token: str) -> bool:
     """Numbers and negations have places of their own."""
-    return token not in grammar.SILENT | grammar.NEGATIONS | {"and"} and not grammar.number(token)
+    return token not in _UNCOUNTED and not grammar.number(token)
 
 
 def _canonical(token: str) -> str:
