@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version as package_version
@@ -13,6 +11,8 @@ from pathlib import Path
 
 import pythonbible
 from pythonbible.bible.errors import VersionMissingVerseError
+
+from gwc_assistant.corpus.whole import replacing
 
 VERSIONS = {"ASV": pythonbible.Version.AMERICAN_STANDARD, "KJV": pythonbible.Version.KING_JAMES}
 """ASV first: the KJV is not free of restrictions everywhere."""
@@ -42,17 +42,9 @@ def file_name() -> str:
 def build(directory: Path) -> Path:
     """The file, built if it is not there. Several processes may build at once: the last one's rename wins."""
     target = directory / file_name()
-    if target.exists():
-        return target
-    directory.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=directory, prefix=".corpus-", suffix=".building")
-    os.close(descriptor)
-    partial = Path(name)
-    try:
-        _write(partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    if not target.exists():
+        with replacing(target) as partial:
+            _write(partial)
     return target
 
 

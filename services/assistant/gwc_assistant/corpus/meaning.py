@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gwc_assistant.corpus.store import Corpus
+from gwc_assistant.corpus.whole import replacing
 from gwc_assistant.domain import Hit, Verse
 from gwc_assistant.protocols import Embedder, Vector
 from gwc_assistant.resilience import BreakerOpenError, OverloadedError
@@ -110,11 +109,5 @@ class VerseIndex:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".vectors-", suffix=".building")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with replacing(path) as partial:
+        partial.write_bytes(content)
