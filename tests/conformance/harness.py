@@ -274,11 +274,16 @@ def refused(case: Case, declared: Mapping[str, Fidelity]) -> str | None:
 
 @contextlib.contextmanager
 def launched(
-    path: Path, variant: Variant, service: Service, directory: Path, further: Values | None = None
+    path: Path,
+    variant: Variant,
+    service: Service,
+    directory: Path,
+    further: Values | None = None,
+    change: Callable[[Artifact], Artifact] | None = None,
 ) -> Iterator[Launched]:
     """Compile, write, start; everything below exact is taken knowingly, and `declared` says what it is.
 
-    `further`: values of placeholders that only this scenario has.
+    `further`: values of placeholders that only this scenario has. `change`: what a test wants otherwise in the output.
     """
     ports = {name: free_port() for name in ("LISTEN", "ADMIN", "HTTPS")}
     values: Values = {**ports, "PKI": str(service.pki), **service.upstream.ports, **(further or {})}
@@ -286,7 +291,7 @@ def launched(
     gateway, declared = accepted_gateway(scenario, variant, values)
     artifact = variant.target.emit(gateway, variant.profile)
     assert variant.target.judge(artifact) == ()
-    write(artifact, directory, scenario.secrets)
+    write(change(artifact) if change else artifact, directory, scenario.secrets)
     start = partial(variant.engine.launch, variant.engine.find(variant.profile), directory, scenario.secrets)
     gateway_process = Launched(scenario, gateway, declared, service.upstream, start(), directory, start)
     try:

@@ -7,16 +7,14 @@ import math
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from conformance import scenario as scenarios
-from conformance.harness import Launched, Service, accepted_gateway, free_port, write
+from conformance.harness import Launched, Service, launched
 from conformance.scenario import SCENARIOS
 from conformance.script import KEY_HEADER
 from conformance.test_key_flood import REFILL, statuses
@@ -25,6 +23,7 @@ from conformance.variants import Variant, variants
 from gwc.support import Fidelity
 from gwc.target import Artifact
 
+SCENARIO = SCENARIOS / "identity_attacks/draining.yaml"
 KEYS = 4000
 SMALL: Mapping[str, tuple[str, str, str]] = {
     "envoy": ("envoy.json", r'("max_dynamic_descriptors": ?)100000', r"\g<1>100"),
@@ -42,7 +41,8 @@ def test_at_the_bound(variant: Variant, service: Service, tmp_path: Path) -> Non
         pytest.skip(f"{variant.name} does not run here: {reason}")
     if _refuses_header_limits(variant):
         return  # the compiler refuses such a policy: test_scenarios.py shows it
-    with _cramped(variant, service, tmp_path) as gateway:
+    cramped = partial(_with_little_room, variant)
+    with launched(SCENARIO, variant, service, tmp_path, change=cramped) as gateway:
         began = time.monotonic()
         assert statuses(gateway, ["victim"] * 4).count(200) == 2
         assert [_ask(gateway, "/user", ANN) for _ in range(4)] == [200, 200, 200, 429]
@@ -71,21 +71,6 @@ def test_at_the_bound(variant: Variant, service: Service, tmp_path: Path) -> Non
 def _refuses_header_limits(variant: Variant) -> bool:
     entry = variant.target.support(variant.profile).entries["limits.header"]
     return getattr(entry, "usual", entry).fidelity is Fidelity.UNSUPPORTED
-
-
-@contextmanager
-def _cramped(variant: Variant, service: Service, directory: Path) -> Iterator[Launched]:
-    values = {"LISTEN": free_port(), "ADMIN": free_port(), "PKI": str(service.pki), **service.upstream.ports}
-    scenario = scenarios.load(SCENARIOS / "identity_attacks/draining.yaml", values)
-    compiled, declared = accepted_gateway(scenario, variant, values)
-    artifact = _with_little_room(variant, variant.target.emit(compiled, variant.profile))
-    write(artifact, directory, scenario.secrets)
-    start = partial(variant.engine.launch, variant.engine.find(variant.profile), directory, scenario.secrets)
-    gateway = Launched(scenario, compiled, declared, service.upstream, start(), directory, start)
-    try:
-        yield gateway
-    finally:
-        gateway.stop()
 
 
 def _with_little_room(variant: Variant, artifact: Artifact) -> Artifact:
