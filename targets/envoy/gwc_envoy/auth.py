@@ -28,17 +28,15 @@ def used(gateway: Gateway, provider: str) -> bool:
     return any(r.auth is not None and provider in r.auth.providers for s in gateway.services for r in s.routes)
 
 
-def per_route(gateway: Gateway, route: Route) -> Json:
-    if not used(gateway, "jwt"):
-        return {}
+def per_route(route: Route) -> Json:
     if route.auth is None or "jwt" not in route.auth.providers:
-        return UNASKED
+        return {}
     name = _REQUIRED if route.auth.providers == ("jwt",) else _OPTIONAL
     return {JWT_FILTER: typed(_PER_ROUTE, requirement_name=name)}
 
 
 def unasked(gateway: Gateway) -> Json:
-    """For answers that need no credentials: refusals say 404 or 405 to everybody."""
+    """For answers that need no token: refusals say 404 or 405 to everybody."""
     return UNASKED if used(gateway, "jwt") else {}
 
 

@@ -255,14 +255,10 @@ def _rule(name: str) -> Json:
 _ANSWER = "gwc.limits.answer"
 
 
-def per_route(gateway: Gateway, service: Service, route: Route, budget: Budget | None) -> Json:
-    """The script of `answer_filter` costs, and has nothing to say where no limit refuses."""
-    told = _ANSWER in metadata(gateway, service, route, budget)
-    return (
-        {}
-        if told or answer_filter(gateway) is None
-        else {_ANSWER: typed("config.route.v3.FilterConfig", disabled=True)}
-    )
+def unanswered(gateway: Gateway) -> Json:
+    """For routes on which no limit refuses: the script of `answer_filter` costs, and has nothing to say there."""
+    off = {_ANSWER: typed("config.route.v3.FilterConfig", disabled=True)}
+    return {} if answer_filter(gateway) is None else off
 
 
 def answer_filter(gateway: Gateway) -> Json | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gwc.ir import Budget, Gateway, PathTemplate, Route, SegmentKind, Service
+from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
 from gwc_envoy import (
     access_log,
@@ -33,23 +33,25 @@ _PLACEHOLDER = {SegmentKind.PARAM: "[^/]+", SegmentKind.REST: ".*"}
 
 
 def route_configuration(gateway: Gateway) -> Json:
+    unasked = auth.unasked(gateway)
+    idle = {**unasked, **limits.unanswered(gateway)}
     return {
         "name": "gwc",
         "ignore_port_in_host_matching": True,
         "request_headers_to_remove": headers.request_headers_to_remove(gateway),
-        "virtual_hosts": [_virtual_host(gateway, table) for table in host_tables(gateway)],
+        "virtual_hosts": [_virtual_host(gateway, table, unasked, idle) for table in host_tables(gateway)],
     }
 
 
-def _virtual_host(gateway: Gateway, table: HostTable) -> Json:
+def _virtual_host(gateway: Gateway, table: HostTable, unasked: Json, idle: Json) -> Json:
     routes = [grpc.refusal(), _refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
     for entry in table.entries:
-        routes += _entry(gateway, entry)
+        routes += _entry(gateway, entry, idle)
     routes.append(_refusal("not-found", {"prefix": "/"}, 404))
     return {
         "name": table.host or "any",
         "domains": _domains(table.host),
-        "typed_per_filter_config": {**body.UNREAD, **auth.unasked(gateway)},
+        "typed_per_filter_config": {**body.UNREAD, **unasked},
         "routes": routes,
     }
 
@@ -61,7 +63,8 @@ def _domains(host: str | None) -> list[str]:
     return [f"[{host}]"] if ":" in host else [host, f"{host}."]
 
 
-def _entry(gateway: Gateway, entry: PathEntry) -> Iterator[Json]:
+def _entry(gateway: Gateway, entry: PathEntry, idle: Json) -> Iterator[Json]:
+    """`idle` switches off the filters to which a route says nothing."""
     path = path_match(entry.path)
     yield from cors.preflights(gateway, entry, path)
     if (foreign := cors.foreign(entry, path)) is not None:
@@ -69,8 +72,8 @@ def _entry(gateway: Gateway, entry: PathEntry) -> Iterator[Json]:
     for found in entry.routes:
         for methods in retries.method_groups(found.route):
             if found.route.websocket:
-                yield _forward(gateway, found, path, methods, upgraded=True)
-            yield _forward(gateway, found, path, methods)
+                yield _forward(gateway, found, path, methods, idle, upgraded=True)
+            yield _forward(gateway, found, path, methods, idle)
     refusal = _refusal("method-not-allowed", path, 405)
     refusal["response_headers_to_add"] = [set_header("allow", ", ".join(entry.allow))]
     yield refusal
@@ -93,45 +96,37 @@ _UPGRADE: Json = {"name": "upgrade", "string_match": {"exact": "websocket", "ign
 
 
 def _forward(
-    gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...], upgraded: bool = False
+    gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...], idle: Json, upgraded: bool = False
 ) -> Json:
     service, route = found.service, found.route
     chain = actions.chain(gateway, service, route, methods)
     counted = limits.route_rate_limits(gateway, service, route)
+    notes = _notes(gateway, service, route, upgraded)
+    asked = {**body.per_route(route, upgraded), **auth.per_route(route)}
     return {
         "name": f"{service.name}/{route.name}",
         "match": {**path, "headers": [_methods(methods), *([_UPGRADE] if upgraded else [])]},
-        "metadata": _metadata(gateway, service, route, upgraded),
+        "metadata": {"filter_metadata": notes},
         "route": {**chain.own, "rate_limits": counted} if counted else chain.own,
         "request_body_buffer_limit": body.buffer_limit(route),
-        "typed_per_filter_config": {
-            **body.per_route(route, upgraded),
-            **auth.per_route(gateway, route),
-            **limits.per_route(gateway, service, route, _spent(gateway, service, route)),
-        },
+        "typed_per_filter_config": {**asked, **{name: off for name, off in idle.items() if name not in asked | notes}},
         **headers.route_fields(service, route, actions.key_header(chain), cluster_budget.settles(gateway, service)),
     }
 
 
-def _metadata(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> Json:
+def _notes(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> Json:
     """What log lines and filters know about the route."""
-    own, spent = budget.applies(service, route), _spent(gateway, service, route)
+    own = budget.applies(service, route)
     return {
-        "filter_metadata": {
-            "gwc": cors.names(service, route.name),
-            **auth.metadata(route, own.units.period if own else None),
-            **limits.metadata(gateway, service, route, spent),
-            **cors.metadata(route.cors),
-            **access_log.metadata(gateway, service, route, upgraded),
-            **budget.metadata(service, route),
-            **cluster_budget.metadata(gateway, service, route),
-            **cache.metadata(service, route),
-        }
+        "gwc": cors.names(service, route.name),
+        **auth.metadata(route, own.units.period if own else None),
+        **limits.metadata(gateway, service, route, own or cluster_budget.spent(gateway, service, route)),
+        **cors.metadata(route.cors),
+        **access_log.metadata(gateway, service, route, upgraded),
+        **budget.metadata(service, route),
+        **cluster_budget.metadata(gateway, service, route),
+        **cache.metadata(service, route),
     }
-
-
-def _spent(gateway: Gateway, service: Service, route: Route) -> Budget | None:
-    return budget.applies(service, route) or cluster_budget.spent(gateway, service, route)
 
 
 def _methods(methods: tuple[str, ...]) -> Json:
