@@ -118,6 +118,8 @@ def test_the_context_of_a_question_is_assembled_once_for_all_users(
     service.parts.corpus.search = counting
     for user in ("ann", "bob", "eve"):
         assert layer(service, DAVID, user=user) == "miss"
+    said = [{"role": "user", "content": "Let us speak of kings."}]
+    assert layer(service, DAVID, user="bob", conversation=said, notes=["Bethlehem"]) == "miss"
     assert searches == 1
     assert layer(service, DAVID, user="bob", version="KJV") == "miss"
     assert searches == 2

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from gwc_assistant.domain import Passage, Question, Turn
+from gwc_assistant.domain import Passage, Question
 from gwc_assistant.protocols import Retriever
-
-_Key = tuple[str, str, str, tuple[Turn, ...], tuple[str, ...]]
 
 
 class CachedRetriever:
@@ -20,10 +18,10 @@ class CachedRetriever:
 
     def __init__(self, retriever: Retriever, corpus: Callable[[], str], entries: int = 1000) -> None:
         self._retriever, self._entries, self._corpus = retriever, entries, corpus
-        self._kept: OrderedDict[_Key, Sequence[Passage]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str], Sequence[Passage]] = OrderedDict()
 
     async def retrieve(self, question: Question) -> Sequence[Passage]:
-        key = (self._corpus(), question.version, question.text, question.conversation, question.notes)
+        key = (self._corpus(), question.version, question.text)
         found = self._kept.get(key)
         if found is None:
             found = await self._retriever.retrieve(question)
