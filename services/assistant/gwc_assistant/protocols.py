@@ -45,7 +45,7 @@ class Embedder(Lifecycle, Protocol):
 
 
 class Retriever(Protocol):
-    """The passages that a question is about, the best first. Its text and its version decide, and nothing else of it."""
+    """The passages that a question is about, the best first: by its text and its version, and nothing else of it."""
 
     async def retrieve(self, question: Question) -> Sequence[Passage]: ...
 
