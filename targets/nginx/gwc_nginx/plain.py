@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 from gwc.ir import Cors, Gateway, HeaderChanges, RetryCause, Route, SegmentKind, Service
@@ -139,7 +139,7 @@ def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) 
     origins = cors.of_gateway(gateway)
     new = (d("set", "$gwc_routed", "1"), d("set", "$gwc_path", "$uri"), *unknown)
     routes = {route_name(m.service, m.route): (m.service, m.route) for e in table.entries for m in e.routes}
-    correlation = _correlation(gateway)
+    correlation, queries = _correlation(gateway), kept.queries(gateway)
     return block("server", of=(
         *listen.listeners(gateway, *default, old=True),
         d("server_name", q(bracketed(table.host) if table.host is not None else "_")),
@@ -156,7 +156,7 @@ def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) 
         *(block("location", "=", f"/_gwc/error/{s}", of=(d("internal"), d("return", str(s)))) for s in SHAPED),
         *_entries(table, own, origins),
         *(_route(service, route, base, correlation) for service, route in routes.values()),
-        *(_cached(*of, gateway, base) for of in routes.values() if kept.served(of[1])),
+        *(_cached(*of, base, correlation, queries) for of in routes.values() if kept.served(of[1])),
     ))  # fmt: skip
 
 
@@ -272,15 +272,17 @@ def _route(service: Service, route: Route, base: Expressions, correlation: Direc
     ))  # fmt: skip
 
 
-def _cached(service: Service, route: Route, gateway: Gateway, base: Expressions) -> Directive:
+def _cached(
+    service: Service, route: Route, base: Expressions, correlation: Directive, queries: Mapping[tuple[str, ...], str]
+) -> Directive:
     """The store answers, or the hop is asked."""
     assert route.cache is not None
     name = route_name(service, route)
     span = route.cache.provenance["ttl"].span if "ttl" in route.cache.provenance else None
     return block("location", "=", q(f"/_gwc/cache/{name}"), span=span, of=(
         d("internal"),
-        *kept.asking(gateway, route, base),
-        *_answering(route, _correlation(gateway)),
+        *kept.asking(route, base, queries),
+        *_answering(route, correlation),
         *kept.store(route),
         *kept.hidden(),
         *_to_hop(service, name),

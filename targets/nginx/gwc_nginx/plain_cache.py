@@ -5,7 +5,7 @@ The outer hop has the store, the inner one looks at the service's answer and tel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gwc.ir import Cache, Gateway, Route
 from gwc_nginx import cache, headers
@@ -59,14 +59,15 @@ def maps(gateway: Gateway) -> Iterator[Directive]:
         d("default", "$host"), d(q(r"~^1:(?<gwc_keyed>[A-Za-z0-9.:_\[\]-]+)\z"), "$gwc_keyed"),
     ))  # fmt: skip
     yield from _judgement()
-    for number, name in enumerate(_parameters(gateway)):
+    names = sorted({name for one in found for name in one.vary_query})
+    for number, name in enumerate(names):
         pattern = rf"~(?:^|&)(?<gwc_listed>{regex(name)}(?:=[^&]*)?)(?:&|\z)"
         yield block("map", "$args", f"$gwc_parameter_{number}", of=(
             d("default", q("")), d(q(pattern), q("$gwc_listed&")),
         ))  # fmt: skip
-    for query in _queries(gateway):
-        every = "".join(f"$gwc_parameter_{_parameters(gateway).index(name)}" for name in query)
-        yield block("map", q(every), _query(gateway, query), of=(
+    for query, variable in queries(gateway).items():
+        every = "".join(f"$gwc_parameter_{names.index(name)}" for name in query)
+        yield block("map", q(every), variable, of=(
             d("default", q("")), d(q(r"~^(?<gwc_joined>.+)&\z"), "$gwc_joined"),
         ))  # fmt: skip
 
@@ -86,16 +87,10 @@ def _judgement() -> Iterator[Directive]:
     yield block("map", q(every), "$gwc_unfit", of=(d("default", "1"), d(q(""), q(""))))
 
 
-def _parameters(gateway: Gateway) -> list[str]:
-    return sorted({name for one in caches(gateway) for name in one.vary_query})
-
-
-def _queries(gateway: Gateway) -> list[tuple[str, ...]]:
-    return sorted({one.vary_query for one in caches(gateway) if one.vary_query})
-
-
-def _query(gateway: Gateway, names: tuple[str, ...]) -> str:
-    return f"$gwc_query_{_queries(gateway).index(names)}" if names else q("")
+def queries(gateway: Gateway) -> dict[tuple[str, ...], str]:
+    """The variable with what a request has of the listed parameters, for each list that there is."""
+    found = sorted({one.vary_query for one in caches(gateway) if one.vary_query})
+    return {names: f"$gwc_query_{number}" for number, names in enumerate(found)}
 
 
 def store(route: Route) -> tuple[Directive, ...]:
@@ -134,7 +129,7 @@ def _key(route: Route) -> str:
     return '"' + r"\n".join((*parts, *(variable_of(name) for name in route.cache.vary_headers), "$gwc_path")) + '"'
 
 
-def asking(gateway: Gateway, route: Route, base: Expressions) -> tuple[Directive, ...]:
+def asking(route: Route, base: Expressions, known: Mapping[tuple[str, ...], str]) -> tuple[Directive, ...]:
     """Of the client's request the service gets what keys the answer, and nothing else: no other header, no body."""
     assert route.cache is not None
     keyed: Expressions = {
@@ -145,7 +140,8 @@ def asking(gateway: Gateway, route: Route, base: Expressions) -> tuple[Directive
     listed = {name: (name, q(variable_of(name))) for name in route.cache.vary_headers}
     said = {**listed, **headers.changed(base, route.headers.request), **keyed}
     wanted = {key: pair for key, pair in said.items() if pair[1] != q("") or key in ("connection", "content-length")}
-    return (d("set", "$args", _query(gateway, route.cache.vary_query)), *headers.directives(wanted))
+    query = known[route.cache.vary_query] if route.cache.vary_query else q("")
+    return (d("set", "$args", query), *headers.directives(wanted))
 
 
 def judged(route: Route) -> tuple[Directive, ...]:
