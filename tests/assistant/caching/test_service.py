@@ -82,7 +82,7 @@ def test_switched_off_and_in_shadow_a_paraphrase_is_a_question_of_its_own(
 def test_an_old_answer_to_a_paraphrase_stands_in_for_a_model_that_fails(
     run: Run, settings: Settings, model_server: ModelServer
 ) -> None:
-    service = run(settings_with(settings, model_server, cache_ttl=0.01, cache_stale=60))
+    service = run(settings_with(settings, model_server, cache_ttl=1e-6, cache_stale=60))
     assert layer(service, DAVID) == "miss"
     model_server.default = Fail()
     response = service.ask(DAVID_AGAIN)
