@@ -25,9 +25,6 @@ _MULTIBYTE = (
 _UTF8 = "|".join(_MULTIBYTE)
 """What is beyond ASCII (RFC 3629): a client's other bytes would make the line no JSON."""
 
-MAPS = (("$request", "$gwc_method", "~^(?<gwc_logged_method>[A-Z_-]+) ", "$gwc_logged_method", "$request_method"),)
-"""Source, variable, pattern, value and default of what both profiles need. An error page changes $request_method."""
-
 
 def data(gateway: Gateway) -> dict[str, object]:
     """What log.js needs to know."""
@@ -75,6 +72,13 @@ def _plain_fields(gateway: Gateway) -> Iterator[tuple[str, str]]:
     yield "problem", text("$gwc_logged_problem")
 
 
+def maps() -> Iterator[Directive]:
+    """What both profiles need. An error page changes $request_method."""
+    method = (("~^(?<gwc_logged_method>[A-Z_-]+) ", "$gwc_logged_method"),)
+    yield _map("$request", "$gwc_method", method, "$request_method")
+    yield _map("$gwc_route", "$gwc_service", (("~^(?<gwc_logged_service>[^/]+)/", "$gwc_logged_service"),))
+
+
 def plain_maps(gateway: Gateway) -> Iterator[Directive]:
     yield from _times()
     yield from _texts(gateway)
@@ -89,10 +93,6 @@ def plain_maps(gateway: Gateway) -> Iterator[Directive]:
     kinds = tuple((f"1:{status}", type_) for status, type_ in sorted(types.items()))
     others = (("~^1:4", "bad-request"), ("~^1:5", "internal-error"))
     yield _map(q("$gwc_problem_made:$status"), "$gwc_logged_problem", (*kinds, *others))
-
-
-def service_map() -> Directive:
-    return _map("$gwc_route", "$gwc_service", (("~^(?<gwc_logged_service>[^/]+)/", "$gwc_logged_service"),))
 
 
 def _times() -> Iterator[Directive]:

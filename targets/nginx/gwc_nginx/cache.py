@@ -62,11 +62,8 @@ VARIABLES = (
 )
 """`$gwc_cache` is what X-Cache says, empty where there is no cache or nothing asked it."""
 
-_IGNORED = (
-    *("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset"),
-    *("Cache-Control", "Expires", "Set-Cookie", "Vary"),
-)
-"""All of it is judged in njs. X-Accel-Redirect is the inner hop's own word: it hides the service's."""
+_IGNORED = (*headers.ACCEL, "Cache-Control", "Expires", "Set-Cookie", "Vary")
+"""All of it is judged in njs."""
 
 _ERRAND = "X-Gwc-Errand"
 

@@ -166,9 +166,7 @@ def _clients(gateway: Gateway) -> Iterator[Directive]:
     # A request that NGINX has not answered yet and that has no route yet; on a redirect it is neither.
     yield block("map", q("$gwc_routed:$status"), "$gwc_new", of=(d("volatile"), d("default", q("")), d("~^:000$", "1")))
     yield from headers.upgrades()
-    for source, variable, pattern, value, default in access_log.MAPS:
-        yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
-    yield access_log.service_map()
+    yield from access_log.maps()
     yield from concurrency.zones()
     yield from cache.of_njs(gateway)
 

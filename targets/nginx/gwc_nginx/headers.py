@@ -13,6 +13,9 @@ from gwc_nginx.quoting import q, qlit
 Expressions = dict[str, tuple[str, str]]
 """By lower-case name: the name as written, and the quoted expression of the value. An empty value removes."""
 
+ACCEL = ("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset")
+"""What the outer hop ignores. X-Accel-Redirect is the inner hop's own word: it hides the service's."""
+
 
 def base(gateway: Gateway) -> Expressions:
     """What every service gets from the gateway, whatever the policy of its route says."""

@@ -26,14 +26,8 @@ SECRET_FILE = "secrets/gateway_secret.conf"  # noqa: S105 - where it will be, no
 SHAPED = (429, *range(500, 600))
 """Statuses of a service's answer that become problems unless they are."""
 
-_UNSAFE = frozenset({"POST", "PATCH", "LOCK"})
 _RETRIED = (500, 502, 503, 504)
 """Statuses that proxy_next_upstream knows."""
-
-
-_ACCEL = ("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset")
-"""What the outer hop ignores. X-Accel-Redirect is the inner hop's word: it drops the service's own."""
-
 
 _KONG = ("Admin", "Client", "Proxy", "Response", "Total", "Upstream")
 _BANNERS = ("Via", *(f"X-Kong-{what}-Latency" for what in _KONG))
@@ -53,9 +47,7 @@ def clients(gateway: Gateway) -> Iterator[Directive]:
     yield block("map", q("$gwc_routed:$status:$gwc_hidden"), "$gwc_refused", of=(
         d("volatile"), d("default", q("")), d("~^:000:1$", "1"),
     ))  # fmt: skip
-    for source, variable, pattern, value, default in access_log.MAPS:
-        yield block("map", source, variable, of=(d("default", q(default)), d(q(pattern), value)))
-    yield access_log.service_map()
+    yield from access_log.maps()
     yield from access_log.plain_maps(gateway)
     yield from cors.maps(cors.of_gateway(gateway))
     yield from kept.maps(gateway)
@@ -267,7 +259,7 @@ def _route(service: Service, route: Route, base: Expressions, correlation: Direc
         *(() if wanted == base else headers.directives(wanted)),
         *_answering(route, correlation),
         *kept.past(route),
-        d("proxy_ignore_headers", *_ACCEL),
+        d("proxy_ignore_headers", *headers.ACCEL),
         *_to_hop(service, name),
     ))  # fmt: skip
 

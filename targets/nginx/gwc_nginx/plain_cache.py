@@ -16,10 +16,7 @@ from gwc_nginx.request_id import variable_of
 from gwc_nginx.routing import routes
 
 _UNFIT = "X-Gwc-Unfit"
-_IGNORED = (
-    *("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset"),
-    *("Cache-Control", "Expires"),
-)
+_IGNORED = (*headers.ACCEL, "Cache-Control", "Expires")
 """NGINX itself keeps no answer with Set-Cookie and sees every line of Vary, which no variable of 1.22 does."""
 
 _MOMENTARY = (

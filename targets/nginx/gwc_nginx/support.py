@@ -8,7 +8,6 @@ from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approxi
 from gwc_nginx import metrics, tracing
 from gwc_nginx.upstream import RESOLVER, TRUST_STORE, is_name
 
-_NOT_YET = unsupported("gwc does not render this for NGINX yet; leave it to the service, or use the envoy target")
 _CLUSTER = unsupported(
     "NGINX shares counts between its workers, not between machines; use scope: gateway. Accepted, each gateway counts "
     "alone"
