@@ -138,5 +138,35 @@ def test_every_format_is_recognised(form: str, text: str) -> None:
 def test_what_is_no_line_is_an_error_of_the_line(text: str) -> None:
     assert detected(text) is None
     for parse in FORMATS.values():
-        with pytest.raises((LineError, ValueError, TypeError)):
+        with pytest.raises(LineError):
             parse(text)
+
+
+def _kong(**values: Any) -> str:
+    return json.dumps({**json.loads(KONG), **values})
+
+
+HOSTILE = [
+    *(("gwc", line(1, **{name: 5})) for name in ("method", "host", "path", "query", "client_ip", "user", "time")),
+    *(("gwc", line(1, **{name: [1]})) for name in ("status", "cost", "upstream_ms", "attempts", "method", "keys")),
+    *(("gwc", line(1, upstream_ms=value)) for value in (float("nan"), float("inf"), -1, 10**400)),
+    *(("kong", _kong(started_at=value)) for value in (float("nan"), float("inf"), 1e300, -1, 10**400)),
+    ("gwc", line(1, keys={"x-plan": [1]})),
+    ("gwc", line(1, cost=0.5)),
+    ("gwc", "[" * 200_000),
+]
+
+
+@pytest.mark.parametrize(("form", "text"), HOSTILE, ids=range(len(HOSTILE)))
+def test_values_that_no_request_has_are_damage(form: str, text: str) -> None:
+    with pytest.raises(LineError):
+        FORMATS[form](text)
+
+
+def test_no_line_ends_a_replay(project: Path) -> None:
+    odd = [line(2, **{name: "\ud800"}) for name in ("method", "host", "path", "query", "client_ip", "user")]
+    log = [*LOG.splitlines(), *odd, line(3, user="\ud800", path="/notes/v1/changes")]
+    (project / "log").write_text("\n".join((*log, *(text for _, text in HOSTILE))))
+    for words in ([], ["--format", "json"], ["--format", "html", "--show-users"], ["--show-users"]):
+        done = gwc("log", *words, cwd=project)
+        assert (done.returncode, done.stderr) == (0, b"")

@@ -14,7 +14,7 @@ from gwc.replay.formats import Entry
 
 MINUTE = 60
 MOST_NAMED = 100_000
-"""Distinct clients and users that are told apart; beyond that they are only estimated to be more."""
+"""Distinct clients and users that are told apart; those beyond are not counted."""
 Effect = str
 REFUSED, ADMITTED, CACHED, UNCACHED, TIMED_OUT, ANSWERED = (
     "newly refused", "newly admitted", "newly cached", "no longer cached", "newly timed out", "no longer timed out",
@@ -94,7 +94,8 @@ class Replay:
     def _count(self, counter: Counter[str], name: str) -> None:
         if not name:
             return
-        shown = name if self._named else hashlib.blake2s(name.encode(), key=self._key, digest_size=6).hexdigest()
+        text = name.encode(errors="replace")  # JSON can spell what is no character
+        shown = text.decode() if self._named else hashlib.blake2s(text, key=self._key, digest_size=6).hexdigest()
         if shown in counter or len(counter) < MOST_NAMED:
             counter[shown] += 1
 

@@ -76,7 +76,7 @@ def entries(text: IO[str], form: str | None, counts: Counts, host: str = "") -> 
         counts.lines += 1
         try:
             entry = parse(line)
-        except (LineError, ValueError, TypeError):
+        except LineError:
             counts.damaged += 1
             continue
         if entry.request.time < latest:
