@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from gwc.diagnostics import Related
-from gwc.ir import Gateway, Route, Segment, SegmentKind, Service
+from gwc.ir import Gateway, PathTemplate, Route, Segment, SegmentKind, Service
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
 
@@ -53,7 +53,7 @@ class AmbiguousTemplates(GatewayRule):
             known = {route.path.shape for route in service.routes}
             for first, second in combinations([r for r in service.routes if _open(r)], 2):
                 both = _common(first.path.segments, second.path.segments)
-                if both is None or _shape(both) in known:
+                if both is None or PathTemplate("", both).shape in known:
                     continue
                 wins, loses = sorted((first, second), key=lambda route: route.path.shape)
                 yield Finding(
@@ -67,11 +67,6 @@ class AmbiguousTemplates(GatewayRule):
 
 def _open(route: Route) -> bool:
     return any(segment.kind is not SegmentKind.LITERAL for segment in route.path.segments)
-
-
-def _shape(segments: tuple[Segment, ...]) -> tuple[tuple[int, str], ...]:
-    literal = SegmentKind.LITERAL
-    return tuple((s.kind.value, s.text if s.kind is literal else "") for s in segments)
 
 
 def _common(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> tuple[Segment, ...] | None:

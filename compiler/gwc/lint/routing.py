@@ -9,9 +9,8 @@ from itertools import combinations, product
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
+from gwc.lint.access import SAFE
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
-
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def _pairs(gateway: Gateway, alike: Callable[[Route], object]) -> Iterator[tuple[Service, Route, Route]]:
@@ -156,11 +155,7 @@ class WritesMoreOpenThanReads(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for service, first, second in _pairs(gateway, lambda route: route.path.shape):
             for read, write in ((first, second), (second, first)):
-                if (
-                    "GET" in read.methods
-                    and set(write.methods) - {"GET", "HEAD", "OPTIONS"}
-                    and _more_open(write, read)
-                ):
+                if "GET" in read.methods and set(write.methods) - SAFE and _more_open(write, read):
                     yield Finding(
                         write.provenance["auth"].span,
                         f"{service.name}/{write.name}",

@@ -67,7 +67,7 @@ class InFlight:
 class Guards:
     """What a request for one route passes: limits by stage, and what its service shares."""
 
-    __slots__ = ("budget", "early", "in_flight", "late", "name", "needs_auth", "route", "service")
+    __slots__ = ("budget", "early", "in_flight", "late", "name", "route", "service")
 
     def __init__(
         self, service: Service, route: Route, limits: list[Guarded], shared: tuple[Budgets | None, InFlight]
@@ -94,7 +94,6 @@ class Model:
             for route in service.routes:
                 own = [Guarded(limit) for limit in route.limits]
                 self._guards[service.name, route.name] = Guards(service, route, [*common, *own], shared)
-        self._platform = platform
 
     def ask(self, request: Request, answer: Answer) -> Outcome:
         """What the request comes to if the service, should it be asked, answers so."""

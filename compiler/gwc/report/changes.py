@@ -20,7 +20,6 @@ MARK = "<!-- gwc diff -->"
 """By which a bot finds its own comment again."""
 MOST_SUBJECTS = 3
 _ROLES = {Level.BREAKING: "error", Level.TIGHTENED: "warning", Level.LOOSENED: "warning"}
-_ANNOTATIONS = {Level.BREAKING: "error", Level.TIGHTENED: "warning", Level.LOOSENED: "warning"}
 _SIGNS = {"breaking": "🔴", "tightened": "🟠", "loosened": "🟡", "added": "🟢", "neutral": "⚪"}
 
 
@@ -173,7 +172,7 @@ def cell(text: str) -> str:
 def as_github(changes: Sequence[Change], against: str, beside: Beside = _ALONE) -> str:
     """Annotations at the new lines; what was taken away has none, and stands at the top."""
     lines = [command("notice", None, "gwc replay", beside.traffic)] if beside.traffic else []
-    lines += [command(_ANNOTATIONS.get(c.level, "notice"), c.new_span, f"gwc {c.level}", _said(c)) for c in changes]
+    lines += [command(_ROLES.get(c.level, "notice"), c.new_span, f"gwc {c.level}", _said(c)) for c in changes]
     return (
         "".join(f"{line}\n" for line in lines)
         + command("notice", None, "gwc diff", f"{summary(changes)} against {against}")
