@@ -13,12 +13,23 @@ from conformance.harness import Launched, Service, launched
 from conformance.pki import make_pki, server_context
 from conformance.scenario import SCENARIOS
 from conformance.upstream import Upstream
-from conformance.variants import Variant
+from conformance.variants import Variant, variants
 
 _RUNNING_AT_ONCE = 3
 VERDICT = "conformance"
 """The property of a test's report that says how the gateway was held to the case."""
 Launcher = Callable[[str, Variant], Launched]
+
+
+def on_each_gateway(group: str = "") -> pytest.MarkDecorator:
+    """Parametrizes a test with every variant. Tests of one group share a process, and so the gateway of a variant."""
+    names = [(v, [pytest.mark.xdist_group(f"{group}-{v.name}")] if group else []) for v in variants()]
+    return pytest.mark.parametrize("variant", [pytest.param(v, id=v.name, marks=marks) for v, marks in names])
+
+
+def skip_where_missing(variant: Variant) -> None:
+    if reason := variant.missing():
+        pytest.skip(f"{variant.name} does not run here: {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,11 @@ import pytest
 
 from conformance import logbook
 from conformance.client import Request, Tls, exchange
-from conformance.conftest import Launcher
+from conformance.conftest import Launcher, on_each_gateway, skip_where_missing
 from conformance.harness import Launched
 from conformance.mix import Mix, mix
 from conformance.traffic import CREDENTIALS, Outcome
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.model import Model
 from gwc.model.paths import canonical
 from gwc.observability import access_log
@@ -68,19 +68,14 @@ OTHERWISE: dict[str, logbook.Otherwise] = {
 """What gateways below exact say of some fields: the bound that their tables declare."""
 
 
-def _params() -> list[object]:
-    return [pytest.param(v, id=v.name, marks=pytest.mark.xdist_group(f"mix-{v.name}")) for v in variants()]
-
-
 @pytest.fixture
 def played(variant: Variant, launch: Launcher) -> Mix:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     return mix(variant, launch)
 
 
 pytestmark = pytest.mark.live
-by_variant = pytest.mark.parametrize("variant", _params())
+by_variant = on_each_gateway("mix")
 
 
 @by_variant
@@ -133,8 +128,7 @@ def test_no_credential_is_in_the_log(variant: Variant, played: Mix) -> None:
 
 @by_variant
 def test_a_credential_that_a_limit_counts_by_is_not_in_the_log(variant: Variant, launch: Launcher) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     gateway = launch("observability/credentials", variant)
     nothing = dict.fromkeys(("authorization", "cookie", "x-other-key", "x-tenant"))
     expected = {}
@@ -165,8 +159,7 @@ def test_a_credential_that_a_limit_counts_by_is_not_in_the_log(variant: Variant,
 
 @by_variant
 def test_every_line_is_json(variant: Variant, launch: Launcher) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     gateway = launch(SCENARIO, variant)
     for target in _HOSTILE:
         _send(gateway, target, "hostile\xff\"'{}\\")
@@ -182,8 +175,7 @@ def test_every_line_is_json(variant: Variant, launch: Launcher) -> None:
 
 @by_variant
 def test_over_tls_and_on_the_way_there(variant: Variant, launch: Launcher) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     gateway = launch("listen/redirect", variant)
     https = gateway.gateway.listen.https
     if Fidelity.UNSUPPORTED in {gateway.declared.get(name) for name in ("listen.https", "listen.https.redirect")}:

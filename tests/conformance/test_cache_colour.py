@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from conformance.client import Request, exchange
+from conformance.conftest import on_each_gateway, skip_where_missing
 from conformance.harness import Launched, Service, launched
 from conformance.scenario import SCENARIOS
 from conformance.script import Script
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.support import Fidelity
 
 REQUESTS = 400
@@ -58,14 +59,11 @@ CONNECTIONS = (
 HOSTS = ("gateway.test", "gateway.test", "GATEWAY.test", "gateway.test:1", "other.test")
 OF_ONE_REQUEST = {"x-request-id", "traceparent"}
 
-_GATEWAYS = [pytest.param(v, id=v.name, marks=pytest.mark.xdist_group(f"colour-{v.name}")) for v in variants()]
-
 
 @pytest.mark.live
-@pytest.mark.parametrize("variant", _GATEWAYS)
+@on_each_gateway("colour")
 def test_an_answer_is_what_its_own_request_would_have_got(variant: Variant, service: Service, tmp_path: Path) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     with launched(SCENARIOS / "cache/headers.yaml", variant, service, tmp_path) as gateway:
         if gateway.declared.get("cache", Fidelity.EXACT) is not Fidelity.EXACT:
             pytest.skip(f"{variant.promise} cannot be emptied between two requests")

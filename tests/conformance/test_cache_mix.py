@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from conformance.client import Request, Response, exchange
+from conformance.conftest import on_each_gateway, skip_where_missing
 from conformance.harness import Launched, Service, launched
 from conformance.scenario import SCENARIOS
 from conformance.script import Script
 from conformance.tokens import token
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.support import Fidelity
 
 SECONDS, CLIENTS = 6.0, 6
@@ -28,14 +29,10 @@ PAD = 150_000
 NEEDED = ("cache", "cache.scope.user", "cache.stale.while_revalidate", "cache.stale.if_error")
 
 
-_GATEWAYS = [pytest.param(v, id=v.name, marks=pytest.mark.xdist_group(f"mix-{v.name}")) for v in variants()]
-
-
 @pytest.mark.live
-@pytest.mark.parametrize("variant", _GATEWAYS)
+@on_each_gateway("mix")
 def test_every_answer_is_the_one_that_was_asked_for(variant: Variant, service: Service, tmp_path: Path) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     with launched(SCENARIOS / "cache/mix.yaml", variant, service, tmp_path) as gateway:
         if refused := [name for name in NEEDED if gateway.declared.get(name) is Fidelity.UNSUPPORTED]:
             pytest.skip(f"{variant.promise} refuses {', '.join(refused)}")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from conformance.cluster import DAY, PASSWORD, Pair, scenario, started, value
+from conformance.conftest import on_each_gateway
 from conformance.harness import Choice, Service, accepted_gateway, compile_policies
 from conformance.scenario import DUMMIES
 from conformance.variants import Variant, variants
@@ -230,7 +231,7 @@ def test_the_rate_limit_service_goes(sharing: Sharing, variant: Variant) -> None
     _until_counted(pair)
 
 
-@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@on_each_gateway()
 def test_what_cannot_be_shared_is_refused(variant: Variant) -> None:
     """The compiler names the features, and says what to do."""
     gateway, _ = compile_policies(

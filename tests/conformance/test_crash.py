@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conformance.client import Request, exchange
+from conformance.conftest import skip_where_missing
 from conformance.harness import Launched, Service, launched
 from conformance.scenario import SCENARIOS
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
@@ -30,8 +31,7 @@ def _params() -> list[object]:
 @pytest.mark.live
 @pytest.mark.parametrize("variant", _params())
 def test_a_killed_worker_gives_its_places_back(variant: Variant, service: Service, tmp_path: Path) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     with launched(SCENARIO, variant, service, tmp_path) as gateway, ThreadPoolExecutor(CAP) as pool:
         held = [pool.submit(_status, gateway, 8) for _ in range(CAP)]
         deadline = time.monotonic() + AGAIN

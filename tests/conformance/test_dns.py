@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.conftest import skip_where_missing
 from conformance.dns import ADDRESS, NameServer
 from conformance.harness import Launched, Service, launched
 from conformance.upstream import MOVED
@@ -79,8 +80,7 @@ def names() -> Iterator[NameServer]:
 @pytest.mark.xdist_group("dns")
 @pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants() if v.target.name != "kong"])
 def test_traffic_follows_the_record(variant: Variant, names: NameServer, service: Service, tmp_path: Path) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     scenario, directory = tmp_path / "moving.yaml", tmp_path / "gateway"
     scenario.write_text(POLICY, encoding="utf-8")
     directory.mkdir()

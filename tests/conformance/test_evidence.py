@@ -7,6 +7,7 @@ import re
 import pytest
 
 import gwc_kong
+from conformance.conftest import on_each_gateway
 from conformance.harness import accepted_gateway, deviation_of, refused
 from conformance.scenario import DUMMIES, all_scenarios
 from conformance.variants import Variant, variants
@@ -36,7 +37,7 @@ def proven_features(variant: Variant) -> set[str]:
     return proven
 
 
-@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@on_each_gateway()
 def test_exact_is_proven(variant: Variant) -> None:
     elsewhere = _TWO_GATEWAYS | _BESIDE_ANSWERS
     unproven = exact_features(variant.target.support(variant.profile)) - proven_features(variant) - elsewhere

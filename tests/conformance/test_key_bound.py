@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.conftest import on_each_gateway, skip_where_missing
 from conformance.harness import Launched, Service, launched
 from conformance.scenario import SCENARIOS
 from conformance.script import KEY_HEADER
 from conformance.test_key_flood import REFILL, statuses
 from conformance.tokens import fill
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.support import Fidelity
 from gwc.target import Artifact
 
@@ -35,10 +36,9 @@ ANN = "Authorization: Bearer ${TOKEN:ann}"
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@on_each_gateway()
 def test_at_the_bound(variant: Variant, service: Service, tmp_path: Path) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     if _refuses_header_limits(variant):
         return  # the compiler refuses such a policy: test_scenarios.py shows it
     cramped = partial(_with_little_room, variant)

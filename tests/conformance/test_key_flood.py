@@ -9,11 +9,11 @@ from itertools import chain
 
 import pytest
 
-from conformance.conftest import Launcher
+from conformance.conftest import Launcher, on_each_gateway, skip_where_missing
 from conformance.harness import Launched
 from conformance.script import KEY_HEADER
 from conformance.test_overload import read_status
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.support import Fidelity
 
 KEYS = 30_000
@@ -25,10 +25,9 @@ REFILL = 60.0  # seconds a token, as in identity_attacks/draining.yaml; its burs
 
 @pytest.mark.live
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@on_each_gateway()
 def test_a_flood_of_keys(variant: Variant, launch: Launcher) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     gateway = launch("identity_attacks/draining", variant)
     if gateway.declared.get("limits.header") is Fidelity.UNSUPPORTED:
         return  # the compiler refuses such a policy: test_scenarios.py shows it

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 import prometheus
-from conformance.conftest import Launcher
+from conformance.conftest import Launcher, on_each_gateway, skip_where_missing
 from conformance.logbook import expected
 from conformance.mix import Mix, mix, names_of, served
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.observability import metrics
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import Fidelity
@@ -20,14 +20,9 @@ from prometheus import Sample
 Key = tuple[str, ...]
 
 
-def _params() -> list[object]:
-    return [pytest.param(v, id=v.name, marks=pytest.mark.xdist_group(f"mix-{v.name}")) for v in variants()]
-
-
 @pytest.fixture
 def measured(variant: Variant, launch: Launcher) -> Mix:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     if "metrics" in variant.beyond:
         pytest.skip(f"{variant.name} does not imitate metrics")
     if prometheus.binary() is None:
@@ -36,7 +31,7 @@ def measured(variant: Variant, launch: Launcher) -> Mix:
 
 
 pytestmark = pytest.mark.live
-by_variant = pytest.mark.parametrize("variant", _params())
+by_variant = on_each_gateway("mix")
 
 
 def _numbers(played: Mix, family: Family) -> Mapping[Key, float]:

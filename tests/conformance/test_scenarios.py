@@ -7,7 +7,7 @@ from functools import cache
 
 import pytest
 
-from conformance.conftest import VERDICT, Launcher
+from conformance.conftest import VERDICT, Launcher, on_each_gateway, skip_where_missing
 from conformance.harness import Choice, accepted_gateway, compile_policies, deviation_of, refused
 from conformance.scenario import DUMMIES, Case, Scenario, all_scenarios
 from conformance.variants import Variant, variants
@@ -43,8 +43,7 @@ def _declared(name: str, variant: Variant) -> Mapping[str, Fidelity]:
 def test_case(
     name: str, variant: Variant, case: Case, launch: Launcher, record_property: Callable[[str, object], None]
 ) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     if unshown := variant.beyond & {*case.proves}:
         pytest.skip(f"{variant.name} does not imitate {', '.join(sorted(unshown))}")
     if (feature := refused(case, _declared(name, variant))) is not None:
@@ -68,7 +67,7 @@ def _codes(scenario: Scenario, variant: Variant, feature: str) -> set[str]:
     return {d.code for d in said if f"accept: [{feature}]" in d.hint}
 
 
-@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@on_each_gateway()
 @pytest.mark.parametrize("name", _SCENARIOS)
 def test_what_is_below_exact_is_said(name: str, variant: Variant) -> None:
     """A warning for each approximate feature, an error for each unsupported one, at a line of the policy."""

@@ -8,19 +8,18 @@ from pathlib import Path
 import pytest
 
 from conformance.client import Request, exchange
-from conformance.conftest import Launcher
+from conformance.conftest import Launcher, on_each_gateway, skip_where_missing
 from conformance.tokens import token
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 
 KEY, SECRET = "k-Mobile-7f3a9c2e51", "s-Gateway-41d0"  # as in identity_attacks/spoofing.yaml
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@on_each_gateway()
 def test_no_secret_is_written_down(variant: Variant, launch: Launcher) -> None:
     """Neither in what was rendered nor in what was logged, but for the files below secrets/, which are for one user."""
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     gateway = launch("identity_attacks/spoofing", variant)
     bearer = token("ann")
     for target in ("/x", "/keys", "/public", "/nowhere"):

@@ -9,9 +9,9 @@ import uuid
 import pytest
 
 from conformance.client import Request, exchange
-from conformance.conftest import Launcher
+from conformance.conftest import Launcher, on_each_gateway, skip_where_missing
 from conformance.harness import Launched
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.support import Fidelity
 
 SCENARIO = "limits/shadow"
@@ -19,13 +19,12 @@ _FLUSH = 20.0  # seconds; engines write their logs in pieces
 
 
 @pytest.mark.live
-@pytest.mark.parametrize("variant", [pytest.param(v, id=v.name) for v in variants()])
+@on_each_gateway()
 @pytest.mark.parametrize(("path", "feature"), [("/ip", "limits.ip"), ("/header", "limits.header")])
 def test_the_log_tells_what_would_have_been_refused(
     variant: Variant, path: str, feature: str, launch: Launcher
 ) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     gateway = launch(SCENARIO, variant)
     if Fidelity.UNSUPPORTED in {gateway.declared.get(name) for name in ("limits.shadow", feature)}:
         return  # the compiler refuses such a policy: test_scenarios.py shows it

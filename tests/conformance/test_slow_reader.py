@@ -15,10 +15,11 @@ import h2.settings
 import pytest
 
 from conformance.client import Request, exchange
+from conformance.conftest import on_each_gateway, skip_where_missing
 from conformance.harness import Service, launched
 from conformance.scenario import SCENARIOS
 from conformance.tls import Tls
-from conformance.variants import Variant, variants
+from conformance.variants import Variant
 from gwc.support import Fidelity
 
 SIZE, PIECES = 600_000, 20
@@ -26,14 +27,11 @@ SIZE, PIECES = 600_000, 20
 PATIENCE = 5.0
 """Seconds: a third of what the route gives a request."""
 
-_GATEWAYS = [pytest.param(v, id=v.name, marks=pytest.mark.xdist_group(f"reader-{v.name}")) for v in variants()]
-
 
 @pytest.mark.live
-@pytest.mark.parametrize("variant", _GATEWAYS)
+@on_each_gateway("reader")
 def test_nobody_waits_for_a_client_that_does_not_read(variant: Variant, service: Service, tmp_path: Path) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     with (
         _answering() as port,
         launched(SCENARIOS / "cache/https.yaml", variant, service, tmp_path, {"A": port}) as gateway,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from conformance.client import Request, Response, exchange
+from conformance.conftest import skip_where_missing
 from conformance.harness import Launched, Service, accepted_gateway, launched
 from conformance.scenario import DUMMIES, SCENARIOS, load
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
@@ -290,8 +291,7 @@ def test_a_collector_in_trouble_costs_nothing_but_spans(start: Start, variant: V
 def test_a_collector_that_is_not_there_costs_nothing_but_spans(
     variant: Variant, service: Service, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    if reason := variant.missing():
-        pytest.skip(f"{variant.name} does not run here: {reason}")
+    skip_where_missing(variant)
     nobody = {"COLLECTOR": service.upstream.ports["DEAD"]}
     with launched(SPANS, variant, service, tmp_path_factory.mktemp("untraced"), nobody) as gateway:
         asked = [Traced(gateway, Collector()).ask("/ok/x") for _ in range(100)]
