@@ -6,8 +6,7 @@ gateway and the service; the rest Envoy knows when the request is over.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from gwc.features import limits
 from gwc.ir import Gateway, Route, Service
@@ -18,35 +17,29 @@ from gwc.observability.access_log import (
     REDACTED,
     REDACTED_QUERY_PARAMETERS,
     UPSTREAM_CONCURRENCY,
+    credential_headers,
     key_headers,
 )
 from gwc_envoy import body, budget, cache, cluster_budget, errors, picks, request_id
 from gwc_envoy.errors import BY_STATUS
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
-from gwc_envoy.xds import Json, extension, lua, script
+from gwc_envoy.xds import Json, extension, lua, lua_list, lua_set, script
 
 FILTER, ATTEMPT = "gwc.access_log", "gwc.attempt"
-_CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 
 
 def request_filter(gateway: Gateway) -> Json:
     """Before anything changes the request: a script for its ids and for the notes, because each script costs."""
-    keys = gateway.identity.api_key
-    secret = [*_CREDENTIALS, *([keys.header.lower()] if keys is not None else [])]
     settings = [
-        f"local SECRET_PARAMETERS = {_set(REDACTED_QUERY_PARAMETERS)}",
-        f"local SECRET_HEADERS = {_set(secret)}",
-        "local KEYS = {" + ", ".join(json.dumps(name) for name in key_headers(gateway)) + "}",
+        f"local SECRET_PARAMETERS = {lua_set(REDACTED_QUERY_PARAMETERS)}",
+        f"local SECRET_HEADERS = {lua_set(credential_headers(gateway))}",
+        f"local KEYS = {lua_list(key_headers(gateway))}",
     ]
     parts = {"--@SETTINGS@": "\n".join(settings), "--@CORRELATION@": request_id.correlation(gateway)}
     built = lua(FILTER, "access_log.lua", {**parts, "@REDACTED@": REDACTED})
     if _shadows(gateway):
         built["typed_config"]["default_source_code"]["inline_string"] += script("shadows.lua")
     return built
-
-
-def _set(names: Iterable[str]) -> str:
-    return "{" + ", ".join(f"[{json.dumps(name)}] = true" for name in names) + "}"
 
 
 def attempt_filter(gateway: Gateway) -> Json:

@@ -5,11 +5,10 @@ A route names what it accepts in its metadata; the script refuses whatever forwa
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 from gwc.ir import Consumer, Gateway, JwtProvider, Route
-from gwc_envoy.xds import Json, extension, lua, typed
+from gwc_envoy.xds import Json, extension, lua, lua_text, typed
 
 JWT_FILTER, FILTER = "gwc.jwt", "gwc.auth"
 USER_HEADER = "x-gwc-user"
@@ -115,8 +114,8 @@ def script_filter(gateway: Gateway) -> Json:
 def _settings(gateway: Gateway) -> str:
     keys = gateway.identity.api_key if used(gateway, "api_key") else None
     lines = [
-        f"local USER_HEADER = {_quoted(gateway.identity.user_header.lower())}",
-        f"local KEY_HEADER = {_quoted(keys.header.lower()) if keys else 'nil'}",
+        f"local USER_HEADER = {lua_text(gateway.identity.user_header.lower())}",
+        f"local KEY_HEADER = {lua_text(keys.header.lower()) if keys else 'nil'}",
         "local CONSUMERS = {" + ", ".join(_consumer(c) for c in (keys.consumers if keys else ())) + "}",
         "local PROVIDERS = {" + ", ".join(_claims(provider) for provider in gateway.identity.jwt) + "}",
     ]
@@ -125,16 +124,11 @@ def _settings(gateway: Gateway) -> str:
 
 def _consumer(consumer: Consumer) -> str:
     secret = consumer.secret
-    return f"{{name = {_quoted(consumer.name)}, {secret.source} = {_quoted(secret.name)}}}"
+    return f"{{name = {lua_text(consumer.name)}, {secret.source} = {lua_text(secret.name)}}}"
 
 
 def _claims(provider: JwtProvider) -> str:
     algorithms = ", ".join(f"{name} = true" for name in provider.algorithms)
     fields = {"name": provider.name, "user": provider.user_claim, "scopes": provider.scope_claim}
-    texts = ", ".join(f"{name} = {_quoted(value)}" for name, value in fields.items())
+    texts = ", ".join(f"{name} = {lua_text(value)}" for name, value in fields.items())
     return f"{{{texts}, algorithms = {{{algorithms}}}}}"
-
-
-def _quoted(text: str) -> str:
-    """A Lua string. The policy admits no control characters here, and JSON's other escapes are Lua's too."""
-    return json.dumps(text)

@@ -7,14 +7,12 @@ does; `cache_store.lua` holds the memory.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from importlib.resources import files
 
 from gwc.ir import Cache, Gateway, Route, Service
 from gwc_envoy import actions, errors, headers, hops, identity, request_id, retries
 from gwc_envoy.upstream import threshold
-from gwc_envoy.xds import Json, extension, lua, typed
+from gwc_envoy.xds import Json, extension, lua, lua_list, lua_set, lua_text, script, typed
 
 FILTER, RENEWAL, WAIT = "gwc.cache", "gwc.cache.renewal", "gwc.cache.wait"
 GONE, PURGE = "gwc.cache.gone", "gwc.cache.purge"
@@ -76,31 +74,24 @@ def purge_routes(gateway: Gateway) -> list[Json]:
     return [found] if cached(gateway) else []
 
 
-def _script(gateway: Gateway, name: str, script: str) -> Json:
-    return lua(name, script, {**_parts(gateway), "@PATH@": PURGE_PATH})
+def _script(gateway: Gateway, name: str, file: str) -> Json:
+    return lua(name, file, {**_parts(gateway), "@PATH@": PURGE_PATH})
 
 
 def _parts(gateway: Gateway) -> dict[str, str]:
     """What the scripts share, by the words that stand for it there."""
-    keep = _read("cache_keep.lua", {"@LARGEST@": str(LARGEST), "@REQUEST_ID@": gateway.request_id.header.lower()})
+    keep = script("cache_keep.lua", {"@LARGEST@": str(LARGEST), "@REQUEST_ID@": gateway.request_id.header.lower()})
     lines = [_line(number, *found) for number, found in enumerate(cached(gateway))]
     return {
-        "--@STORE@": _module("store", _read("cache_store.lua", {"@RING@": str(MEMORY)})),
+        "--@STORE@": _module("store", script("cache_store.lua", {"@RING@": str(MEMORY)})),
         "--@KEEP@": _module("keep", keep),
         "--@ROUTES@": "\n".join(("local ROUTES = {}", *lines)),
-        "--@OURS@": f"local OURS = {_set(_own_headers(gateway))}",
+        "--@OURS@": f"local OURS = {lua_set(_own_headers(gateway))}",
     }
 
 
 def _module(name: str, text: str) -> str:
     return f"local {name} = (function()\n{text}end)()"
-
-
-def _read(script: str, settings: dict[str, str]) -> str:
-    text = files("gwc_envoy").joinpath(script).read_text(encoding="utf-8")
-    for placeholder, value in settings.items():
-        text = text.replace(placeholder, value)
-    return text
 
 
 def _own_headers(gateway: Gateway) -> tuple[str, ...]:
@@ -113,7 +104,7 @@ def _own_headers(gateway: Gateway) -> tuple[str, ...]:
 def _line(number: int, service: Service, route: Route, cache: Cache) -> str:
     name = f"{service.name}/{route.name}"
     fields = {
-        "name": _quoted(name),
+        "name": lua_text(name),
         "number": str(number),
         "ttl": _seconds(cache.ttl),
         "negative_ttl": "nil" if cache.negative_ttl is None else _seconds(cache.negative_ttl),
@@ -121,30 +112,17 @@ def _line(number: int, service: Service, route: Route, cache: Cache) -> str:
         "revalidate": _seconds(cache.stale_while_revalidate),
         "request": _seconds(route.timeouts.request),
         "per_user": str(cache.per_user).lower(),
-        "query": _list(cache.vary_query),
-        "asked": _set(cache.vary_query),
-        "headers": _list(cache.vary_headers),
-        "listed": _set(cache.vary_headers),
-        "written": _set(tuple(name.lower() for name, _ in route.headers.response.set)),
+        "query": lua_list(cache.vary_query),
+        "asked": lua_set(cache.vary_query),
+        "headers": lua_list(cache.vary_headers),
+        "listed": lua_set(cache.vary_headers),
+        "written": lua_set(name.lower() for name, _ in route.headers.response.set),
     }
-    return f"ROUTES[{_quoted(name)}] = {{" + ", ".join(f"{key} = {value}" for key, value in fields.items()) + "}"
+    return f"ROUTES[{lua_text(name)}] = {{" + ", ".join(f"{key} = {value}" for key, value in fields.items()) + "}"
 
 
 def _seconds(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-def _list(names: tuple[str, ...]) -> str:
-    return "{" + ", ".join(_quoted(name) for name in names) + "}"
-
-
-def _set(names: tuple[str, ...]) -> str:
-    return "{" + ", ".join(f"[{_quoted(name)}] = true" for name in names) + "}"
-
-
-def _quoted(text: str) -> str:
-    """A Lua string: names are of letters, digits and a few signs that JSON and Lua write alike."""
-    return json.dumps(text)
 
 
 def listeners(gateway: Gateway) -> Iterator[Json]:

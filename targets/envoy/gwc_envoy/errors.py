@@ -145,7 +145,7 @@ def _out_of_use(gateway: Gateway) -> Iterator[Mapper]:
     for pause, services in breaker.guarded(gateway).items():
         names = "|".join(services)  # DNS labels
         expression = f"xds.cluster_name.matches('^({names})(/.*)?$')"
-        picked = {"and_filter": {"filters": [_flags("UH"), _cel(expression)]}}
+        picked = picks.every(_flags("UH"), _cel(expression))
         problem = PROBLEMS["unavailable" if pause is None else "circuit-open"]
         wait = () if pause is None else (("retry-after", pause),)
         yield Mapper(picked, problem, headers=wait, guard=BREAKER)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from gwc.ir import Accept, Gateway
-from gwc_envoy.xds import Json, extension, script, set_header
+from gwc_envoy.xds import Json, extension, lua_text, script, set_header
 
 INSTANCE_KEY = "gwc.instance"
 INSTANCE = f"%FILTER_STATE({INSTANCE_KEY}:PLAIN)%"
@@ -42,7 +40,7 @@ def instance_filter() -> Json:
 def correlation(gateway: Gateway) -> str:
     """For a script: judges the ids that were moved aside (see `identity.early_mutations`), completes the request's."""
     settings = [
-        f"local HEADER = {json.dumps(gateway.request_id.header.lower())}",
+        f"local HEADER = {lua_text(gateway.request_id.header.lower())}",
         f"local MOVED_ASIDE = {str(believes_anybody(gateway)).lower()}",
     ]
     return "\n".join([*settings, script("correlation.lua")])

@@ -10,8 +10,6 @@ from gwc_envoy.limits import share_a_stage
 from gwc_envoy.tracing import tells_apart
 from gwc_envoy.upstream import cluster_name
 
-_LATER = "gwc does not render this for Envoy yet"
-
 
 def _nobody_to_ask(gateway: Gateway, _: Use) -> bool:
     return gateway.rate_limit_store is not None and gateway.rate_limit_store.service is None

@@ -5,8 +5,9 @@ The configuration is plain data in the JSON form of Envoy's v3 API; `emit` print
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib.resources import files
 from types import MappingProxyType
@@ -37,15 +38,28 @@ def lua(name: str, file: str, settings: Mapping[str, str] = MappingProxyType({})
 
     No script changes what a route is chosen by: the one that was found stays, and is not looked for again.
     """
-    source = script(file)
-    for placeholder, text in settings.items():
-        source = source.replace(placeholder, text)
-    code = {"inline_string": source}
+    code = {"inline_string": script(file, settings)}
     return extension(name, "extensions.filters.http.lua.v3.Lua", default_source_code=code, clear_route_cache=False)
 
 
-def script(file: str) -> str:
-    return files("gwc_envoy").joinpath(file).read_text(encoding="utf-8")
+def script(file: str, settings: Mapping[str, str] = MappingProxyType({})) -> str:
+    source = files("gwc_envoy").joinpath(file).read_text(encoding="utf-8")
+    for placeholder, text in settings.items():
+        source = source.replace(placeholder, text)
+    return source
+
+
+def lua_text(text: str) -> str:
+    """A Lua string. Policies admit ASCII without control characters here, which JSON and Lua write alike."""
+    return json.dumps(text)
+
+
+def lua_list(names: Iterable[str]) -> str:
+    return "{" + ", ".join(lua_text(name) for name in names) + "}"
+
+
+def lua_set(names: Iterable[str]) -> str:
+    return "{" + ", ".join(f"[{lua_text(name)}] = true" for name in names) + "}"
 
 
 def duration(seconds: float) -> str:

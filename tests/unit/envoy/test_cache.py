@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lupa import luajit21
 
 from gwc.ir import Gateway
-from gwc_envoy import cache
+from gwc_envoy import cache, xds
 from unit.envoy.policies import gateway, route
 from unit.envoy.test_emit import bootstrap, manager, named
 
@@ -112,7 +112,7 @@ class Store:
     def __init__(self) -> None:
         lua = luajit21.LuaRuntime(encoding=None)
         lua.execute("os.getenv = function() return nil end")
-        text = cache._read("cache_store.lua", {"@RING@": str(_RING)})
+        text = xds.script("cache_store.lua", {"@RING@": str(_RING)})
         self.of = lua.execute(text.encode())
 
     def get(self, key: bytes) -> tuple[bytes, bytes] | None:
@@ -169,7 +169,7 @@ return wrong
 
 
 def test_workers_share_the_memory_and_never_see_half_an_answer() -> None:
-    text = cache._read("cache_store.lua", {"@RING@": str(_RING)}).replace("GWC_CACHE_MEMORY", "GWC_CACHE_SHARED_TEST")
+    text = xds.script("cache_store.lua", {"@RING@": str(_RING)}).replace("GWC_CACHE_MEMORY", "GWC_CACHE_SHARED_TEST")
     workers = [luajit21.LuaRuntime(encoding=None) for _ in range(4)]
     stores = [lua.execute(text.encode()) for lua in workers]
     stores[0][b"put"](b"k", b"", b"everybody's")
@@ -225,7 +225,7 @@ def test_a_purge_is_of_one_route() -> None:
 def judged(**headers: str | None) -> str:
     """The note that the judge leaves, for headers of one line each."""
     lua = luajit21.LuaRuntime()
-    lua.execute(cache._read("cache_judge.lua", {}))
+    lua.execute(xds.script("cache_judge.lua"))
     fields = {"content_length": "1", **headers}
     return str(
         lua.execute(
