@@ -11,8 +11,6 @@ from gwc.observability.rules import Group, document
 from gwc.target import OutputFile
 
 ALERTS = "prometheus/alerts.yaml"
-RECORDING = "prometheus/recording.yaml"
-"""Where a target puts recording rules, if it needs them for a family."""
 
 
 def files(gateway: Gateway, served: frozenset[Family]) -> Mapping[str, OutputFile]:

@@ -1,7 +1,8 @@
 """The metric families of every gateway, served natively or through recording rules.
 
-Labels hold names of the policies and the few words listed here, never a client's text: there are as many series as the
-policies have routes, limits and endpoints. A request that matches nothing has `service=""` and `route=""`.
+Labels hold names of the policies and few words, never a client's text: there are as many series as the policies have
+routes, limits and endpoints. A request that matches nothing has `service=""` and `route=""`. `status` is 1xx to 5xx; a
+client that left before an answer began counts as 4xx, for nobody else is to blame. `result` is X-Cache in lower case.
 """
 
 from __future__ import annotations
@@ -46,12 +47,6 @@ FAMILIES = (REQUESTS, DURATION, REFUSALS, SHADOWED, CACHE, BREAKER_OPEN, ATTEMPT
 
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the histogram's buckets in seconds; +Inf comes after them. `le` is printed as `bound_text` does."""
-
-STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
-"""Values of `status`. A client that left before an answer began counts as 4xx: nobody else is to blame."""
-
-CACHE_RESULTS = ("hit", "miss", "stale", "bypass")
-"""Values of `result`: those of X-Cache in lower case."""
 
 
 def bound_text(bound: float) -> str:
