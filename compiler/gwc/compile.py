@@ -14,7 +14,6 @@ from functools import cache
 from gwc.diagnostics import Report
 from gwc.discovery import InstalledTarget, target_names
 from gwc.document import parse
-from gwc.environments import UnknownEnvironmentError as UnknownEnvironmentError
 from gwc.environments import check_environment
 from gwc.ir import Gateway
 from gwc.observability import emit as observability
@@ -53,7 +52,7 @@ def compile_sources(
 ) -> Gateway | None:
     """Sources -> Gateway, or None after findings. `read` gives the public files that policies name.
 
-    Raises UnknownEnvironmentError.
+    Raises UnknownNameError.
     """
     policies = load_sources(sources, environment=environment, report=report)
     if report.failed:
@@ -63,7 +62,7 @@ def compile_sources(
 
 
 def load_sources(sources: Sequence[Source], *, environment: str | None, report: Report) -> tuple[Loaded, ...]:
-    """Sources -> those policies that are valid by themselves. Raises UnknownEnvironmentError."""
+    """Sources -> those policies that are valid by themselves. Raises UnknownNameError."""
     documents = [document for source in sources if (document := parse(source, report)) is not None]
     if environment is not None and not report.failed:
         check_environment(documents, environment)

@@ -8,17 +8,10 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
+from gwc.suggest import UnknownNameError
 from gwc.target import Target
 
 GROUP = "gwc.targets"
-
-
-class UnknownTargetError(Exception):
-    """A name that no installed target has. `known` holds those that there are."""
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"unknown target {name!r}")
-        self.name, self.known = name, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +33,14 @@ def target_names() -> tuple[str, ...]:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raises UnknownTargetError for the first of `names` that no installed target has. Imports no target."""
+    """Raises UnknownNameError for the first of `names` that no installed target has. Imports no target."""
     for name in names:
         if name not in _entry_points():
-            raise UnknownTargetError(name, target_names())
+            raise UnknownNameError("target", name, target_names())
 
 
 def load_targets(names: Sequence[str]) -> tuple[InstalledTarget, ...]:
-    """The targets of `names` in sorted order, each once; of no names: all. Raises UnknownTargetError."""
+    """The targets of `names` in sorted order, each once; of no names: all. Raises UnknownNameError."""
     check_names(names)
     return tuple(_load(_entry_points()[name]) for name in sorted(set(names) or target_names()))
 

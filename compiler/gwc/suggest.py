@@ -1,9 +1,17 @@
-"""Suggestions for a mistyped word."""
+"""Mistyped words, and suggestions for them."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+
+class UnknownNameError(Exception):
+    """A name that is none of `known`; `what` is what it should name."""
+
+    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"unknown {what} {name!r}")
+        self.name, self.known = name, known
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

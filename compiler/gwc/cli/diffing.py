@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from gwc.cli.exits import CommandError, ExitCode, suggestion
-from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, render
+from gwc.cli.exits import CommandError, ExitCode
+from gwc.cli.mistakes import told
+from gwc.compile import Rendered, compile_sources, render
 from gwc.diagnostics import Report
 from gwc.diff import Change, diff
 from gwc.diff.affected import affected
-from gwc.discovery import InstalledTarget, UnknownTargetError, load_targets
+from gwc.discovery import load_targets
 from gwc.git import GitError, Revision, revision
 from gwc.ir import Gateway
 from gwc.resolve import ReadPublic, read_beside
@@ -71,10 +72,8 @@ class Diffing:
 
     def _read(self, path: str) -> tuple[Source, ...]:
         report = Report()
-        try:
+        with told():
             sources = read_policies(path, report)
-        except SourceError as error:
-            raise CommandError(ExitCode.USAGE, str(error), "name the policies with --policies") from error
         self._refuse(report, {})
         return sources
 
@@ -82,10 +81,8 @@ class Diffing:
         report = Report()
         texts = {source.name: source.text for source in sources}
         self.texts |= texts
-        try:
+        with told():
             gateway = compile_sources(sources, environment=self.environment, now=self.now, report=report, read=read)
-        except UnknownEnvironmentError as error:
-            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
         self._refuse(report, texts)
         assert gateway is not None
         return gateway
@@ -99,7 +96,7 @@ class Diffing:
         """The changes, with what `traffic` came to, and with targets named what becomes different in their files."""
         from gwc.report import changes
 
-        targets = tuple(one.target.name for one in chosen(self.targets))
+        targets = tuple(one.target.name for one in load_targets(self.targets))
         beside = changes.Beside(self._files(), traffic, targets)
         if form == "text":
             from gwc.report.style import style_for
@@ -122,18 +119,10 @@ class Diffing:
         return ExitCode.CHANGED if self.changes else ExitCode.OK
 
 
-def chosen(names: Sequence[str]) -> tuple[InstalledTarget, ...]:
-    """The targets of `-t`; of none all. Raises CommandError."""
-    try:
-        return load_targets(names)
-    except UnknownTargetError as error:
-        raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
-
-
 def rendered(gateway: Gateway, targets: Sequence[str]) -> tuple[Rendered, ...]:
     """What targets make of a Gateway. Raises CommandError where one cannot express it."""
     report = Report()
-    every = render(gateway, chosen(targets), report)
+    every = render(gateway, load_targets(targets), report)
     if every is None:
         _print(report, {})
         raise CommandError(ExitCode.UNSUPPORTED, "what a target cannot express cannot be compared")
@@ -149,5 +138,5 @@ def _print(report: Report, texts: Mapping[str, str]) -> None:
 
 def _tables(gateway: Gateway, targets: Sequence[str]) -> list[SupportTable]:
     """A profile that a target does not have is for compile to refuse."""
-    every = [one.target for one in chosen(targets)]
+    every = [one.target for one in load_targets(targets)]
     return [one.support(profile_of(one, gateway)) for one in every if profile_of(one, gateway) in one.profiles]

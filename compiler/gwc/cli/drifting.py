@@ -6,9 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gwc.cli.diffing import Diffing, chosen, rendered
+from gwc.cli.diffing import Diffing, rendered
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.progress import progress
+from gwc.discovery import load_targets
 from gwc.ir import Gateway
 from gwc.live.source import PREFIX, LiveError, ShowsRunning, fetched
 from gwc.live.tree import Kind, Tree, differences, texts
@@ -28,7 +29,7 @@ class Drifting:
         gateway = self.diffing.new()
         where = (self.diffing.against or "").removeprefix(PREFIX)
         try:
-            target, text = fetched(where, [one.target for one in chosen(self.targets)])
+            target, text = fetched(where, [one.target for one in load_targets(self.targets)])
             with progress("comparing"):
                 self.found = _compared(gateway, target, text, self.diffing.against or "")
         except LiveError as error:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import IntEnum
-
-from gwc.suggest import did_you_mean
 
 
 class ExitCode(IntEnum):
@@ -29,10 +26,3 @@ class CommandError(Exception):
     def __init__(self, code: ExitCode, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.code, self.message, self.hint = code, message, hint
-
-
-def suggestion(name: str, known: Sequence[str]) -> str:
-    """A hint for a mistyped `name`: the closest of `known`, and all of them."""
-    if not known:
-        return "there are none"
-    return " ".join(part for part in (did_you_mean(name, known), f"known: {', '.join(known)}") if part)

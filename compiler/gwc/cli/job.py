@@ -1,7 +1,4 @@
-"""What compile and verify share: from the command line's words to a Gateway and its renderings, and to a report.
-
-Errors of the stages below become CommandErrors here, so that the guard need not know the stages.
-"""
+"""What compile and verify share: from the command line's words to a Gateway and its renderings, and to a report."""
 
 from __future__ import annotations
 
@@ -11,16 +8,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TextIO
 
-from gwc.cli.exits import CommandError, ExitCode, suggestion
+from gwc.cli.exits import ExitCode
+from gwc.cli.mistakes import told
 from gwc.cli.now import parse_now as parse_now
 from gwc.cli.options import Format
 from gwc.cli.progress import progress
-from gwc.compile import Rendered, UnknownEnvironmentError, compile_sources, render
+from gwc.compile import Rendered, compile_sources, render
 from gwc.diagnostics import Report, Severity
-from gwc.discovery import UnknownTargetError, check_names, load_targets
+from gwc.discovery import check_names, load_targets
 from gwc.ir import Gateway
 from gwc.resolve import read_beside
-from gwc.source import Source, SourceError, policy_name, read_policies
+from gwc.source import Source, policy_name, read_policies
 
 _UNSUPPORTED = "GWC601"
 
@@ -48,19 +46,14 @@ class Job:
         return {policy_name(source.name): source.text for source in self.sources} | public
 
     def read(self, policies: str) -> None:
-        try:
+        with told():
             self.sources = read_policies(policies, self.report)
-        except SourceError as error:
-            raise CommandError(ExitCode.USAGE, str(error), "name the policies with --policies") from error
 
     def resolve(self, environment: str | None, now: date) -> Gateway | None:
-        try:
-            with progress("reading the policies"):
-                return compile_sources(
-                    self.sources, environment=environment, now=now, report=self.report, read=self._read_public
-                )
-        except UnknownEnvironmentError as error:
-            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
+        with told(), progress("reading the policies"):
+            return compile_sources(
+                self.sources, environment=environment, now=now, report=self.report, read=self._read_public
+            )
 
     def _read_public(self, source: Source, file: str) -> str:
         self.public[file] = text = read_beside(source, file)
@@ -108,7 +101,5 @@ class Job:
 
 def check_targets(names: Sequence[str]) -> None:
     """Mistyped names of `-t` fail before any work is done, and before any target is imported."""
-    try:
+    with told():
         check_names(names)
-    except UnknownTargetError as error:
-        raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error

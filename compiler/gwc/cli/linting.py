@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from gwc.cli.exits import CommandError, ExitCode, suggestion
+from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import say
+from gwc.cli.mistakes import told
 from gwc.diagnostics import Diagnostic, Report, Severity
-from gwc.environments import UnknownEnvironmentError
 from gwc.git import GitError, git, merge_base
 from gwc.lint import baseline
 from gwc.lint.code.project import CodeError
@@ -22,13 +22,14 @@ from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule, documentation
 from gwc.lint.run import lint_sources
 from gwc.lint.select import UnknownRuleError, selected
-from gwc.source import STDIN, Source, SourceError, display_name, policy_files, read_source
+from gwc.source import STDIN, Source, display_name, policy_files, read_source
 
 PLATFORM = ("platform.yaml", "platform.yml")
 FIRST_RULE = "GWC300"
 POLICIES = (".yaml", ".yml")
 CODE = (".py", ".txt", ".toml")
 """What the findings about services point at; they belong to whoever named the services."""
+NAMED = "name directories or files of policies"
 ROUNDS = 5
 """A fix may uncover another one; a sixth round would mean that two undo one another."""
 
@@ -93,31 +94,28 @@ class Linting:
         yield from (_beside(directory, tuple(dict.fromkeys(files))) for directory, files in single.items())
 
     def _read(self, file: str, report: Report) -> Source | None:
-        try:
+        with told(NAMED):
             source = read_source(file, report)
-        except SourceError as error:
-            raise CommandError(ExitCode.USAGE, str(error), "name directories or files of policies") from error
         if source is not None:
             self.sources[source.name] = source
         return source
 
     def _lint(self, sources: Sequence[Source], rules: Sequence[type[Rule]], report: Report, *, whole: bool) -> None:
         try:
-            modules = lint_sources(
-                sources,
-                rules,
-                environment=self.environment,
-                now=self.now,
-                report=report,
-                whole=whole,
-                code=self.services,
-            )
+            with told():
+                modules = lint_sources(
+                    sources,
+                    rules,
+                    environment=self.environment,
+                    now=self.now,
+                    report=report,
+                    whole=whole,
+                    code=self.services,
+                )
         except CodeError as error:
             raise CommandError(
                 ExitCode.USAGE, str(error), "--services names the folder of the services' code"
             ) from error
-        except UnknownEnvironmentError as error:
-            raise CommandError(ExitCode.USAGE, str(error), suggestion(error.name, error.known)) from error
         self.sources |= {module.file: Source(module.file, module.shown) for module in modules}
 
     @property
@@ -237,10 +235,8 @@ def _names(files: Sequence[str]) -> frozenset[str]:
 
 
 def _files(path: str) -> tuple[str, ...]:
-    try:
+    with told(NAMED):
         return policy_files(path)
-    except SourceError as error:
-        raise CommandError(ExitCode.USAGE, str(error), "name directories or files of policies") from error
 
 
 def changed_files(revision: str) -> frozenset[Path]:

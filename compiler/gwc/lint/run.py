@@ -44,7 +44,7 @@ def lint_sources(
     """Puts into `report` what is invalid or, where nothing is, what `rules` find.
 
     Without an `environment`: in the policies as they are and in every environment. `whole` as for `resolve`. `code` is
-    the directory of the services' Python; returns what was read of it. Raises UnknownEnvironmentError and CodeError.
+    the directory of the services' Python; returns what was read of it. Raises UnknownNameError and CodeError.
     """
     documents = [document for source in sources if (document := parse(source, report)) is not None]
     if environment is not None and not report.failed:
