@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -79,6 +82,35 @@ class Running:
         self.server.should_exit = True
         self._thread.join(timeout=30)
         assert not self._thread.is_alive()
+
+
+@dataclass
+class Process:
+    """The service as it is deployed: a process of its own that gets signals."""
+
+    port: int
+    process: subprocess.Popen[str]
+    url: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def until_ready(self) -> None:
+        for _ in range(600):
+            assert self.process.poll() is None, "the service ended before it was ready"
+            try:
+                if httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError("not ready within half a minute")
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def events(text: str) -> Iterator[tuple[str, Any]]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,40 +17,11 @@ import httpx
 import pytest
 
 from assistant.model_server import ModelServer, Say
-from assistant.running import SECRET, Running, headers
+from assistant.running import SECRET, Process, Running, free_port, headers
 from gwc_assistant.corpus import Corpus
 from gwc_assistant.settings import Settings
 
 SERVICES = Path(__file__).parents[2] / "services/assistant"
-
-
-@dataclass
-class Process:
-    """The service as it is deployed: a process of its own that gets signals."""
-
-    port: int
-    process: subprocess.Popen[str]
-    url: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def until_ready(self) -> None:
-        for _ in range(600):
-            assert self.process.poll() is None, "the service ended before it was ready"
-            try:
-                if httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError("not ready within half a minute")
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ import httpx
 import pytest
 
 from assistant.gateways import bearer, edge
-from assistant.running import Running
-from assistant.test_lifecycle import free_port
+from assistant.running import Running, free_port
 from conformance.variants import Variant, variants
 from gwc_assistant.settings import Settings
 
