@@ -1,15 +1,43 @@
-"""The README's side by side: its figures are counted, its code is Python, its settings and types exist."""
+"""The README: its commands run, its lines are counted, its code is Python, its settings and types are the code's."""
 
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+import yaml
+
+from assistant.running import SECRET, Process, free_port
 from gwc_assistant import problems
 from gwc_assistant.settings import Settings
 
-README = (Path(__file__).parents[2] / "services/assistant/README.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "services/assistant/README.md").read_text(encoding="utf-8")
+
+THERE = {
+    "rate limits": ("assistant limits", "assistant routes ask limits"),
+    "budget": ("assistant budget", "assistant routes ask cost"),
+    "authentication": ("assistant auth",),
+    "cors": ("assistant cors",),
+    "edge cache": ("assistant routes scripture cache",),
+    "body size": ("assistant max_body",),
+    "timeouts": ("assistant timeouts", "assistant routes ask timeouts"),
+    "overload": ("assistant upstream concurrency",),
+    "request ids": ("platform request_id",),
+    "errors": (),
+}
+"""Where each concern is in the policies, as far as the code of the side by side has it:
+a file, then keys and names of routes."""
 
 
 def inside() -> dict[str, int]:
@@ -20,22 +48,91 @@ def inside() -> dict[str, int]:
     return {name.lower(): sum(bool(line.strip()) for line in code.splitlines()) for name, code in sections}
 
 
-def told() -> dict[str, int]:
-    table = README.partition("<!-- table -->")[2].partition("\n\n")[0]
-    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table.strip().splitlines()[2:]]
-    return {row[0].lower(): int(row[1]) for row in rows}
+def there() -> dict[str, int]:
+    """Lines of policy by concern."""
+    return {concern: sum(policy_lines(*place.split()) for place in places) for concern, places in THERE.items()}
+
+
+def policy_lines(file: str, *keys: str) -> int:
+    node = yaml.compose((REPOSITORY / f"policies/{file}.yaml").read_text(encoding="utf-8"))
+    for key in keys:
+        if isinstance(node, yaml.SequenceNode):
+            (node,) = (item for item in node.value if any(value.value == key for _, value in item.value))
+        else:
+            ((name, node),) = ((name, value) for name, value in node.value if name.value == key)
+    ends = node.end_mark.line - (node.end_mark.column == 0)  # a block's end is where the next key begins
+    return int(ends - name.start_mark.line + 1)
+
+
+def table() -> list[list[str]]:
+    return rows(README.partition("<!-- table -->")[2])
+
+
+def rows(text: str) -> list[list[str]]:
+    """Of the first table, without its head."""
+    lines = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)[0].splitlines()  # type: ignore[index]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+
+
+def told(column: int) -> dict[str, int]:
+    return {row[0].lower(): int(row[column]) for row in table()}
+
+
+def with_all(counted: Mapping[str, int]) -> dict[str, int]:
+    return {**counted, "all": sum(counted.values())}
 
 
 def test_the_lines_are_counted() -> None:
-    counted = inside()
-    assert told() == counted | {"all": sum(counted.values())}
+    assert told(1) == with_all(inside())
+    assert told(3) == with_all(there())
 
 
 def test_settings_that_it_names_exist() -> None:
     named = set(re.findall(r"`([A-Z][A-Z_]+[A-Z])`", README))
     fields = {field.upper() for field in Settings.model_fields}
-    assert {name.removeprefix("GWC_ASSISTANT_") for name in named if name != "SIGTERM"} <= fields | {"BASE_PATH"}
+    assert {name.removeprefix("GWC_ASSISTANT_") for name in named if name != "SIGTERM"} <= fields
     assert {"GATEWAY_SECRET", "DRAIN_DELAY", "LLM_URL"} <= named
+
+
+def test_each_setting_is_explained_once_and_a_default_that_it_gives_is_the_codes() -> None:
+    listed = [(re.findall(r"`(\w+)`", row[0]), row[1]) for row in rows(README.partition("\n## Settings\n")[2])]
+    names = [name for several, _ in listed for name in several]
+    assert len(names) == len(set(names))
+    given = {
+        name.lower(): default
+        for several, text in listed
+        if re.fullmatch(r"`.+`|[\d., ]+", text)
+        for name, default in zip(several, text.replace("`", "").split(", "), strict=True)
+    }
+    assert Settings.model_validate({"gateway_secret": SECRET, **given}) == Settings(gateway_secret=SECRET)
+    assert len(given) >= 8
+
+
+@contextmanager
+def started(command: str, environment: Mapping[str, str], directory: Path) -> Iterator[Process]:
+    """In a group of its own, which a shell and what it started leave together."""
+    shell = ["bash", "-c", command]
+    group = subprocess.Popen(shell, cwd=directory, env=environment, start_new_session=True, text=True)
+    try:
+        yield Process(int(environment["GWC_ASSISTANT_PORT"]), group)
+    finally:
+        os.killpg(group.pid, signal.SIGKILL)
+        group.wait(timeout=20)
+
+
+def test_its_first_commands_start_the_service_and_ask_it(settings: Settings, tmp_path: Path) -> None:
+    """All but the installation, which whoever runs this has behind him."""
+    if shutil.which("curl") is None:
+        pytest.skip("no curl is installed")
+    start, ask = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert start.startswith("pip install '.[assistant]' ")
+    told = {"GWC_ASSISTANT_PORT": str(free_port()), "GWC_ASSISTANT_DATA_DIR": str(settings.data_dir)}
+    told["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with started(start.partition("\n")[2], os.environ | told, tmp_path) as service:
+        service.until_ready()
+        command = ["bash", "-c", ask.replace("http://127.0.0.1:8000", service.url)]
+        answer = subprocess.check_output(command, cwd=tmp_path, timeout=60)
+    assert json.loads(answer)["citations"][0]["reference"] == "John 3:16"
 
 
 def test_every_type_is_in_it() -> None:
