@@ -15,6 +15,7 @@ import pytest
 import zstandard
 
 from compiling import POLICIES
+from gwc.cli.options import LogFormat
 from gwc.replay.formats import FORMATS, LineError, detected
 
 START = 1_795_435_200.0
@@ -119,6 +120,10 @@ KONG = json.dumps(
     {"started_at": 1795435201250, "client_ip": "192.0.2.7", "request": {"method": "GET", "uri": "/notes/v1/notes?tag=x",
      "headers": {"host": "api.example.com"}}, "response": {"status": 200}, "latencies": {"proxy": 12}}
 )  # fmt: skip
+
+
+def test_the_command_line_names_every_format() -> None:
+    assert [form.value for form in LogFormat] == list(FORMATS)
 
 
 @pytest.mark.parametrize(("form", "text"), [("gwc", line(1)), ("combined", COMBINED), ("envoy", ENVOY), ("kong", KONG)])

@@ -9,8 +9,7 @@ import typer
 
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import guarded
-from gwc.cli.options import Environment, Now, Policies, Targets
-from gwc.cli.replay import Host, Log, ReadAs, ShowUsers
+from gwc.cli.options import AgainstLive, Environment, Host, Log, Now, Policies, ReadAs, ShowUsers, Targets
 
 if TYPE_CHECKING:
     from gwc.cli.diffing import Diffing
@@ -27,10 +26,7 @@ class DiffFormat(StrEnum):
 
 @guarded
 def diff_command(
-    against: Annotated[
-        str | None,
-        typer.Option("--against", metavar="REV|DIR|live:URL", help="Default: where this branch left the main branch."),
-    ] = None,
+    against: AgainstLive = None,
     target: Targets = [],  # noqa: B006 - typer copies it
     policies: Policies = "policies",
     env: Environment = None,

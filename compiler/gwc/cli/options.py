@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -25,3 +26,32 @@ Now = Annotated[
     str | None, typer.Option("--now", help="The day at which dates are judged. Default: today.", metavar="DATE")
 ]
 ReportFormat = Annotated[Format, typer.Option("--format", help="How to print the report.")]
+
+_LEFT_MAIN = "Default: where this branch left the main branch."
+Against = Annotated[str | None, typer.Option("--against", metavar="REV|DIR", help=_LEFT_MAIN)]
+AgainstLive = Annotated[str | None, typer.Option("--against", metavar="REV|DIR|live:URL", help=_LEFT_MAIN)]
+
+
+class LogFormat(StrEnum):
+    """What the lines of the log are."""
+
+    GWC = "gwc"
+    COMBINED = "combined"
+    ENVOY = "envoy"
+    KONG = "kong"
+
+
+ReadAs = Annotated[LogFormat | None, typer.Option("--log-format", help="Default: what the first lines look like.")]
+Host = Annotated[
+    str, typer.Option("--host", metavar="NAME", help="The host of lines that name none, as in the combined format.")
+]
+ShowUsers = Annotated[bool, typer.Option("--show-users", help="Print users as they are, not hashed.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How a log is read, and whether users may be named."""
+
+    format: LogFormat | None
+    host: str
+    show_users: bool

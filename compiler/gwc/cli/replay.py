@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from gwc.cli.exits import ExitCode
 from gwc.cli.guard import guarded
-from gwc.cli.options import Environment, Now, Policies, Targets
+from gwc.cli.options import Against, Environment, Host, Log, Now, Policies, ReadAs, ShowUsers, Targets
 
 
 class ReplayFormat(StrEnum):
@@ -23,38 +22,10 @@ class ReplayFormat(StrEnum):
     HTML = "html"
 
 
-class LogFormat(StrEnum):
-    """What the lines of the log are."""
-
-    GWC = "gwc"
-    COMBINED = "combined"
-    ENVOY = "envoy"
-    KONG = "kong"
-
-
-ReadAs = Annotated[LogFormat | None, typer.Option("--log-format", help="Default: what the first lines look like.")]
-Host = Annotated[
-    str, typer.Option("--host", metavar="NAME", help="The host of lines that name none, as in the combined format.")
-]
-ShowUsers = Annotated[bool, typer.Option("--show-users", help="Print users as they are, not hashed.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """How a log is read, and whether users may be named."""
-
-    format: LogFormat | None
-    host: str
-    show_users: bool
-
-
 @guarded
 def replay_command(
     log: Annotated[str, typer.Argument(help="An access log, also as gzip or Zstandard; - for standard input.")],
-    against: Annotated[
-        str | None,
-        typer.Option("--against", metavar="REV|DIR", help="Default: where this branch left the main branch."),
-    ] = None,
+    against: Against = None,
     target: Targets = [],  # noqa: B006 - typer copies it
     policies: Policies = "policies",
     env: Environment = None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gwc.cli.exits import CommandError, ExitCode
+from gwc.cli.options import Log
 from gwc.cli.progress import progress
 from gwc.cli.rendering import caveats
-from gwc.cli.replay import Log
 from gwc.ir import Gateway
 from gwc.replay.compare import Replay
 from gwc.replay.reading import Counts, LogError, entries, opened
