@@ -39,12 +39,15 @@ def _store(settings: RateLimitStore) -> dict[str, object]:
     return config
 
 
-def guards(gateway: Gateway, service: Service, route: Route, *, checked: bool) -> Iterator[tuple[str, object]]:
-    """`checked`: the profile makes active checks, and shares counts with other gateways."""
+def guards(
+    gateway: Gateway, service: Service, route: Route, *, together: bool, checked: bool
+) -> Iterator[tuple[str, object]]:
+    """`together`: the profile counts with other gateways; `checked`: gwc's active checks reach the service."""
     every = [*gateway.limits, *service.limits, *route.limits]
     # A public route has no users, so what counts users does not apply to it.
     applying = [limit for limit in every if route.auth is not None or limit.key is not LimitKey.USER]
-    own, shared = [m for m in applying if not (m.cluster and checked)], [m for m in applying if m.cluster and checked]
+    shared = [limit for limit in applying if limit.cluster and together]
+    own = [limit for limit in applying if not (limit.cluster and together)]
     yield "limits_before", [_limit(limit) for limit in own if limit.key is LimitKey.IP]
     yield "limits_after", [_limit(limit) for limit in own if limit.key is not LimitKey.IP]
     if shared:
@@ -54,7 +57,7 @@ def guards(gateway: Gateway, service: Service, route: Route, *, checked: bool) -
     if service.budget is not None:
         if route.auth is not None:
             units = service.budget.units
-            fields = {"units": units.tokens, "period": units.period, "cluster": service.budget.cluster and checked}
+            fields = {"units": units.tokens, "period": units.period, "cluster": service.budget.cluster and together}
             yield "budget", at(service.budget, "units", fields)
             yield "cost", at(route, "cost", route.cost)
         if service.budget.charge is not None:

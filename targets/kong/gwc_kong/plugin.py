@@ -56,9 +56,11 @@ def _route_config(gateway: Gateway, row: KongRoute, profile: str) -> object:
     service, route = row.source
     match["methods"] = list(route.methods)
     # Kong hands a configuration to plugins of one's own; a function knows of it only when a request comes.
-    checked = profile == "plugin" and service.upstream.tls is None
+    together = profile == "plugin"
+    checked = together and service.upstream.tls is None
     span = route.provenance["path"].span if "path" in route.provenance else None
-    return At({**match, **dict(_proxy(service, route)), **dict(guards(gateway, service, route, checked=checked))}, span)
+    guarded = dict(guards(gateway, service, route, together=together, checked=checked))
+    return At({**match, **dict(_proxy(service, route)), **guarded}, span)
 
 
 def _answer(row: KongRoute) -> dict[str, object]:

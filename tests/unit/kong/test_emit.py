@@ -13,8 +13,24 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwc.ir import ApiKeys, Auth, Consumer, HeaderChanges, Headers, JwtProvider, Route, Secret
+from gwc.ir import (
+    Address,
+    ApiKeys,
+    Auth,
+    Budget,
+    Consumer,
+    HeaderChanges,
+    Headers,
+    JwtProvider,
+    Limit,
+    LimitKey,
+    RateLimitStore,
+    Route,
+    Secret,
+    UpstreamTls,
+)
 from gwc.target import Artifact, OutputFile
+from gwc.units import Rate
 from gwc_kong import TARGET
 from gwc_kong.emit import lua
 from gwc_kong.judge import complaints, facts, judge, own_schema
@@ -229,6 +245,22 @@ def test_of_a_key_set_only_what_is_public_and_signs() -> None:
     ]
     assert "private" not in artifact.files["kong.yml"].text
     assert "shared" not in artifact.files["kong.yml"].text
+
+
+@pytest.mark.parametrize("tls", [None, UpstreamTls(ca=None, sni=None, client_certificate=None, client_key=None)])
+def test_what_gateways_count_together_is_so_whatever_the_service_speaks(tls: UpstreamTls | None) -> None:
+    fields: dict[str, Any] = {"header": None, "rate": Rate(3, 60), "burst": 3, "shadow": False, "cluster": True}
+    limits = (Limit(id="a", key=LimitKey.IP, **fields), Limit(id="b", key=LimitKey.SERVICE, **fields))
+    auth, budget = Auth(providers=("jwt",), scopes=()), Budget(units=Rate(9, 60), charge=None, cluster=True)
+    plain = service("s", route("r", "/r", auth=auth), limits=limits, budget=budget)
+    address = Address(host="127.0.0.1", port=6379)
+    store = RateLimitStore(
+        redis=address, redis_tls=False, redis_database=0, password=None, service=None, on_failure="deny"
+    )
+    built = gateway(replace(plain, upstream=replace(plain.upstream, tls=tls)), rate_limit_store=store)
+    one = kong_yml(TARGET.emit(built, "plugin"))["plugins"][0]["config"]["routes"]["s.r"]
+    assert [limit["id"] for name in ("shared_before", "shared_after") for limit in one[name]] == ["a", "b"]
+    assert (one["limits_before"], one["limits_after"], one["budget"]["cluster"]) == ([], [], True)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
