@@ -22,7 +22,7 @@ MAX_ENVIRONMENTS = 100
 
 
 class Tighter(Enum):
-    """The order of a field: which direction protects more. Bounds, lint and diff all read it from the model."""
+    """The order of a field: which direction protects more. Bounds and diff read it from the model."""
 
     LOWER = "lower"
     HIGHER = "higher"

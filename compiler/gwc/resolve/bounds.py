@@ -9,6 +9,8 @@ from math import inf
 from gwc.diagnostics import Related, Report, Span
 from gwc.ir import Gateway, LimitKey, Node, Origin, Route, Service
 from gwc.policy.bounds import BOUND_NAMES, BoundsPolicy, Range, WaiverPolicy
+from gwc.policy.order import tighter
+from gwc.policy.types import Tighter
 from gwc.resolve.platform import Place
 from gwc.suggest import did_you_mean
 from gwc.units import format_duration, format_share, format_size
@@ -88,11 +90,14 @@ _REQUIRED: dict[str, tuple[Callable[[Gateway, Service, Route], Reading], str]] =
 
 @dataclass(frozen=True, slots=True)
 class Violation:
+    """`cure` says what to do with the value: `tighten it`."""
+
     bound: str
     service: Service
     route: Route
     span: Span
     message: str
+    cure: str
 
 
 def check_bounds(
@@ -131,7 +136,7 @@ def _report_violations(violations: Sequence[Violation], top: Place, report: Repo
     """One line breaks a bound once, however many routes inherit it."""
     first = violations[0]
     related = (Related(top.origin("bounds", first.bound).span, "the platform's bound"),)
-    hint = "tighten it, or ask the platform team for a waiver"
+    hint = f"{first.cure}, or ask the platform team for a waiver"
     more = f" and {len(violations) - 1} more" if len(violations) > 1 else ""
     message = f"{first.service.name}/{first.route.name}{more}: {first.message}"
     report.error("GWC210", first.span, message, hint=hint, related=related)
@@ -148,27 +153,33 @@ def _violations(gateway: Gateway, bounds: BoundsPolicy) -> Iterator[Violation]:
                     yield Violation(bound, service, route, *found)
 
 
-def _violated(gateway: Gateway, service: Service, route: Route, bound: str, rule: object) -> tuple[Span, str] | None:
+def _violated(
+    gateway: Gateway, service: Service, route: Route, bound: str, rule: object
+) -> tuple[Span, str, str] | None:
+    """The line, what is wrong there, and what cures it."""
     if not isinstance(rule, Range):
         read, what = _REQUIRED[bound]
         value, origin = read(gateway, service, route)
-        return None if value is not None else (origin.span, f"the platform requires {what}")
+        return None if value is not None else (origin.span, f"the platform requires {what}", "add it")
     bounded = _RANGES[bound]
     value, origin = bounded.read(gateway, service, route)
-    message = _outside(value, rule, bounded.show)
-    return (origin.span, f"{bound} is {message}") if message else None
+    if (found := _outside(value, rule, bounded.show)) is None:
+        return None
+    message, better = found
+    return origin.span, f"{bound} is {message}", "tighten it" if better is tighter(bound) else "loosen it"
 
 
-def _outside(value: object, rule: Range, show: Callable[[float], str]) -> str | None:
+def _outside(value: object, rule: Range, show: Callable[[float], str]) -> tuple[str, Tighter] | None:
+    """What is wrong with the value, and in which direction it has to go."""
     low, high = getattr(rule, "min", None), getattr(rule, "max", None)
     if not isinstance(value, int | float):
         return None
     if high is not None and value == inf:
-        return f"not set, and the platform's maximum is {show(high)}"
+        return f"not set, and the platform's maximum is {show(high)}", Tighter.LOWER
     if high is not None and value > high:
-        return f"{show(value)}, above the platform's maximum of {show(high)}"
+        return f"{show(value)}, above the platform's maximum of {show(high)}", Tighter.LOWER
     if low is not None and value < low:
-        return f"{show(value)}, below the platform's minimum of {show(low)}"
+        return f"{show(value)}, below the platform's minimum of {show(low)}", Tighter.HIGHER
     return None
 
 

@@ -7,6 +7,9 @@ from datetime import date
 import pytest
 
 from gwc.ir import Gateway, Level, Node, Route
+from gwc.policy.bounds import BoundsPolicy
+from gwc.policy.order import tighter
+from gwc.policy.types import Tighter
 from testkit import gateway, resolved
 
 HEAD = "apiVersion: gwc/v1\nkind: Service\nservice: notes\nupstream: http://127.0.0.1:8000\n"
@@ -200,6 +203,31 @@ def test_leaving_a_cap_out_is_no_way_round_its_bound(bound: str, service: str, s
     routes = "routes: [{name: r, path: /r, methods: [GET]}, {name: s, path: /s, methods: [GET]}]\n"
     _, report = resolved(HEAD + service + routes, PLATFORM + f"bounds: {{{bound}}}\n")
     assert {d.message.partition(": ")[2] for d in report.diagnostics} == ({says} if says else set())
+
+
+@pytest.mark.parametrize(("bound", "route", "cure"), [
+    ("timeouts.request: {max: 10s}", "timeouts: {request: 11s}", "tighten it"),
+    ("timeouts.request: {min: 10s}", "timeouts: {request: 9s}", "loosen it"),
+    ("cost: {min: 2}", "cost: 1", "tighten it"),
+    ("cost: {max: 2}", "cost: 3", "loosen it"),
+    ("cache.stale.if_error: {max: 1h}", "cache: {ttl: 1m, stale: {if_error: 2h}}", "tighten it"),
+    ("cache.negative_ttl: {min: 1m}", "cache: {ttl: 1m, negative_ttl: 1s}", "loosen it"),
+    ("max_body: {max: 1MiB}", "max_body: 2MiB", "tighten it"),
+    ("upstream.concurrency: {max: 9}", "max_body: 2MiB", "tighten it"),
+    ("auth: required", "auth: none", "add it"),
+])  # fmt: skip
+def test_what_cures_a_violation_follows_the_order_of_the_field(bound: str, route: str, cure: str) -> None:
+    routes = f"routes: [{{name: r, path: /r, methods: [GET, HEAD], {route}}}]\n"
+    _, report = resolved(HEAD + routes, PLATFORM + f"bounds: {{{bound}}}\n")
+    assert [d.hint for d in report.diagnostics] == [f"{cure}, or ask the platform team for a waiver"]
+
+
+RANGES = [i.alias or name for name, i in BoundsPolicy.model_fields.items() if "Range" in str(i.annotation)]
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_every_range_bounds_a_field_that_has_an_order(name: str) -> None:
+    assert tighter(name) in Tighter
 
 
 def test_a_line_breaks_a_bound_once_however_many_routes_inherit_it() -> None:
