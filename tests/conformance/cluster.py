@@ -17,6 +17,7 @@ from typing import Any
 
 from conformance.client import Request, Response, exchange
 from conformance.harness import Service, accepted_gateway, free_port, write
+from conformance.pki import SERVICE_NAME
 from conformance.scenario import Scenario
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
 from conformance.upstream import Upstream
@@ -64,6 +65,14 @@ _COSTLY: dict[str, Any] = {
         {"name": "free", "path": "/free", "methods": ["GET"], "cost": 0},
         {"name": "public", "path": "/public", "methods": ["GET"], "auth": "none"},
     ],
+}
+_ENCRYPTED: dict[str, Any] = {
+    "service": "encrypted",
+    "upstream": {
+        "endpoints": [{"url": "https://127.0.0.1:${TLS}"}],
+        "tls": {"ca": {"file": "${PKI}/ca.pem"}, "sni": SERVICE_NAME},
+    },
+    "routes": [_limited("encrypted", per="ip", rate="3/day")],
 }
 
 
@@ -127,7 +136,7 @@ def scenario(on_failure: str, redis: str, service: int, values: dict[str, int | 
     return Scenario.model_construct(
         summary="cluster",
         platform={**_PLATFORM, "rate_limit_store": store},
-        services=_filled([_MAIN, _COSTLY], values),
+        services=_filled([_MAIN, _COSTLY, _ENCRYPTED], values),
         environ=ENVIRON,
         together=False,
         cases=[],
@@ -145,6 +154,7 @@ def started(
         pair = Pair(variant, [], [], service.upstream, redis, None)
         for _ in range(2):
             values: dict[str, int | str] = {"LISTEN": free_port(), "ADMIN": free_port(), **service.upstream.ports}
+            values["PKI"] = str(service.pki)
             pair.gateways.append(_written(pair, scenario(on_failure, redis.url, asked.port, values), values, directory))
         if variant.target.name == "envoy":
             pair.service = asked.start()

@@ -78,7 +78,7 @@ by_failure = pytest.mark.parametrize("on_failure", ["deny", "allow"])
 
 
 @by_variant
-@pytest.mark.parametrize("route", ["ip", "user", "all", "tenant"])
+@pytest.mark.parametrize("route", ["ip", "user", "all", "tenant", "encrypted"])
 def test_two_gateways_share_one_count(sharing: Sharing, variant: Variant, route: str) -> None:
     pair = sharing(variant, "deny")
     user = "ann" if route == "user" else ""
