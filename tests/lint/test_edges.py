@@ -88,3 +88,18 @@ def test_the_pauses_of_the_backoff_count(per_try: str, count: int) -> None:
 def test_a_budget_per_node_may_be_meant() -> None:
     platform = 'rate_limit_store: {redis: "redis://127.0.0.1:6379"}'
     assert _found("GWC334", platform=platform, shop="budget: {per: user, units: 9/hour, scope: gateway}") == []
+
+
+PLAIN = [
+    ("http://a.example.com", 1), ("http://a.example.com:8080", 1), ("https://a.example.com", 0),
+    ("http://localhost:3000", 0), ("http://127.0.0.1", 0), ("http://[::1]", 0), ("http://[::1]:3000", 0),
+    ("http://[2001:db8::1]:3000", 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("url", "count"), PLAIN)
+def test_plain_text_that_leaves_the_machine(url: str, count: int) -> None:
+    cors = {"origins": [url], "methods": ["GET"], "credentials": True}
+    assert len(_found("GWC403", shop=_routes("/a", cors=cors))) == count
+    keys = {"identity": {"jwt": {"jwks": {"file": None, "url": f"{url}/keys"}}}}
+    assert len(_found("GWC417", platform=keys)) == count

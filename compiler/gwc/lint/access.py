@@ -7,7 +7,7 @@ import re
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, SegmentKind
-from gwc.lint.perimeter import loopback
+from gwc.lint.perimeter import plain_abroad
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_size
 
@@ -181,8 +181,7 @@ class PlainOrigin(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for subject, _, route in routes(gateway):
             for origin in route.cors.origins if route.cors and route.cors.credentials else ():
-                host = origin.removeprefix("http://").partition(":")[0]
-                if route.cors and origin.startswith("http://") and not loopback(host):
+                if route.cors and plain_abroad(origin):
                     yield Finding(
                         route.cors.provenance["origins"].span,
                         subject,

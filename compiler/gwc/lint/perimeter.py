@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
@@ -29,6 +30,12 @@ def loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def plain_abroad(url: str) -> bool:
+    """Whether it is asked for in plain text, and not on this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not loopback(parts.hostname or "")
 
 
 class PlainUpstream(GatewayRule):
@@ -358,8 +365,7 @@ class KeysInTheClear(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for provider in gateway.identity.jwt:
             url = provider.jwks_url or ""
-            host = url.removeprefix("http://").partition("/")[0].rpartition(":")[0] or url[7:].partition("/")[0]
-            if url.startswith("http://") and not loopback(host):
+            if plain_abroad(url):
                 yield Finding(
                     provider.provenance["jwks_url"].span,
                     "",
