@@ -265,6 +265,19 @@ def test_a_model_that_breaks_off_before_the_end_is_replaced_where_nothing_was_se
     assert body["usage"]["estimated"]
 
 
+@pytest.mark.parametrize(("model", "units"), [("gpt-4o-mini", True), ("a-model-that-nobody-sells", False)])
+def test_who_wants_no_fallback_pays_for_what_the_model_said_before_it_broke_off(
+    run: Run, settings: Settings, model_server: ModelServer, model: str, units: bool
+) -> None:
+    service = run(with_model(settings, model_server, llm_model=model))
+    model_server.script.append(Say(cut=True))
+    response = service.ask(QUESTION, allow_degraded=False)
+    usage = service.usage()
+    assert (response.status_code, usage["lines"][0]["output_tokens"]) == (424, 2)
+    assert response.headers.get("X-Cost-Units") == (str(usage["units"]) if units else None)
+    assert (usage["units"] > 0, usage["lines"][0]["unknown"]) == (units, int(not units))
+
+
 def test_a_stream_that_breaks_off_says_so_and_still_ends_with_usage(
     service: Running, model_server: ModelServer
 ) -> None:

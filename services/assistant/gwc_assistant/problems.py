@@ -40,7 +40,10 @@ INTERNAL_ERROR = Kind("internal-error", 500, "Internal Server Error")
 
 
 class DomainError(Exception):
-    """`detail` is for the client: it names no host, no file and no exception. `retry_after` is in seconds."""
+    """`detail` is for the client: it names no host, no file and no exception. `retry_after` is in seconds.
+
+    `units` are what was used before it failed; None where nobody knows their price.
+    """
 
     def __init__(self, kind: Kind, detail: str, retry_after: float | None = None) -> None:
         super().__init__(f"{kind.type}: {detail}")
@@ -49,13 +52,16 @@ class DomainError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """`units` as the gateway's budget is told them; None where it is unknown what was used."""
-        wait = {} if self.retry_after is None else {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
-        return wait | ({UNITS: str(self.units)} if self.units else {})
+        return {} if self.retry_after is None else {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
 
 
 UNITS = "X-Cost-Units"
 """What the gateway's budget is charged; without it the route's own cost stands, also for what was refused."""
+
+
+def charged(units: int | None) -> dict[str, str]:
+    """The header that says so: none where the price is unknown."""
+    return {} if units is None else {UNITS: str(units)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +82,19 @@ class Problems:
             "request_id": request_id.get(),
         }
 
-    def response(self, kind: Kind, detail: str, scope: Scope, headers: dict[str, str] | None = None) -> JSONResponse:
-        """Never stored: what failed now may work in a moment. Costs nothing unless `headers` say so."""
+    def response(
+        self, kind: Kind, detail: str, scope: Scope, headers: dict[str, str] | None = None, units: int | None = 0
+    ) -> JSONResponse:
+        """Never stored: what failed now may work in a moment."""
         return JSONResponse(
             self.document(kind, detail, scope),
             status_code=kind.status,
-            headers={"Cache-Control": "no-store", UNITS: "0", **(headers or {})},
+            headers={"Cache-Control": "no-store", **charged(units), **(headers or {})},
             media_type="application/problem+json",
         )
 
     def of(self, error: DomainError, scope: Scope) -> JSONResponse:
-        return self.response(error.kind, error.detail, scope, error.headers)
+        return self.response(error.kind, error.detail, scope, error.headers, error.units)
 
 
 def _path(scope: Scope) -> str:

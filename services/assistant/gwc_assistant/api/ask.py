@@ -30,10 +30,10 @@ from gwc_assistant.problems import (
     QUESTION_EMPTY,
     QUESTION_TOO_LONG,
     UNIDENTIFIED,
-    UNITS,
     UNKNOWN_VERSION,
     DomainError,
     Problems,
+    charged,
 )
 from gwc_assistant.protocols import Delta
 
@@ -108,8 +108,7 @@ async def _events(opened: Opened, account: Account, request: Request) -> Respons
 
 def _headers(opened: Opened, reported: int | None) -> dict[str, str]:
     """Without a known price there is no header, and the route's own cost stands."""
-    units = {} if reported is None else {UNITS: str(reported)}
-    return {CACHE: opened.started.layer, "Cache-Control": "no-store", **units}
+    return {CACHE: opened.started.layer, "Cache-Control": "no-store", **charged(reported)}
 
 
 def cost_of(cost: Cost) -> CostBody:
