@@ -14,7 +14,6 @@ import yaml
 
 from assistant.running import Running
 from gwc_assistant import identity
-from gwc_assistant.api import scripture
 from gwc_assistant.problems import UNITS
 from gwc_assistant.settings import Settings
 
@@ -90,8 +89,14 @@ def test_the_drain_is_longer_than_a_health_check(settings: Settings) -> None:
     assert Settings(gateway_secret=settings.gateway_secret).drain_delay > every
 
 
-def test_the_kept_answers_last_as_long_as_the_policy_says() -> None:
-    assert ROUTES["/v1/scripture/{reference}"]["cache"]["ttl"] == f"{scripture.DAY // 3600}h"
+def test_the_kept_answers_last_as_long_as_the_policy_says(service: Running) -> None:
+    public = {path: route["cache"]["ttl"] for path, route in ROUTES.items() if route.get("auth") == "none"}
+    assert len(public) == 4
+    for path, ttl in public.items():
+        target = path.format(reference="John 3:16", id="ask")
+        response = service.client.get(target, params={"q": "love"} if path.endswith("/search") else {})
+        hours = re.fullmatch(r"(\d+)h", ttl)[1]  # type: ignore[index]
+        assert response.headers["Cache-Control"] == f"public, max-age={int(hours) * 3600}", path
 
 
 def test_lint_finds_nothing_in_the_service() -> None:

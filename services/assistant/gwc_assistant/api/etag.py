@@ -10,6 +10,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+HOUR, DAY = 3600, 86_400
+"""How long clients keep answers: as long as the policy's edge does."""
+
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 

@@ -9,11 +9,10 @@ from starlette.responses import Response
 
 from gwc_assistant.api.depends import Wired
 from gwc_assistant.api.documents import problems
-from gwc_assistant.api.etag import kept
+from gwc_assistant.api.etag import HOUR, kept
 from gwc_assistant.problems import UNKNOWN_PROMPT, DomainError
 from gwc_assistant.prompts import Prompt
 
-HOUR = 3600
 router = APIRouter(prefix="/v1/prompts", tags=["prompts"])
 
 

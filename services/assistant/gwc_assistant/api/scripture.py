@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from gwc_assistant.api.depends import Wired
 from gwc_assistant.api.documents import problems
-from gwc_assistant.api.etag import kept
+from gwc_assistant.api.etag import DAY, HOUR, kept
 from gwc_assistant.corpus import VERSIONS, Corpus, Span, parse
 from gwc_assistant.domain import Hit, Passage
 from gwc_assistant.problems import (
@@ -22,7 +22,6 @@ from gwc_assistant.problems import (
     DomainError,
 )
 
-DAY = 86_400
 router = APIRouter(prefix="/v1/scripture", tags=["scripture"])
 
 
@@ -88,7 +87,7 @@ async def search(
     hits, degraded = await wired.search(q, chosen, mode, limit)
     found: Literal["lexical", "semantic"] = "lexical" if degraded else mode
     body = SearchBody(query=q, version=chosen, mode=found, degraded=degraded, hits=[_hit(hit) for hit in hits])
-    response = kept(request, body, DAY)
+    response = kept(request, body, HOUR)
     if degraded:
         response.headers["Cache-Control"] = "no-store"  # the edge would keep it long after the index is back
     return response
