@@ -19,8 +19,6 @@ from gwc_assistant.protocols import Vector
 from gwc_assistant.resilience import OverloadedError
 from gwc_assistant.settings import Settings
 
-pytest.importorskip("numpy")
-
 
 class Words:
     """Half a thousand dimensions of words. `busy`: how often it has no room before it embeds."""
@@ -62,6 +60,8 @@ class Small(Corpus):
 def with_index(
     directory: Path, corpus_directory: Path, embedder: Words, *, version: str = "KJV", wait: bool = True
 ) -> tuple[Sequence[Hit], bool]:
+    pytest.importorskip("numpy")
+
     async def run() -> tuple[Sequence[Hit], bool]:
         corpus = Small(corpus_directory)
         corpus.open()
