@@ -1,6 +1,6 @@
 """One JSON line a request on standard output: written by nginx, worded by the plugin in its last phase.
 
-A single variable, because nginx knows neither the route nor the request id; query strings stay out of it.
+A single variable, because nginx knows neither the route nor the request id, and would not redact a query.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ import yaml
 
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.target import Artifact
+from gwc_kong.yaml_text import LOADER
 
 _ROOT = {"_format_version", "services", "routes", "plugins"}
 _HINT = "this is a fault of gwc's Kong target, not of the policy: please report it with the policy"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast with libyaml
 _Path = tuple[str | int, ...]
 _Complaint = tuple[_Path, str]
 
@@ -43,8 +43,8 @@ def _data(name: str) -> Mapping[str, Any]:
 def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     """What Kong's schemas would refuse of the emitted kong.yml, at the policy text behind it."""
     output = artifact.files["kong.yml"]
-    found = tuple(complaints(yaml.load(output.text, Loader=_LOADER)))  # noqa: S506  a safe one
-    root = yaml.compose(output.text, Loader=_LOADER) if found else None
+    found = tuple(complaints(yaml.load(output.text, Loader=LOADER)))  # noqa: S506  a safe one
+    root = yaml.compose(output.text, Loader=LOADER) if found else None
     return tuple(
         Diagnostic(_span(root, path, output.lines), "GWC603", Severity.ERROR, _message(path, fault), _HINT)
         for path, fault in found

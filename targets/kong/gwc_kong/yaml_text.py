@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import yaml
 
 from gwc.diagnostics import Span
 from gwc.ir import Node
 
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""To read such text: a safe one, and the one in C, which is ten times as fast, where there is one."""
 _PLAIN_KEY = re.compile(r"[a-z_]+\Z")
 
 
