@@ -178,6 +178,18 @@ asyncio.run(write())
 """
 
 
+def test_usage_waits_for_no_other_process_that_writes(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "ledger", isolation_level=None)
+
+    async def work(ledger: Ledger) -> int:
+        await ledger.charge(charge(5))
+        other.execute("BEGIN IMMEDIATE")
+        return (await ledger.usage("ann", 0)).lines[0].units
+
+    assert with_ledger(tmp_path / "ledger", work) == 5
+    other.close()
+
+
 def test_killed_at_any_moment_it_has_every_charge_it_told_of_and_none_twice(tmp_path: Path) -> None:
     path, services = tmp_path / "ledger", str(Path(__file__).parents[2] / "services/assistant")
     began: dict[str, int] = {}

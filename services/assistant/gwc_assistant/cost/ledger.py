@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 T = TypeVar("T")
 NANO = Decimal("1e-9")
@@ -129,10 +129,11 @@ class Ledger:
             self._connection = None
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        """Who writes has the file from the beginning; who only reads sees one moment of it, and waits for nobody."""
         if self._connection is None:
             raise RuntimeError("the ledger is not open")
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute(f"BEGIN {kind}")
         try:
             yield self._connection
         except BaseException:
@@ -194,7 +195,7 @@ class Ledger:
             db.execute(statement, (user, difference))
 
     def _usage(self, user: str, since: float) -> LedgerUsage:
-        with self._transaction() as db:
+        with self._transaction("DEFERRED") as db:
             rows = db.execute(
                 "SELECT model, route, count(*), sum(cache != 'miss'), sum(input_tokens), sum(output_tokens), "
                 "coalesce(sum(nano_usd), 0), coalesce(sum(units), 0), sum(estimated), sum(units IS NULL) "
