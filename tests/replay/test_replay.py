@@ -16,7 +16,9 @@ import zstandard
 
 from compiling import POLICIES
 from gwc.cli.options import LogFormat
+from gwc.replay.compare import MOST_NAMED, Seen
 from gwc.replay.formats import FORMATS, LineError, detected
+from gwc.report.replayed import people
 
 START = 1_795_435_200.0
 
@@ -166,6 +168,14 @@ HOSTILE = [
 def test_values_that_no_request_has_are_damage(form: str, text: str) -> None:
     with pytest.raises(LineError):
         FORMATS[form](text)
+
+
+def test_so_many_users_are_not_counted_to_the_last() -> None:
+    seen, few = Seen(), Seen()
+    seen.users.update(map(str, range(MOST_NAMED)))
+    few.users.update(map(str, range(MOST_NAMED - 1)))
+    assert people(seen) == f"{MOST_NAMED} or more users, 0 clients"
+    assert people(few) == f"{MOST_NAMED - 1} users, 0 clients"
 
 
 def test_no_line_ends_a_replay(project: Path) -> None:

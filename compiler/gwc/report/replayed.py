@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from gwc import __version__
-from gwc.replay.compare import Result, Seen
+from gwc.replay.compare import MOST_NAMED, Result, Seen
 from gwc.replay.reading import Counts
 from gwc.report.excerpt import printable
 
@@ -31,20 +31,29 @@ def _lines(result: Result, counts: Counts, against: str) -> Iterator[str]:
     if counts.late:
         yield f"{counts.late} lines came after later ones, and were taken at the time of those"
     yield ""
-    for name, seen in sorted(result.effects.items(), key=lambda pair: (-pair[1].requests, pair[0])):
+    for name, seen in _ranked(result):
         yield from _effect(name, seen, result)
     if not result.effects:
         yield "nothing would have been different"
+
+
+def _ranked(result: Result) -> list[tuple[str, Seen]]:
+    """What concerns most requests first."""
+    return sorted(result.effects.items(), key=lambda pair: (-pair[1].requests, pair[0]))
 
 
 def _effect(name: str, seen: Seen, result: Result) -> Iterator[str]:
     yield f"{name}: {seen.requests} requests ({share(seen.requests, result.requests)}), {people(seen)}"
     minute, most = seen.worst
     yield f"  worst minute: {moment(minute)}, {most} of {result.minutes[minute]} requests"
-    for title, counter in (("by", seen.why), ("routes", seen.routes), ("users", seen.users)):
-        if counter:
-            yield f"  {title}: {printable(top(counter))}"
+    yield from (f"  {printable(line)}" for line in _foremost(seen))
     yield ""
+
+
+def _foremost(seen: Seen) -> list[str]:
+    """`by: service/notes/1 7`, and the same of routes and users."""
+    counted = (("by", seen.why), ("routes", seen.routes), ("users", seen.users))
+    return [f"{title}: {top(counter)}" for title, counter in counted if counter]
 
 
 def share(part: int, whole: int) -> str:
@@ -52,7 +61,11 @@ def share(part: int, whole: int) -> str:
 
 
 def people(seen: Seen) -> str:
-    return f"{len(seen.users)} users, {len(seen.clients)} clients"
+    return f"{_distinct(seen.users)} users, {_distinct(seen.clients)} clients"
+
+
+def _distinct(counter: Counter[str]) -> str:
+    return f"{len(counter)}{' or more' if len(counter) >= MOST_NAMED else ''}"
 
 
 def top(counter: Counter[str]) -> str:
@@ -98,7 +111,7 @@ def as_markdown(result: Result, counts: Counts, against: str, caveats: Sequence[
     rows = [
         f"| {name} | {seen.requests} | {share(seen.requests, result.requests)} | {people(seen)} | "
         f"{moment(seen.worst[0])}: {seen.worst[1]} | {html.escape(top(seen.why)).replace('|', '&#124;')} |"
-        for name, seen in sorted(result.effects.items(), key=lambda pair: -pair[1].requests)
+        for name, seen in _ranked(result)
     ]
     head = f"### {result.requests} requests replayed against `{html.escape(against)}`"
     table = ["| | requests | share | who | worst minute | by |", "|---|---|---|---|---|---|", *rows]
@@ -110,10 +123,8 @@ def as_markdown(result: Result, counts: Counts, against: str, caveats: Sequence[
 
 def as_html(result: Result, counts: Counts, against: str, caveats: Sequence[str] = ()) -> str:
     """One page that needs no network."""
-    effects = sorted(result.effects.items(), key=lambda pair: (-pair[1].requests, pair[0]))
-    body = (
-        "".join(_section(name, seen, result) for name, seen in effects) or "<p>Nothing would have been different.</p>"
-    )
+    sections = "".join(_section(name, seen, result) for name, seen in _ranked(result))
+    body = sections or "<p>Nothing would have been different.</p>"
     parts = "".join(f"<p>{html.escape(caveat)}</p>" for caveat in caveats)
     said = html.escape(f"{result.requests} requests replayed against {against}")
     damaged = f"<p>{counts.damaged} of {counts.lines} lines could not be read.</p>" if counts.damaged else ""
@@ -131,12 +142,7 @@ _STYLE = (
 
 
 def _section(name: str, seen: Seen, result: Result) -> str:
-    facts = [f"{share(seen.requests, result.requests)} of all, {people(seen)}"]
-    facts += [
-        f"{title}: {top(counter)}"
-        for title, counter in (("by", seen.why), ("routes", seen.routes), ("users", seen.users))
-        if counter
-    ]
+    facts = [f"{share(seen.requests, result.requests)} of all, {people(seen)}", *_foremost(seen)]
     listed = "".join(f"<li>{html.escape(fact)}</li>" for fact in facts)
     return f"<h2>{html.escape(name)}: {seen.requests}</h2><ul>{listed}</ul>{_plot(name, seen, result)}"
 
