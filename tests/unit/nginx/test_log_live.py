@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,5 +50,7 @@ def test_each_request_has_its_line(gate: tuple[int, int, Running]) -> None:
     missing = re.search(r"^gwc_unmeasured_requests_total (\d+)$", get(admin, "/metrics"), re.MULTILINE)
     assert missing is not None
     assert int(missing[1]) > 0
-    lines = [json.loads(line) for line in running.output().splitlines()]
-    assert sorted(line["path"] for line in lines) == sorted(f"/{n}" for n in range(_ROUTES))
+    until = time.monotonic() + 10
+    while len(lines := running.output().splitlines()) < _ROUTES:  # a line is written once its request is over
+        assert time.monotonic() < until
+    assert sorted(json.loads(line)["path"] for line in lines) == sorted(f"/{n}" for n in range(_ROUTES))
