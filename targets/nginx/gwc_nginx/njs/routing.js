@@ -195,4 +195,4 @@ function location(r) {
     }
 }
 
-export default {location, canonical, found};
+export default {location};
