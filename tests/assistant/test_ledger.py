@@ -190,6 +190,22 @@ def test_usage_waits_for_no_other_process_that_writes(tmp_path: Path) -> None:
     other.close()
 
 
+def test_a_full_disk_is_told_as_one_and_the_next_charge_is_made_once_there_is_room(tmp_path: Path) -> None:
+    async def work(ledger: Ledger) -> None:
+        def bounded(pages: int) -> None:
+            assert ledger._connection is not None
+            ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        await ledger._in_thread(lambda: bounded(1))  # no more than there are
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            for _ in range(200):
+                await ledger.charge(charge(5, user="a-name-that-takes-room" * 20))
+        await ledger._in_thread(lambda: bounded(1000))
+        assert await ledger.charge(charge(5)) == 5
+
+    with_ledger(tmp_path / "ledger", work)
+
+
 def test_killed_at_any_moment_it_has_every_charge_it_told_of_and_none_twice(tmp_path: Path) -> None:
     path, services = tmp_path / "ledger", str(Path(__file__).parents[2] / "services/assistant")
     began: dict[str, int] = {}

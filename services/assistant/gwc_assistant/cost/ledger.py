@@ -136,10 +136,11 @@ class Ledger:
         self._connection.execute(f"BEGIN {kind}")
         try:
             yield self._connection
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite has rolled back itself where the disk is full
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _record(self, charge: Charge, *, settled: bool) -> int | None:
         with self._transaction() as db:
