@@ -190,19 +190,15 @@ class NoLimitPerAddress(GatewayRule):
     code, name = "GWC323", "no-limit-per-address"
 
     def check(self, gateway: Gateway) -> Findings:
-        if any(m.key is LimitKey.IP and not m.shadow for m in gateway.limits):
-            return
-        for service in gateway.services:
-            if any(m.key is LimitKey.IP and not m.shadow for m in service.limits):
-                continue
-            for route in service.routes:
-                if not any(m.key is LimitKey.IP and not m.shadow for m in route.limits):
-                    yield Finding(
-                        service.provenance["name"].span,
-                        f"{service.name}/{route.name}",
-                        "no limit per ip, on no level",
-                        "write limits: [{per: ip, rate: 300/min, burst: 60}] on the service, or on the platform",
-                    )
+        for subject, service, route in routes(gateway):
+            every = (*gateway.limits, *service.limits, *route.limits)
+            if not any(m.key is LimitKey.IP and not m.shadow for m in every):
+                yield Finding(
+                    service.provenance["name"].span,
+                    subject,
+                    "no limit per ip, on no level",
+                    "write limits: [{per: ip, rate: 300/min, burst: 60}] on the service, or on the platform",
+                )
 
 
 class HeaderAnybodyChooses(GatewayRule):
