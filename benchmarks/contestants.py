@@ -20,10 +20,11 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests"))  # gateways are started as the conformance scenarios start them
 
 import processes  # noqa: E402
-from conformance.harness import accepted_gateway, free_port, write  # noqa: E402
+from conformance.harness import accepted_gateway, write  # noqa: E402
 from conformance.scenario import Scenario  # noqa: E402
 from conformance.variants import Variant, variants  # noqa: E402
 from gwc.support import Fidelity  # noqa: E402
+from ports import free_port  # noqa: E402
 
 REJECTED, LIMITED, FREE = "/rejected", "/limited", "/free"
 _READY_WITHIN = 20.0  # seconds

@@ -31,11 +31,12 @@ import contestants
 import pages
 import processes
 import ratios
-from conformance.harness import accepted_gateway, free_port, write
+from conformance.harness import accepted_gateway, write
 from conformance.scenario import Scenario
 from conformance.variants import Variant
 from contestants import Contestant
 from gwc.support import Fidelity
+from ports import free_port
 
 BEGIN, END = "<!-- keys: begin -->", "<!-- keys: end -->"
 CONNECTIONS = 4

@@ -14,13 +14,14 @@ import httpx
 import yaml
 
 from assistant.running import SECRET
-from conformance.harness import below_exact, free_port, write
+from conformance.harness import below_exact, write
 from conformance.tokens import read_public, token
 from conformance.variants import Variant
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.ir import Gateway
 from gwc.source import Source
+from ports import free_port
 
 POLICY = Path(__file__).parents[2] / "policies/assistant.yaml"
 SECRETS = {"GATEWAY_SECRET": SECRET}

@@ -17,9 +17,10 @@ import httpx
 import pytest
 
 from assistant.model_server import ModelServer, Say
-from assistant.running import SECRET, Process, Running, free_port, headers
+from assistant.running import SECRET, Process, Running, headers
 from gwc_assistant.corpus import Corpus
 from gwc_assistant.settings import Settings
+from ports import free_port
 
 SERVICES = Path(__file__).parents[2] / "services/assistant"
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from assistant.running import SECRET, Process, free_port
+from assistant.running import SECRET, Process
 from gwc_assistant import problems
 from gwc_assistant.settings import Settings
+from ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "services/assistant/README.md").read_text(encoding="utf-8")

@@ -17,9 +17,10 @@ import httpx
 import pytest
 
 from assistant.gateways import bearer, edge
-from assistant.running import Running, free_port
+from assistant.running import Running
 from conformance.variants import Variant, variants
 from gwc_assistant.settings import Settings
+from ports import free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from conformance.client import Request, Response, exchange
-from conformance.harness import Service, accepted_gateway, free_port, write
+from conformance.harness import Service, accepted_gateway, write
 from conformance.pki import SERVICE_NAME
 from conformance.scenario import Scenario
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
@@ -24,6 +24,7 @@ from conformance.upstream import Upstream
 from conformance.variants import Variant
 from gwc.ir import Gateway
 from gwc.target import Running
+from ports import free_port
 from ratelimit_double import RateLimitService, Redis
 
 DAY = 86400

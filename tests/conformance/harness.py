@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
-import socket
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -33,6 +31,7 @@ from gwc.ir import Gateway
 from gwc.source import Source
 from gwc.support import Fidelity, SupportTable
 from gwc.target import Artifact, Running
+from ports import free_port
 
 Values = Mapping[str, int | str]
 NOW = date(2026, 11, 23)
@@ -52,16 +51,6 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         k: merged(base[k], v) if isinstance(base.get(k), dict) and isinstance(v, dict) else v for k, v in over.items()
     }
     return {**base, **both}
-
-
-def free_port() -> int:
-    """A port for a gateway. Not one that the kernel picks: it hands those out to every outgoing connection too, and
-    under load one of them would often be faster than the gateway."""
-    for _ in range(100):
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
-            return int(sock.getsockname()[1])
-    raise RuntimeError("no free port below the ephemeral ones")
 
 
 @dataclass(frozen=True, slots=True)

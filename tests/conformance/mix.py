@@ -8,7 +8,7 @@ from pathlib import Path
 
 import prometheus
 from conformance.conftest import Launcher
-from conformance.harness import Launched, free_port
+from conformance.harness import Launched
 from conformance.logbook import Line, lines
 from conformance.traffic import SCENARIO, Outcome, play
 from conformance.variants import Variant
@@ -17,6 +17,7 @@ from gwc.observability import emit
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import Fidelity
 from gwc.target import MeasuresInPart
+from ports import free_port
 from prometheus import Sample
 
 

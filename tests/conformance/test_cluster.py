@@ -121,7 +121,10 @@ def test_a_rush_on_both_is_admitted_as_the_limit_says(sharing: Sharing, variant:
 @pytest.mark.slow
 @by_variant
 def test_constant_overload_is_admitted_at_the_rate(sharing: Sharing, variant: Variant) -> None:
-    """Sixty requests a second for a minute. Windows of the clock (approximate): two more of them at most."""
+    """Sixty requests a second for a minute. Windows of the clock (approximate): two more of them at most.
+
+    On a busy machine the store may be late for one: that is a 503, as `on_failure: deny` wants, counted or not.
+    """
     pair, seconds = sharing(variant, "deny"), 60.0
     started = time.monotonic()
 
@@ -134,8 +137,10 @@ def test_constant_overload_is_admitted_at_the_rate(sharing: Sharing, variant: Va
     took = time.monotonic() - started
     fair = 20 * took + 10
     slack = 40.0 if variant.target.name == "envoy" else 0.02 * fair + 1
+    late = statuses.pop(503, 0)
+    assert late <= 0.01 * 60 * seconds
     assert statuses.keys() == {200, 429}
-    assert abs(statuses[200] - fair) <= slack, (statuses, took)
+    assert abs(statuses[200] - fair) <= slack + late, (statuses, took)
 
 
 @by_variant

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.harness import Launched, Service, Values, accepted_gateway, free_port
+from conformance.harness import Launched, Service, Values, accepted_gateway
 from conformance.scenario import SCENARIOS, load
 from conformance.variants import Variant, variants
 from gwc.process import Command, GatewayProcess
+from ports import free_port
 
 _CARELESS = """
 {user}

@@ -307,6 +307,7 @@ ACTS: tuple[tuple[Visit, ...], ...] = (
             "frail/any",
             {"attempts": 0, **refused("breaker", problem="circuit-open")},
             needs=("upstream.breaker",),
+            after=0.7,  # Envoy's main thread ejects, and tells the workers
         ),
     ),
     (

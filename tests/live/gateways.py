@@ -14,7 +14,6 @@ from pathlib import Path
 import httpx
 
 from compiling import NOW, POLICIES, write
-from conformance.harness import free_port
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
@@ -25,6 +24,7 @@ from gwc.live.tree import differences
 from gwc.live.words import Drift, in_words
 from gwc.source import read_policies
 from gwc.target import Artifact, Binary, Target
+from ports import free_port
 
 SECRETS = ("GATEWAY_SECRET", "KEY_MOBILE", "KEY_BILLING", "REDIS_PASSWORD")
 VALUE = "hunter2-hunter2-hunter2"

@@ -10,10 +10,10 @@ import httpx
 import pytest
 import yaml
 
-from conformance.harness import free_port
 from gwc.live.tree import Kind
 from gwc.target import EngineMissingError
 from live.gateways import VALUE, Rendered, edit, rendered, running
+from ports import free_port
 
 
 @pytest.fixture

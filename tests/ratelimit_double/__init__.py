@@ -23,6 +23,7 @@ from typing import Any, Self
 
 import grpc
 
+from ports import free_port
 from ratelimit_double.messages import OK, OVER_LIMIT, UNITS, Request, Response
 
 METHOD = "envoy.service.ratelimit.v3.RateLimitService"
@@ -33,12 +34,6 @@ _STARTS_WITHIN = 10.0
 def redis_missing() -> str | None:
     """Why no Redis can run here, or None."""
     return None if shutil.which("redis-server") else "redis-server is not installed (apt-get install redis-server)"
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 @dataclass

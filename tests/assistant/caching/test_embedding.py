@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import warnings
 from array import array
 from collections.abc import Iterator, Sequence
@@ -90,16 +89,15 @@ def test_what_queued_meanwhile_is_one_batch_and_everybody_gets_their_own(model: 
     assert [len(batch) for batch in model.batches] == [1, 8, 2]
 
 
-def test_a_lone_caller_does_not_wait_for_company(model: Model) -> None:
-    async def run() -> float:
-        batcher = MicroBatcher("m", model.encode)
-        await batcher.submit(["0"])
-        started = time.monotonic()
-        for _ in range(20):
-            await batcher.submit(["1"])
-        return time.monotonic() - started
+def test_a_lone_caller_does_not_wait_for_company(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No timer is set: the batch begins when the model is free."""
 
-    assert asyncio.run(run()) < 1
+    async def run() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_at", pytest.fail)
+        await MicroBatcher("m", model.encode).submit(["1"])
+
+    asyncio.run(run())
+    assert [len(batch) for batch in model.batches] == [1]
 
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(model: Model) -> None:

@@ -301,15 +301,19 @@ _KEY_OF = keys()
 
 
 def test_a_parameter_that_repeats_costs_no_more_than_its_length() -> None:
-    """As many as a head holds: each addition copying what is there already would be 600 MB."""
+    """Up to as many as a head holds. Were each addition to copy what is there already, ten times would cost 100."""
     text = script(cached(vary={"query": ["v", "w"]}))
     lua = luajit21.LuaRuntime(encoding="latin-1")
     opened = text[: text.index("local function drop_the_unlisted")]
     query_of: Any = lua.execute(f'os.getenv = function() return nil end {opened} return query_of, ROUTES["a/r"]')
-    asked = "&".join(["v"] * 25_000)
-    took = []
+    assert _repeated(query_of, 25_000) < 40 * _repeated(query_of, 2_500)
+
+
+def _repeated(query_of: Any, times: int) -> float:
+    """Processor time for a query that has one parameter so often, in seconds; the least of five."""
+    asked, took = "&".join(["v"] * times), []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         assert query_of[0](query_of[1], f"w=1&{asked}&x") == f"{asked}&w=1"
-        took.append(time.perf_counter() - began)
-    assert min(took) < 0.03
+        took.append(time.process_time() - began)
+    return min(took)

@@ -18,6 +18,7 @@ import pytest
 
 from gwc.target import EngineMissingError
 from gwc_envoy import TARGET
+from ports import free_port
 from unit.envoy.policies import gateway
 
 _TTL = 1
@@ -77,12 +78,6 @@ def _service(address: str, port: int) -> Iterator[int]:
         thread.join(5)
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def _bootstrap(port: int, listen: dict[str, str], names: NameServer) -> str:
     """The target's own output, asking `names` instead of the host's resolver."""
     service = {"service": "a", "upstream": f"http://moving.test:{port}", "retries": "none"}
@@ -108,9 +103,9 @@ def test_a_name_that_moves_is_followed(tmp_path: Path) -> None:
         binary = TARGET.engine.find("default")
     except EngineMissingError as missing:
         pytest.skip(str(missing))
-    names, http = NameServer("127.0.0.1"), _free_port()
+    names, http = NameServer("127.0.0.1"), free_port()
     with _service("127.0.0.1", 0) as port, _service("127.0.0.2", port):
-        listen = {"http": f"127.0.0.1:{http}", "admin": f"127.0.0.1:{_free_port()}"}
+        listen = {"http": f"127.0.0.1:{http}", "admin": f"127.0.0.1:{free_port()}"}
         (tmp_path / "envoy.json").write_text(_bootstrap(port, listen, names), encoding="utf-8")
         running = TARGET.engine.launch(binary, tmp_path, {})
         try:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.harness import free_port
 from gwc_nginx import TARGET
+from ports import free_port
 from unit.nginx.gateways import gateway, route, write
 from unit.nginx.running import nginx
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.harness import free_port
 from gwc.target import Artifact
 from gwc_nginx import TARGET
+from ports import free_port
 from unit.nginx.gateways import gateway, route, write
 from unit.nginx.running import Silent, nginx, service
 

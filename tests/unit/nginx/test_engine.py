@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from conformance.harness import free_port
 from gwc.diagnostics import Span
 from gwc.target import Artifact, EngineMissingError, OutputFile
 from gwc_nginx import TARGET
 from gwc_nginx.engine import NginxEngine, redact
+from ports import free_port
 from unit.nginx.gateways import gateway, route, write
 
 PROFILES = ("njs", "plain")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from gwc import process
 from gwc.process import Command, GatewayProcess, chosen_binary
 from gwc.target import EngineMissingError
+from ports import free_port
 
 SERVER = """
 import http.server, os, subprocess, sys
@@ -24,12 +24,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *args): pass
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _command(tmp_path: Path, program: str, port: int) -> Command:
@@ -51,7 +45,7 @@ def _alive(pid: int) -> bool:
 
 
 def test_it_is_ready_when_it_answers_and_ends_with_its_workers(tmp_path: Path) -> None:
-    running = GatewayProcess(_command(tmp_path, SERVER, _free_port()))
+    running = GatewayProcess(_command(tmp_path, SERVER, free_port()))
     worker = int(running.output().split()[1])
     assert _alive(worker)
     running.stop()
@@ -66,21 +60,21 @@ def test_it_is_ready_when_it_answers_and_ends_with_its_workers(tmp_path: Path) -
 def test_an_early_end_is_told_in_redacted_words(tmp_path: Path) -> None:
     program = "import sys; sys.exit('the password is hunter2')"
     with pytest.raises(RuntimeError, match=r"Gateway ended while starting: the password is \.\.\."):
-        GatewayProcess(_command(tmp_path, program, _free_port()))
+        GatewayProcess(_command(tmp_path, program, free_port()))
 
 
 def test_one_that_never_answers_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "READY_TIMEOUT", 0.5)
     program = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     with pytest.raises(RuntimeError, match="not ready within"):
-        GatewayProcess(_command(tmp_path, program, _free_port()))
+        GatewayProcess(_command(tmp_path, program, free_port()))
     assert not _alive(int((tmp_path / "pid").read_text()))
 
 
 def test_one_that_ignores_the_request_to_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "STOP_TIMEOUT", 0.3)
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVER
-    running = GatewayProcess(_command(tmp_path, stubborn, _free_port()))
+    running = GatewayProcess(_command(tmp_path, stubborn, free_port()))
     running.stop()
     assert running._process.poll() is not None
 
