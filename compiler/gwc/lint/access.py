@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from gwc.credentials import looks_like_credential
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, SegmentKind
@@ -12,15 +11,7 @@ from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_size
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
 LARGE_BODY = 100 * 2**20
-
-
-_CREDENTIAL = re.compile(r"(?i)^(bearer|basic)\s+\S{8,}$|^(sk|pk|ghp|xox[abp]|AKIA|AIza)[-_A-Za-z0-9]{12,}$")
-
-
-_SECRET_NAME = re.compile(r"(?i)(^|-)(authorization|api-?key|token|secret|password)$")
 
 
 class PublicWrite(GatewayRule):
@@ -262,7 +253,7 @@ class SecretInAHeader(GatewayRule):
         for subject, _, route in routes(gateway):
             for changes in (route.headers.request, route.headers.response):
                 for header, value in changes.set:
-                    if _CREDENTIAL.search(value) or (_SECRET_NAME.search(header) and len(value) >= 8):
+                    if looks_like_credential(header, value):
                         yield Finding(
                             changes.provenance[f"set.{header.lower()}"].span,
                             subject,
