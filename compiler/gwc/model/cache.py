@@ -12,18 +12,22 @@ from gwc.model.request import Answer, Request
 ENTRIES = 100_000
 """The most that is remembered; the engines' stores are bounded by size."""
 NEGATIVE = (301, 404)
-FAILED = frozenset({500, 502, 503, 504})
+COVERED = ("", "upstream.concurrency", "breaker")
+"""What may have refused where a kept answer covers for the service: it failed, or gets a pause."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """`renewed_at` is when a renewal that is under way ends, with `renewed` or nothing to show for it."""
+    """`renewed_at` is when a renewal that is under way ends, with `renewed` or nothing to show for it. `content` is the
+    Answer's, which is whole from `since` on."""
 
     status: int
     fresh_until: float
     negative: bool
     renewed_at: float = 0.0
     renewed: Kept | None = None
+    content: object = None
+    since: float = 0.0
 
 
 class Store:

@@ -108,7 +108,8 @@ class Model:
             return self._cached(request, answer, guards, matched.path, outcome)
         if guards.route.cache is not None:
             outcome.cache = "BYPASS"
-        return self._served(request, answer, guards, outcome)
+        self._served(request, answer, guards, outcome)
+        return outcome
 
     def _refused(self, request: Request, guards: Guards, outcome: Outcome) -> bool:
         """The checks before the cache. The first that refuses decides, and takes nothing of a later one."""
@@ -130,17 +131,18 @@ class Model:
             return served_from(outcome, kept, "HIT")
         if kept is not None and edge.renews_behind(settings, kept, now):
             if now >= kept.renewed_at:
-                kept.renewed_at = now + answer.seconds
-                kept.renewed = self._worth(guards, answer, kept.renewed_at)
+                renewal = self._tried(request, answer, guards)
+                kept.renewed_at = now + renewal.seconds
+                kept.renewed = self._worth(guards, renewal, kept.renewed_at)
             return served_from(outcome, kept, "STALE")
         outcome.cache = "MISS"
-        self._served(request, answer, guards, outcome)
-        failed = outcome.status in edge.FAILED and outcome.limited_by in ("", "upstream.concurrency")
+        answered = self._served(request, answer, guards, outcome)
+        failed = outcome.status >= 500 and outcome.limited_by in edge.COVERED
         if failed and kept is not None and edge.covers_failure(settings, kept, now):
-            outcome.problem = outcome.limited_by = ""
+            outcome.problem, outcome.limited_by, outcome.retry_after = "", "", None
             return served_from(outcome, kept, "STALE")
-        if not outcome.refused:
-            self._keep(key, guards, answer, now + answer.seconds)
+        if answered is not None and not outcome.refused:
+            self._keep(key, guards, answered, now + answered.seconds)
         return outcome
 
     def _keep(self, key: tuple[object, ...], guards: Guards, answer: Answer, now: float) -> None:
@@ -152,29 +154,38 @@ class Model:
         settings = guards.route.cache
         assert settings is not None
         seconds = edge.lifetime(settings, answer)
-        return edge.Kept(answer.status, now + seconds, answer.status != 200) if seconds else None
+        if not seconds:
+            return None
+        return edge.Kept(answer.status, now + seconds, answer.status != 200, content=answer.content, since=now)
 
-    def _served(self, request: Request, answer: Answer, guards: Guards, outcome: Outcome) -> Outcome:
-        """The checks behind the cache, and the service."""
+    def _served(self, request: Request, answer: Answer, guards: Guards, outcome: Outcome) -> Answer | None:
+        """The checks behind the cache, and the service: what it answered, None where it was not asked."""
         now, cost = request.time, guards.route.cost
         if guards.budget is not None and (wait := guards.budget.wait(request.user, cost, now)):
             refuse(outcome, 429, "budget-exhausted", "budget", wait)
-            return outcome
+            return None
         if guards.in_flight.full(now):
             refuse(outcome, 503, "overloaded", "upstream.concurrency", 1.0)
-            return outcome
-        timeout = guards.route.timeouts.request
-        took = min(answer.seconds, timeout) if _bounded(guards.route) else answer.seconds
-        self._all.enter(now + took)
-        guards.in_flight.enter(now + took)
+            return None
+        answer = self._tried(request, answer, guards)
+        self._all.enter(now + answer.seconds)
+        guards.in_flight.enter(now + answer.seconds)
         if guards.budget is not None:
             budget = guards.service.budget
             settled = answer.cost if budget and budget.charge and answer.cost is not None else cost
             guards.budget.take(request.user, settled, now)
             outcome.cost = settled
-        if took < answer.seconds:
-            refuse(outcome, 504, "timeout", "", None)
-        return outcome
+        outcome.status, outcome.content = answer.status, answer.content
+        if answer.problem:
+            refuse(outcome, answer.status, answer.problem, answer.limited_by, answer.retry_after)
+        return answer
+
+    def _tried(self, request: Request, answer: Answer, guards: Guards) -> Answer:  # noqa: ARG002 - for who knows more
+        """What becomes of the answer on its way: here only whether it is in time."""
+        timeout = guards.route.timeouts.request
+        if answer.seconds <= timeout or not _bounded(guards.route):
+            return answer
+        return Answer(504, timeout, answer.cost, cacheable=False, problem="timeout")
 
 
 def _names(found: MethodRoute) -> tuple[str, str]:
@@ -192,7 +203,7 @@ def refuse(outcome: Outcome, status: int, problem: str, by: str, wait: float | N
 
 
 def served_from(outcome: Outcome, kept: edge.Kept, how: str) -> Outcome:
-    outcome.status, outcome.cache, outcome.cost = kept.status, how, 0
+    outcome.status, outcome.cache, outcome.cost, outcome.content = kept.status, how, 0, kept.content
     return outcome
 
 
@@ -216,6 +227,8 @@ def limited(limits: list[Guarded], request: Request, outcome: Outcome) -> bool:
 def unauthorised(route: Route, request: Request, outcome: Outcome) -> bool:
     if route.auth is None:
         return False
+    if not request.audience:
+        return refuse(outcome, 403, "forbidden", "", None)
     if not request.user or (request.credential and request.credential not in route.auth.providers):
         return refuse(outcome, 401, "unauthorized", "", None)
     if request.scopes is not None and not request.scopes.issuperset(route.auth.scopes):

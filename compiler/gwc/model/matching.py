@@ -24,11 +24,15 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """A route, or the status of why there is none: 400, 404, 405. `path` is the canonical one, empty for 400."""
+    """A route, or the status of why there is none: 400, 404, 405. `path` is the canonical one, empty for 400.
+
+    `entry` has all routes of the path, for 405 too.
+    """
 
     route: MethodRoute | None
     status: int
     path: str
+    entry: PathEntry | None = None
 
 
 class Matcher:
@@ -60,7 +64,7 @@ class Matcher:
         if entry is None:
             return Matched(None, 404, form)
         route = next((r for r in entry.routes if method in r.route.methods), None)
-        return Matched(route, 200 if route else 405, form)
+        return Matched(route, 200 if route else 405, form, entry)
 
 
 def host_name(host: str) -> str:

@@ -14,6 +14,7 @@ class Request:
     """`time` in seconds since 1970. `headers` have lower-case names. `user` is the verified one, empty for nobody.
 
     `credential` is its kind, "jwt" or "api_key"; empty: any that the route accepts. `scopes` None: all that are needed.
+    `audience` false: the credential is good, and for somebody else's services.
     """
 
     time: float
@@ -27,21 +28,32 @@ class Request:
     scopes: frozenset[str] | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: _NONE)
     body: int = 0
+    audience: bool = True
 
 
 @dataclass(slots=True)
 class Answer:
-    """What the service does if it is asked: status, seconds until it has answered, the actual cost if it tells one."""
+    """What the service does if it is asked: status, seconds until it has answered, the actual cost if it tells one.
+
+    `problem`: the gateway's own error in place of an answer, as in Outcome. `content` is kept with what is kept.
+    """
 
     status: int = 200
     seconds: float = 0.0
     cost: int | None = None
     cacheable: bool = True
+    problem: str = ""
+    limited_by: str = ""
+    retry_after: float | None = None
+    content: object = None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """`problem` is the type of the gateway's own error, empty for none. `limited_by` as in the access log."""
+    """`problem` is the type of the gateway's own error, empty for none. `limited_by` as in the access log.
+
+    `content` is that of the Answer that is served, kept or new.
+    """
 
     status: int
     service: str = ""
@@ -52,6 +64,7 @@ class Outcome:
     cache: str = ""
     cost: int = 0
     retry_after: float | None = None
+    content: object = None
 
     @property
     def refused(self) -> bool:
