@@ -86,11 +86,17 @@ class Revision:
 
 def revision(wanted: str | None, directory: Path) -> Revision:
     """Where HEAD and `wanted`, or else the main branch, parted. `directory` may be new, or gone. Raises GitError."""
+    top, below = repository(directory)
+    shown = wanted or _main_branch(top)
+    return Revision(merge_base(shown, top), shown, top, below)
+
+
+def repository(directory: Path) -> tuple[Path, PurePosixPath]:
+    """The top of the repository that `directory` is in, or would be, and where below it. Raises GitError."""
     place = directory.resolve()
     near = next(path for path in (place, *place.parents) if path.is_dir())
     top = Path(git("rev-parse", "--show-toplevel", directory=near).strip()).resolve()
-    shown = wanted or _main_branch(top)
-    return Revision(merge_base(shown, top), shown, top, PurePosixPath(place.relative_to(top).as_posix()))
+    return top, PurePosixPath(place.relative_to(top).as_posix())
 
 
 def _contents(ids: Sequence[str], directory: Path) -> Iterator[bytes]:

@@ -61,9 +61,9 @@ def build_manifest(
     gateway: Gateway, inputs: Mapping[str, str], rendered: Sequence[Rendered], before: Manifest = EMPTY
 ) -> Manifest:
     """The manifest of this run over `inputs`, texts by name. Targets that it did not render are kept from `before`."""
-    digests = {name: _digest(text) for name, text in inputs.items()}
+    digests = {name: digest(text) for name, text in inputs.items()}
     facts = {"gwc": __version__, "environment": gateway.environment, "inputs": digests}
-    made_from = _digest(json.dumps(facts, sort_keys=True))
+    made_from = digest(json.dumps(facts, sort_keys=True))
     targets = {**before.content["targets"], **{one.name: _target(gateway, one, made_from) for one in rendered}}
     return Manifest({"schema": SCHEMA, **facts, "now": gateway.now.isoformat(), "targets": targets})
 
@@ -97,7 +97,8 @@ def is_secret(path: str) -> bool:
     return directory == SECRETS and is_inside(name)
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """As the manifest writes it, of an input or an output."""
     return sha256(text.encode("utf-8")).hexdigest()
 
 
@@ -106,7 +107,7 @@ def _target(gateway: Gateway, one: Rendered, made_from: str) -> Entry:
         "profile": one.artifact.profile,
         "distribution": one.installed.distribution,
         "made_from": made_from,
-        "files": {path: _digest(file.text) for path, file in sorted(one.artifact.files.items())},
+        "files": {path: digest(file.text) for path, file in sorted(one.artifact.files.items())},
         "inexact": list(inexact(gateway, one.table)),
     }
 

@@ -127,3 +127,57 @@ def test_a_change_names_the_targets_that_it_reaches(project: Path) -> None:
     reached = {change["field"]: change["targets"] for change in said}
     assert reached["owner"] == []
     assert reached["timeouts.request"] == ["envoy", "kong", "nginx"]
+
+
+def _gwc(*words: str, cwd: Path) -> None:
+    command = [sys.executable, "-m", "gwc", *words, "--now", "2026-11-23"]
+    subprocess.run(command, cwd=cwd, capture_output=True, timeout=120, check=True)
+
+
+@pytest.fixture
+def deployed(project: Path) -> Path:
+    """The project, with a build of what main has; since then the branch was committed."""
+    subprocess.run([*GIT, "stash", "-q"], cwd=project, check=True, timeout=60)
+    _gwc("compile", "-t", "nginx", "--env", "prod", cwd=project)
+    subprocess.run([*GIT, "stash", "pop", "-q"], cwd=project, check=True, timeout=60)
+    subprocess.run([*GIT, "commit", "-qam", "y"], cwd=project, check=True, timeout=60)
+    return project
+
+
+@pytest.mark.parametrize("place", ["build", "build/manifest.json"])
+def test_against_what_was_built(deployed: Path, place: str) -> None:
+    """The commit with the digests of the manifest is found, wherever the branch stands."""
+    done = gwc("--against", place, cwd=deployed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "cost 20 -> 30\n" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 tightened, 1 loosened against build/manifest.json (")
+
+
+def test_against_what_was_built_just_now(deployed: Path) -> None:
+    """Not committed: the policies are what the build is of."""
+    _replace(deployed / "policies/notes.yaml", "rate: 600/min", "rate: 700/min")
+    _gwc("compile", "-t", "nginx", "--env", "prod", cwd=deployed)
+    assert gwc("--against", "build", "--exit-code", cwd=deployed).returncode == 0
+
+
+def test_a_build_of_what_no_commit_has(deployed: Path) -> None:
+    _replace(deployed / "policies/notes.yaml", "rate: 600/min", "rate: 700/min")
+    _gwc("compile", "-t", "nginx", "--env", "prod", cwd=deployed)
+    _replace(deployed / "policies/notes.yaml", "rate: 700/min", "rate: 800/min")
+    done = gwc("--against", "build", cwd=deployed)
+    assert done.returncode == 4
+    assert "no commit has the policies that build/manifest.json was compiled from" in done.stderr
+
+
+def test_a_build_is_compared_in_its_environment(deployed: Path) -> None:
+    done = gwc("--against", "build", "--env", "staging", cwd=deployed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the build is one of --env prod" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{}", "[", '{"schema": 1, "targets": {}}'])
+def test_a_manifest_that_is_none(deployed: Path, text: str) -> None:
+    (deployed / "build/manifest.json").write_text(text, encoding="utf-8")
+    done = gwc("--against", "build", cwd=deployed)
+    assert done.returncode == 2
+    assert "cannot read build/manifest.json: " in done.stderr

@@ -50,17 +50,30 @@ def _run(checkout: Path, script: str, shell: Sequence[str], **said: str) -> subp
 def _action(checkout: Path, **inputs: str) -> dict[str, subprocess.CompletedProcess[str]]:
     """What each step after the installation came to."""
     action: Mapping[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-    given = {name: said["default"] for name, said in action["inputs"].items()} | inputs
+    given = {f"inputs.{name}": said["default"] for name, said in action["inputs"].items()} | _GITHUB
+    given |= {f"inputs.{name}": value for name, value in inputs.items()}
     files = {"RUNNER_TEMP": str(checkout / "runner"), "GITHUB_STEP_SUMMARY": str(checkout / "summary")}
     shell = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
     done = {}
     for step in action["runs"]["steps"][1:]:
-        said = {name: re.sub(r"\$\{\{ inputs\.(\S+) }}", lambda m: given[m[1]], v) for name, v in step["env"].items()}
-        wanted = re.fullmatch(r"inputs\.(\S+) != ''", step.get("if", "inputs.policies != ''"))
-        assert wanted is not None
-        if given[wanted[1]]:
+        said = {name: re.sub(r"\$\{\{ (\S+) }}", lambda m: given[m[1]], v) for name, v in step["env"].items()}
+        if all(_holds(condition, given) for condition in step.get("if", "inputs.policies != ''").split(" && ")):
             done[step["name"]] = _run(checkout, step["run"], shell, **files, **said)
     return done
+
+
+_GITHUB = {
+    "github.event_name": "pull_request",
+    "github.repository": "team/shop",
+    "github.event.pull_request.number": "7",
+    "github.action_path": str(ROOT),
+}
+
+
+def _holds(condition: str, given: Mapping[str, str]) -> bool:
+    parts = re.fullmatch(r"(\S+) (!=|==) '(.*)'", condition)
+    assert parts is not None
+    return (given[parts[1]] == parts[3]) is (parts[2] == "==")
 
 
 def test_the_action_lints_checks_and_compares(checkout: Path) -> None:
@@ -78,6 +91,58 @@ def test_the_action_leaves_out_what_nobody_asked_for(checkout: Path) -> None:
 def test_the_action_reads_services_where_they_are_named(checkout: Path) -> None:
     done = _action(checkout, services="no such folder")["lint"]
     assert (done.returncode, "no such folder: not a directory" in done.stderr) == (2, True)
+
+
+GH = """#!/bin/sh
+echo "$*" | tr '\\n' ' ' >> asked; echo >> asked
+case "$*" in
+  *--jq*) [ -z "$GH_TOKEN" ] || cat ids ;;
+  *body=@*) cp "${*##*body=@}" written ;;
+esac
+"""
+
+
+@pytest.fixture
+def commented(checkout: Path) -> Path:
+    """A checkout with a `gh` that notes down what it is asked, knows the comments in `ids`, and keeps the text."""
+    gh = checkout / "runner/gwc/bin/gh"
+    gh.write_text(GH, encoding="utf-8")
+    gh.chmod(0o755)
+    (checkout / "ids").touch()
+    return checkout
+
+
+def _asked(checkout: Path) -> str:
+    return (checkout / "asked").read_text(encoding="utf-8").splitlines()[-1]
+
+
+def test_the_action_comments_once(commented: Path) -> None:
+    first = _action(commented, against="main", comment="true", token="t")["comment"]
+    assert (first.returncode, first.stderr) == (0, "")
+    assert _asked(commented).startswith("api --silent -X POST repos/team/shop/issues/7/comments -F body=@")
+    assert "cost 20 -&#62; 30" in (commented / "written").read_text(encoding="utf-8")
+    (commented / "ids").write_text("41\n42\n")
+    assert _action(commented, against="main", comment="true", token="t")["comment"].returncode == 0
+    assert _asked(commented).startswith("api --silent -X PATCH repos/team/shop/issues/comments/41 -F body=@")
+
+
+def test_a_change_that_is_taken_back_changes_the_comment_and_makes_no_new_one(commented: Path) -> None:
+    _replace(commented / "policies/assistant.yaml", "cost: 30", "cost: 20")
+    assert _action(commented, against="main", comment="true", token="t")["comment"].returncode == 0
+    assert "--jq" in _asked(commented)
+    assert not (commented / "written").exists()
+    (commented / "ids").write_text("41\n")
+    assert _action(commented, against="main", comment="true", token="t")["comment"].returncode == 0
+    assert "PATCH" in _asked(commented)
+    assert "no changes" in (commented / "written").read_text(encoding="utf-8")
+
+
+def test_a_comment_that_github_would_not_take_says_where_the_rest_is(commented: Path) -> None:
+    (commented / "long.md").write_text("<!-- gwc diff -->\n\n### 9 breaking\n\nAgainst `main`.\n" + "x" * 65_000)
+    done = _run(commented, f"{ROOT}/scripts/sticky-comment long.md team/shop 7", ("bash", "-c"), GH_TOKEN="t")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "### 9 breaking" in (text := (commented / "written").read_text(encoding="utf-8"))
+    assert "in the summary of this run" in text and len(text) < 200
 
 
 def _template() -> Mapping[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from gwc.built import made_from, manifest_at, manifest_in, revision_of
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.mistakes import told
 from gwc.compile import Rendered, compile_sources, render
@@ -17,6 +18,7 @@ from gwc.diff.affected import affected
 from gwc.discovery import load_targets
 from gwc.git import GitError, Revision, revision
 from gwc.ir import Gateway
+from gwc.manifest import ManifestError
 from gwc.resolve import ReadPublic, read_beside
 from gwc.source import STDIN, Source, SourceError, read_policies
 from gwc.support import SupportTable
@@ -50,25 +52,53 @@ class Diffing:
         return self._resolved(self._read(self.policies), read_beside)
 
     def _old(self) -> Gateway:
+        if self.against is not None and (manifest := manifest_at(self.against)) is not None:
+            return self._built(manifest)
         if self.against is not None and self.against != STDIN and Path(self.against).is_dir():
             self.shown = self.against
             return self._resolved(self._read(self.against), read_beside)
+        return self._of_git(self._revision, "--against takes a revision, a directory or a build")
+
+    def _of_git(self, find: Callable[[], Revision], hint: str) -> Gateway:
         report = Report()
         try:
-            old = self._revision()
+            old = find()
             sources = old.sources(report)
         except (GitError, SourceError) as error:
-            hint = "--against takes a revision or a directory"
             raise CommandError(ExitCode.ENVIRONMENT, f"cannot compare: {error}", hint) from error
         self.shown = old.shown
         self._refuse(report, {})
         return self._resolved(sources, old.read)
 
+    def _built(self, file: Path) -> Gateway:
+        """What a build was compiled from, in its environment: the policies as they are, or a commit of them."""
+        self.shown = str(file)
+        try:
+            manifest = manifest_in(file)
+        except (ManifestError, OSError, UnicodeDecodeError) as error:
+            raise CommandError(ExitCode.USAGE, f"cannot read {file}: {error}") from error
+        self._settle(manifest.content["environment"])
+        sources = self._read(self.policies)
+        if made_from(manifest, sources, lambda name: read_beside(sources[0], name)):
+            return self._resolved(sources, read_beside)
+        directory = self._directory()
+        hint = "commit what you build, or compare with the revision that it was built from"
+        return self._of_git(lambda: revision_of(manifest, directory, self.shown), hint)
+
+    def _settle(self, environment: str | None) -> None:
+        """Both sides are of the build's environment."""
+        if self.environment not in (None, environment):
+            raise CommandError(ExitCode.USAGE, f"the build is one of --env {environment}, not {self.environment}")
+        self.environment = environment
+
     def _revision(self) -> Revision:
+        return revision(self.against, self._directory())
+
+    def _directory(self) -> Path:
         directory = Path(self.policies)
         if self.policies == STDIN or directory.is_file():
             raise CommandError(ExitCode.USAGE, "only a directory of policies has revisions", "name one with --policies")
-        return revision(self.against, directory)
+        return directory
 
     def _read(self, path: str) -> tuple[Source, ...]:
         report = Report()

@@ -28,8 +28,8 @@ Now = Annotated[
 ReportFormat = Annotated[Format, typer.Option("--format", help="How to print the report.")]
 
 _LEFT_MAIN = "Default: where this branch left the main branch."
-Against = Annotated[str | None, typer.Option("--against", metavar="REV|DIR", help=_LEFT_MAIN)]
-AgainstLive = Annotated[str | None, typer.Option("--against", metavar="REV|DIR|live:URL", help=_LEFT_MAIN)]
+Against = Annotated[str | None, typer.Option("--against", metavar="REV|DIR|BUILD", help=_LEFT_MAIN)]
+AgainstLive = Annotated[str | None, typer.Option("--against", metavar="REV|DIR|BUILD|live:URL", help=_LEFT_MAIN)]
 
 
 class LogFormat(StrEnum):

@@ -146,13 +146,22 @@ def _folded(name: str, text: str) -> str:
     return f"<details><summary>{cell(name)}</summary>\n\n<pre>{shown}</pre>\n\n</details>"
 
 
+MOST_ROWS = 100
+"""Of one table in a comment; the changes are sorted, the dangerous first."""
+
+
 def _table(changes: Sequence[Change]) -> str:
-    rows = [
+    left = len(changes) - MOST_ROWS
+    more = [f"| | | and {left} more, which `gwc diff` lists | | |"] if left > 0 else []
+    return "\n".join(("| | who | what | where | owner |", "|---|---|---|---|---|", *_rows(changes[:MOST_ROWS]), *more))
+
+
+def _rows(changes: Sequence[Change]) -> list[str]:
+    return [
         f"| {_SIGNS[change.level]} {change.level} | {cell(who(change))} | {cell(what(change))} | {_where(change)} | "
         f"{cell(', '.join(change.owners))} |"
         for change in changes
     ]
-    return "\n".join(("| | who | what | where | owner |", "|---|---|---|---|---|", *rows))
 
 
 def _where(change: Change) -> str:
