@@ -5,9 +5,10 @@ A target prints this table; it never decides precedence itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gwc.derived import per_gateway
 from gwc.ir import Gateway, PathTemplate, Route, Service
 
 
@@ -37,6 +38,7 @@ class HostTable:
     entries: tuple[PathEntry, ...]
 
 
+@per_gateway
 def host_tables(gateway: Gateway) -> tuple[HostTable, ...]:
     """One table a named host, sorted, and the table of all other hosts last.
 
@@ -44,12 +46,15 @@ def host_tables(gateway: Gateway) -> tuple[HostTable, ...]:
     is empty: an unknown host is then 404.
     """
     anywhere = _entries(s for s in gateway.services if not s.hosts)
-    named = sorted({host for service in gateway.services for host in service.hosts})
-    tables = [HostTable(host, _entries(s for s in gateway.services if host in s.hosts) + anywhere) for host in named]
+    named: dict[str, list[Service]] = {}
+    for service in gateway.services:
+        for host in service.hosts:
+            named.setdefault(host, []).append(service)
+    tables = [HostTable(host, _entries(services) + anywhere) for host, services in sorted(named.items())]
     return (*tables, HostTable(None, anywhere))
 
 
-def _entries(services: Iterator[Service]) -> tuple[PathEntry, ...]:
+def _entries(services: Iterable[Service]) -> tuple[PathEntry, ...]:
     by_shape: dict[tuple[tuple[int, str], ...], list[MethodRoute]] = {}
     for service in services:
         for route in service.routes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
+from gwc.derived import per_gateway
 from gwc.features import limits as all_limits
 from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy import cluster
@@ -182,22 +183,19 @@ def _applying(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
 
 def share_a_stage(gateway: Gateway, limit: Limit) -> bool:
     """Whether some request passes `limit` and another one of its stage, which Envoy takes in turn."""
-    stage = next(stage for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))
-    return any(
-        sum(stage.holds(other) for other in applying) > 1
-        for service in gateway.services
-        if _among(limit, gateway.limits) or _owns(service, limit)
-        for route in service.routes
-        if _among(limit, applying := _applying(gateway, service, route))
-    )
+    return limit.id in _sharing(gateway)
 
 
-def _owns(service: Service, limit: Limit) -> bool:
-    return _among(limit, service.limits) or any(_among(limit, route.limits) for route in service.routes)
-
-
-def _among(limit: Limit, limits: Iterable[Limit]) -> bool:
-    return any(other.id == limit.id for other in limits)
+@per_gateway
+def _sharing(gateway: Gateway) -> frozenset[str]:
+    found: set[str] = set()
+    for service in gateway.services:
+        for route in service.routes:
+            by_stage: dict[tuple[bool, bool], list[str]] = {}
+            for limit in _applying(gateway, service, route):
+                by_stage.setdefault((limit.key is LimitKey.IP, limit.shadow), []).append(limit.id)
+            found.update(name for names in by_stage.values() if len(names) > 1 for name in names)
+    return frozenset(found)
 
 
 def _counts(limit: Limit, route: Route) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gwc.derived import per_gateway
 from gwc.features import FEATURES, Use
 from gwc.ir import Accept, Budget, Gateway, Limit, Route
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
@@ -70,8 +71,12 @@ _SPLIT = "routes of the service differ in connect timeout or retry budget, which
 
 
 def _splits(gateway: Gateway, use: Use) -> bool:
-    service = next((s for s in gateway.services if use.node in (s.upstream, s.upstream.breaker)), None)
-    return service is not None and len({cluster_name(service, route) for route in service.routes}) > 1
+    return use.subject in _split(gateway)
+
+
+@per_gateway
+def _split(gateway: Gateway) -> frozenset[str]:
+    return frozenset(s.name for s in gateway.services if len({cluster_name(s, route) for route in s.routes}) > 1)
 
 
 _ENTRIES: dict[str, Support | Conditional] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gwc.derived import per_gateway
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Route
 from gwc.target import OutputFile
@@ -100,6 +101,7 @@ NEXT_UPSTREAM_STATUSES = frozenset({500, 502, 503, 504})
 """The answers above 499 that nginx can take for a failed try."""
 
 
+@per_gateway
 def node_statuses(gateway: Gateway) -> frozenset[int]:
     """The answers that any route retries: nginx takes them for a failed try on every route that retries at all."""
     retrying = (route for route in _routes(gateway) if route.retries.attempts > 0)

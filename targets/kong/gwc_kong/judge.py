@@ -8,6 +8,7 @@ own plugin.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -123,8 +124,8 @@ def _duplicates(document: Mapping[str, Any]) -> Iterator[_Complaint]:
     services = document.get("services", [])
     routes = [route for service in services for route in service.get("routes", [])] + document.get("routes", [])
     for kind, entities in (("services", services), ("routes", routes), ("plugins", document.get("plugins", []))):
-        names = [entity.get("name") for entity in entities]
-        for name in sorted({str(name) for name in names if names.count(name) > 1}):
+        times = Counter(str(entity.get("name")) for entity in entities)
+        for name in sorted(name for name, count in times.items() if count > 1):
             yield (kind,), f"two are named {name!r}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gwc.derived import per_gateway
 from gwc.features import Use
 from gwc.ir import Gateway, GatewaySecret, Limit, LimitKey, Retries, Route, Timeouts
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
@@ -22,7 +23,13 @@ def _stream_outlives(gateway: Gateway, use: Use) -> bool:
     """A stream whose idle timeout is longer than its request timeout."""
     if not isinstance(use.node, Timeouts) or use.node.idle <= use.node.request:
         return False
-    return any(route.stream and route.timeouts is use.node for route in _routes(gateway))
+    return id(use.node) in _of_streams(gateway)
+
+
+@per_gateway
+def _of_streams(gateway: Gateway) -> frozenset[int]:
+    """The identities of the timeouts of streams."""
+    return frozenset(id(route.timeouts) for route in _routes(gateway) if route.stream)
 
 
 def _other_status(_: Gateway, use: Use) -> bool:
@@ -35,12 +42,16 @@ def _stricter_than_the_node(gateway: Gateway, use: Use) -> bool:
         return False
     if node_statuses(gateway) - set(use.node.statuses):
         return True
-    any_unsafe = any(route.retries.unsafe and route.retries.attempts > 0 for route in _routes(gateway))
-    return any_unsafe and not use.node.unsafe and bool(use.node.statuses) and _has_unsafe_method(gateway, use.node)
+    return not use.node.unsafe and bool(use.node.statuses) and id(use.node) in _beside_unsafe(gateway)
 
 
-def _has_unsafe_method(gateway: Gateway, retries: Retries) -> bool:
-    return any(set(route.methods) - _SAFE for route in _routes(gateway) if route.retries is retries)
+@per_gateway
+def _beside_unsafe(gateway: Gateway) -> frozenset[int]:
+    """The identities of the retries of routes with unsafe methods, where any route tries such a one again."""
+    routes = _routes(gateway)
+    if not any(route.retries.unsafe and route.retries.attempts > 0 for route in routes):
+        return frozenset()
+    return frozenset(id(route.retries) for route in routes if set(route.methods) - _SAFE)
 
 
 def _unreadable_variable(_: Gateway, use: Use) -> bool:
@@ -58,7 +69,13 @@ def _unreadable_tls_key(gateway: Gateway, _: Use) -> bool:
 
 
 def _checked_over_tls(gateway: Gateway, use: Use) -> bool:
-    return any(s.upstream.health is use.node and s.upstream.tls is not None for s in gateway.services)
+    return id(use.node) in _over_tls(gateway)
+
+
+@per_gateway
+def _over_tls(gateway: Gateway) -> frozenset[int]:
+    """The identities of the checks of https endpoints."""
+    return frozenset(id(s.upstream.health) for s in gateway.services if s.upstream.tls is not None)
 
 
 def _readable(source: str, name: str) -> bool:
@@ -201,18 +218,23 @@ def _unreadable_password(gateway: Gateway, _: Use) -> bool:
 
 def _in_both_scopes(gateway: Gateway, use: Use) -> bool:
     """Whether some request passes the limit and, in the same stage, one that each gateway counts alone."""
+    return id(use.node) in _beside_own(gateway)
+
+
+@per_gateway
+def _beside_own(gateway: Gateway) -> frozenset[int]:
+    """The identities of the limits of which, in their stage and on some route, one enforced limit is the gateway's."""
+    found: set[int] = set()
     for service in gateway.services:
         for route in service.routes:
             together = [*gateway.limits, *service.limits, *route.limits]
-            if any(limit is use.node for limit in together):
-                stages = [limit for limit in together if (limit.key is LimitKey.IP) is _by_address(use)]
-                if any(not limit.cluster and not limit.shadow for limit in stages):
-                    return True
-    return False
+            own = {_by_address(limit) for limit in together if not limit.cluster and not limit.shadow}
+            found.update(id(limit) for limit in together if _by_address(limit) in own)
+    return frozenset(found)
 
 
-def _by_address(use: Use) -> bool:
-    return isinstance(use.node, Limit) and use.node.key is LimitKey.IP
+def _by_address(limit: Limit) -> bool:
+    return limit.key is LimitKey.IP
 
 
 _PASSWORD = Case("a password in a lower-case variable", _unreadable_password, unsupported(_VARIABLE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gwc.derived import per_gateway
 from gwc.features import Use
 from gwc.ir import Endpoint, Gateway, Route, Service, Timeouts, UpstreamTls
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
@@ -16,7 +17,12 @@ _AUTH = unsupported("gwc does not verify credentials on NGINX yet; accepted, suc
 
 
 def _service_of(gateway: Gateway, use: Use) -> Service:
-    return next(s for s in gateway.services if s.name == use.subject.partition("/")[0])
+    return _services(gateway)[use.subject.partition("/")[0]]
+
+
+@per_gateway
+def _services(gateway: Gateway) -> dict[str, Service]:
+    return {service.name: service for service in gateway.services}
 
 
 def _named(_: Gateway, use: Use) -> bool:

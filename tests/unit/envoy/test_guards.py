@@ -156,3 +156,15 @@ def test_every_route_says_how_large_a_body_may_be(written: str, bound: int) -> N
     (entry,) = named(given, "a/r")
     assert entry["metadata"]["filter_metadata"]["gwc.attempt"]["bytes"] == bound
     assert entry["typed_per_filter_config"]["gwc.max_body"]["buffer"]["max_request_bytes"] == max(bound, 1)
+
+
+def test_a_breaker_is_inexact_where_the_routes_of_its_own_service_differ() -> None:
+    """Not where those of another service with an equal breaker do."""
+    breaker = {"endpoints": [{"url": "http://127.0.0.1:1"}], "breaker": {"failures": 3, "open": "9s"}}
+    slower = route("slow", "/slow", timeouts={"connect": "3s"})
+    given = gateway(
+        {"service": "a", "upstream": breaker}, {"service": "b", "upstream": breaker, "routes": [route(), slower]}
+    )
+    found = [d.message for d in check(given, TARGET.support("default")) if "upstream.breaker for" in d.message]
+    assert len(found) == 1
+    assert "upstream.breaker for b:" in found[0]

@@ -1,0 +1,66 @@
+"""What a compile costs grows with the services, not with their square.
+
+Counted are the calls of Python functions: the same on every machine, and a loop over all routes inside a loop over all
+routes shows in them at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import corpus
+from compiling import NOW
+from gwc.compile import compile_sources, render
+from gwc.diagnostics import Report
+from gwc.discovery import load_targets
+from gwc.ir import Gateway
+from gwc.source import read_policies
+
+FEW, MANY = 10, 60
+BOUND = 6.5
+"""Of the calls for six times the services; 6 is linear. A question of each route to each other gave 8 and more."""
+
+
+def calls(work: Callable[[], object]) -> int:
+    """How many Python functions `work` calls."""
+    count = 0
+
+    def note(_frame: object, event: str, _arg: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.fixture(scope="module")
+def gateways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gateway, Gateway]:
+    few, many = (_gateway(tmp_path_factory.mktemp("corpus") / "policies", number) for number in (FEW, MANY))
+    return few, many
+
+
+def _gateway(directory: Path, services: int) -> Gateway:
+    corpus.write(directory, services)
+    report = Report()
+    gateway = compile_sources(read_policies(str(directory), report), environment=None, now=NOW, report=report)
+    assert gateway is not None
+    return gateway
+
+
+@pytest.mark.parametrize("target", ["envoy", "kong", "nginx"])
+def test_rendering_grows_with_the_services(target: str, gateways: tuple[Gateway, Gateway]) -> None:
+    few, many = gateways
+    _render(few, target)  # imports what all need
+    assert calls(lambda: _render(many, target)) / calls(lambda: _render(few, target)) < BOUND
+
+
+def _render(gateway: Gateway, target: str) -> None:
+    assert render(gateway, load_targets([target]), Report()) is not None
