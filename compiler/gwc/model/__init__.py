@@ -3,7 +3,8 @@
 It follows the language's meaning, which is what an engine does where its table says `exact`.
 """
 
+from gwc.model.edge import Edge
 from gwc.model.gateway import Model
 from gwc.model.request import Answer, Outcome, Request
 
-__all__ = ["Answer", "Model", "Outcome", "Request"]
+__all__ = ["Answer", "Edge", "Model", "Outcome", "Request"]

@@ -53,13 +53,13 @@ class Store:
 
 
 def key(route: str, host: str, path: str, cache: Cache, request: Request) -> tuple[object, ...]:
-    """Without the scheme, which a log does not tell."""
+    """A log does not tell the scheme: there it is plain HTTP."""
     query: tuple[tuple[str, str], ...] = ()
     if cache.vary_query and request.query:
         pairs = (_parameter(part) for part in request.query.split("&"))
         query = tuple(sorted(((n, v) for n, v in pairs if n in cache.vary_query), key=lambda pair: pair[0]))
     headers = tuple(request.headers.get(name) for name in cache.vary_headers)
-    return route, host, path, query, headers, request.user if cache.per_user else ""
+    return route, request.https, host, path, query, headers, request.user if cache.per_user else ""
 
 
 def _parameter(part: str) -> tuple[str, str]:

@@ -128,6 +128,7 @@ class Model:
         now = request.time
         kept = self._store.get(key, now)
         if kept is not None and now < kept.fresh_until:
+            outcome.seconds = max(0.0, kept.since - now)  # a miss that is under way is waited for
             return served_from(outcome, kept, "HIT")
         if kept is not None and edge.renews_behind(settings, kept, now):
             if now >= kept.renewed_at:
@@ -175,7 +176,7 @@ class Model:
             settled = answer.cost if budget and budget.charge and answer.cost is not None else cost
             guards.budget.take(request.user, settled, now)
             outcome.cost = settled
-        outcome.status, outcome.content = answer.status, answer.content
+        outcome.status, outcome.content, outcome.seconds = answer.status, answer.content, answer.seconds
         if answer.problem:
             refuse(outcome, answer.status, answer.problem, answer.limited_by, answer.retry_after)
         return answer

@@ -29,6 +29,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=lambda: _NONE)
     body: int = 0
     audience: bool = True
+    https: bool = False
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Answer:
 class Outcome:
     """`problem` is the type of the gateway's own error, empty for none. `limited_by` as in the access log.
 
-    `content` is that of the Answer that is served, kept or new.
+    `content` is that of the Answer that is served, kept or new, and `seconds` how long that took.
     """
 
     status: int
@@ -65,6 +66,7 @@ class Outcome:
     cost: int = 0
     retry_after: float | None = None
     content: object = None
+    seconds: float = 0.0
 
     @property
     def refused(self) -> bool:
