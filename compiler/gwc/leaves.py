@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from enum import Enum
@@ -96,6 +97,33 @@ OWNERS = {
 """The feature that answers for a leaf; the first pattern that matches."""
 
 
+_SPELLED = {
+    "metrics_path": "metrics.path",
+    "error_type_base": "errors.type",
+    "strip": "keep_base_path",
+    "retries.causes": "retries.when",
+    "retries.statuses": "retries.when",
+    "retries.backoff_base": "retries.backoff.base",
+    "retries.backoff_max": "retries.backoff.max",
+    "cache.per_user": "cache.scope",
+    "cache.vary_query": "cache.vary.query",
+    "cache.vary_headers": "cache.vary.headers",
+    "cache.stale_if_error": "cache.stale.if_error",
+    "cache.stale_while_revalidate": "cache.stale.while_revalidate",
+    "auth.providers": "auth.any_of",
+    "limits.shadow": "limits.mode",
+    "limits.cluster": "limits.scope",
+    "budget.cluster": "budget.scope",
+    "identity.jwt.jwks_url": "identity.jwt.jwks.url",
+    "identity.jwt.user_claim": "identity.jwt.user",
+    "identity.jwt.scope_claim": "identity.jwt.scopes",
+    "identity.jwt.audiences": "identity.jwt.audience",
+    "upstream.endpoints.address.host": "upstream.endpoints",
+    "upstream.endpoints.address.port": "upstream.endpoints",
+}
+"""Where the Gateway's name for a field is not the policy's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """`name` is the path without positions, `limit` the kind of the limit that it lies in."""
@@ -140,6 +168,12 @@ def changed(gateway: Gateway, leaf: Leaf, *, whole: bool = False) -> Gateway:
     result = _with(gateway, leaf.path, _other(leaf, whole=whole))
     assert isinstance(result, Gateway)
     return result
+
+
+def spelled(name: str) -> str:
+    """A leaf's name as a policy writes the field: `services.routes.cache.per_user` is `cache.scope`."""
+    short = re.sub(r"^services\.(routes\.)?", "", name)
+    return _SPELLED.get(short, short)
 
 
 def origin(gateway: Gateway, leaf: Leaf) -> Origin | None:

@@ -6,10 +6,8 @@ from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, Retries, RetryCause, Route, Service
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
+from gwc.tries import SAFE_METHODS, pauses
 from gwc.units import format_duration
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-
 
 MANY_ATTEMPTS = 2
 
@@ -52,22 +50,21 @@ class RetriesOutlastRequest(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for subject, _, route in routes(gateway):
             retries, bound = route.retries, route.timeouts.request
-            tries, pauses = retries.attempts + 1, _pauses(retries)
-            if retries.attempts and retries.per_try and tries * retries.per_try + pauses > bound:
-                said = f"{tries} tries of {format_duration(retries.per_try)} and pauses of {format_duration(pauses)}"
+            tries, waits = retries.attempts + 1, _pauses(retries)
+            if retries.attempts and retries.per_try and tries * retries.per_try + waits > bound:
+                said = f"{tries} tries of {format_duration(retries.per_try)} and pauses of {format_duration(waits)}"
                 yield Finding(
                     retries.provenance["per_try"].span,
                     subject,
                     f"{said} do not fit into timeouts.request of {format_duration(bound)}",
-                    f"write per_try: {format_duration(_whole((bound - pauses) / tries))} or less",
+                    f"write per_try: {format_duration(_whole((bound - waits) / tries))} or less",
                     (Related(route.timeouts.provenance["request"].span, "all tries share this time"),),
                 )
 
 
 def _pauses(retries: Retries) -> float:
-    """The longest that the backoff may take in all: it doubles from its base up to its maximum."""
-    doubled = (retries.backoff_base * 2.0**number for number in range(retries.attempts))
-    return round(sum(min(pause, retries.backoff_max) for pause in doubled), 3)
+    """The longest that the backoff may take in all."""
+    return round(sum(pauses(retries)), 3)
 
 
 def _whole(seconds: float) -> float:

@@ -14,7 +14,7 @@ from itertools import islice
 from gwc.diagnostics import Span
 from gwc.diff.change import Subject
 from gwc.ir import Gateway
-from gwc.leaves import Leaf, changed, leaves, origin
+from gwc.leaves import Leaf, changed, leaves, origin, spelled
 from gwc.live.tree import ORDER, Kind, Place, Spot, Tree, at
 from gwc.units import Rate
 
@@ -24,31 +24,6 @@ MOST_TRACED = 200
 """Spots whose field is sought; a gateway that differs in more runs something else altogether."""
 _NO_FIELDS = ("now", "targets", "environment", "services.owner", "services.description", "services.routes.description")
 _NAMES = ("services.name", "services.routes.name", "limits.id", "services.limits.id", "services.routes.limits.id")
-_SPELLED = {
-    "metrics_path": "metrics.path",
-    "error_type_base": "errors.type",
-    "strip": "keep_base_path",
-    "retries.causes": "retries.when",
-    "retries.statuses": "retries.when",
-    "retries.backoff_base": "retries.backoff.base",
-    "retries.backoff_max": "retries.backoff.max",
-    "cache.per_user": "cache.scope",
-    "cache.vary_query": "cache.vary.query",
-    "cache.vary_headers": "cache.vary.headers",
-    "cache.stale_if_error": "cache.stale.if_error",
-    "cache.stale_while_revalidate": "cache.stale.while_revalidate",
-    "auth.providers": "auth.any_of",
-    "limits.shadow": "limits.mode",
-    "limits.cluster": "limits.scope",
-    "budget.cluster": "budget.scope",
-    "identity.jwt.jwks_url": "identity.jwt.jwks.url",
-    "identity.jwt.user_claim": "identity.jwt.user",
-    "identity.jwt.scope_claim": "identity.jwt.scopes",
-    "identity.jwt.audiences": "identity.jwt.audience",
-    "upstream.endpoints.address.host": "upstream.endpoints",
-    "upstream.endpoints.address.port": "upstream.endpoints",
-}
-"""Where the Gateway's name for a field is not the policy's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +199,7 @@ def _drift(gateway: Gateway, spot: Spot, deciding: tuple[Leaf, ...], subjects: l
     telling = _of_its_kind(spot, tuple(own) or deciding)
     if known is _PLATFORM and telling:
         known = _of_leaf(gateway, telling, subjects)
-    field, span = _whole(spot, known) or (tuple(dict.fromkeys(_spelled(leaf.name) for leaf in telling)), None)
+    field, span = _whole(spot, known) or (tuple(dict.fromkeys(spelled(leaf.name) for leaf in telling)), None)
     where = next((one.span for leaf in telling if (one := origin(gateway, leaf))), None)
     return Drift(spot.kind, (known.subject,), field, span or where or known.span, (spot,))
 
@@ -269,8 +244,3 @@ def _whole(spot: Spot, known: _Known) -> tuple[tuple[str, ...], Span | None] | N
     if _mentions(last, known.subject.service, known.subject.route) and not isinstance(spot.wanted, str):
         return ("route",), known.span
     return None
-
-
-def _spelled(name: str) -> str:
-    short = re.sub(r"^services\.(routes\.)?", "", name)
-    return _SPELLED.get(short, short)
