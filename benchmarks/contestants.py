@@ -114,20 +114,29 @@ def policies(upstream: int) -> Scenario:
 
 
 @contextmanager
-def gateway(variant: Variant, policies: Scenario, needs: str) -> Iterator[Contestant]:
-    """Compiled, written and started. `needs` is a feature. Raises UnrenderedError where it is unsupported."""
+def gateway(variant: Variant, policies: Scenario, needs: str, more: str = "") -> Iterator[Contestant]:
+    """Compiled, written and started. `needs` is a feature. Raises UnrenderedError where it is unsupported.
+
+    `more` is added to the name.
+    """
     port = free_port()
     compiled, declared = accepted_gateway(policies, variant, {"LISTEN": port, "ADMIN": free_port()})
     if declared.get(needs) is Fidelity.UNSUPPORTED:
-        raise UnrenderedError(f"{label(variant)} was not measured: {needs} is unsupported there (gwc support).")
+        raise UnrenderedError(f"{label(variant)}{more} was not measured: {needs} is unsupported there (gwc support).")
     with tempfile.TemporaryDirectory(prefix="gwc-benchmark-") as scratch:
         write(variant.target.emit(compiled, variant.profile), Path(scratch), {})
         before = processes.tree(os.getpid())
         running = variant.engine.launch(variant.engine.find(variant.profile), Path(scratch), {})
         try:
-            yield Contestant(label(variant), port, processes.tree(os.getpid()) - before)
+            yield Contestant(label(variant) + more, port, processes.tree(os.getpid()) - before)
         finally:
             running.stop()
+
+
+def unsupported(variant: Variant, policies: Scenario) -> frozenset[str]:
+    """The features of these policies that the target does not render."""
+    _, declared = accepted_gateway(policies, variant, {"LISTEN": 1, "ADMIN": 2})
+    return frozenset(name for name, fidelity in declared.items() if fidelity is Fidelity.UNSUPPORTED)
 
 
 @contextmanager
@@ -135,7 +144,7 @@ def peer(who: Peer, name: str, app: str, path: str, environ: Mapping[str, str] =
     """`app` is a module here and the application in it; `path` is answered with 200 once it has started."""
     port = free_port()
     command = [who.python, "-m", "uvicorn", app, "--app-dir", str(HERE), "--port", str(port)]
-    with _process([*command, "--host", "127.0.0.1"], port, path, environ) as pid:
+    with process([*command, "--host", "127.0.0.1"], port, path, environ) as pid:
         yield Contestant(name, port, processes.tree(pid))
 
 
@@ -163,12 +172,12 @@ def upstream() -> Iterator[Contestant]:
     port, binary = free_port(), found.engine.find(found.profile).path
     with tempfile.TemporaryDirectory(prefix="gwc-benchmark-") as scratch:
         Path(scratch, "nginx.conf").write_text(_UPSTREAM.format(port=port, verses=VERSES), encoding="utf-8")
-        with _process([str(binary), "-p", f"{scratch}/", "-c", "nginx.conf"], port, FREE) as pid:
+        with process([str(binary), "-p", f"{scratch}/", "-c", "nginx.conf"], port, FREE) as pid:
             yield Contestant("upstream", port, frozenset({pid}))
 
 
 @contextmanager
-def _process(command: list[str], port: int, path: str, environ: Mapping[str, str] = _NOTHING) -> Iterator[int]:
+def process(command: list[str], port: int, path: str, environ: Mapping[str, str] = _NOTHING) -> Iterator[int]:
     """A server that answers `path` with 200. Its output goes to a file, as the gateways' does."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environ})

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import contestants
 import pages
@@ -26,6 +27,8 @@ from conformance.scenario import Scenario
 from contestants import Contestant, MissingError, Peer
 
 FAILED, ENVIRONMENT = 1, 4  # exit codes
+
+_NONE: Mapping[str, wrk.Headers] = MappingProxyType({})
 
 Point = tuple[Contestant, str]
 """A server and the path that it is asked for."""
@@ -92,24 +95,31 @@ def measure(
     plan: Plan,
     status: Mapping[str, int],
     rehearse: Callable[[Contestant, str, Plan], None],
+    headers: Mapping[str, wrk.Headers] = _NONE,
 ) -> dict[str, dict[str, list[ratios.Sample]]]:
     """The rounds of each server, by path. `status` is what a path has to answer; `rehearse` proves that it is right.
+    `headers` are sent with the requests for a path.
 
     Every second round goes through the points backwards, so that none always follows the same neighbour.
     """
-    for server in {server.name: server for server, _ in points}.values():
-        _confine(server, plan.server)
+    confine(points, plan)
     _confine(behind, plan.client)
-    os.sched_setaffinity(0, {plan.client})  # wrk inherits it
     for server, path in points:
         rehearse(server, path, plan)
     measured: dict[str, dict[str, list[ratios.Sample]]] = {}
     for number in range(plan.rounds):
         for server, path in points if number % 2 == 0 else reversed(points):
-            sample = _sample(server, path, status[path], plan)
+            sample = _sample(server, path, status[path], plan, headers.get(path, {}))
             measured.setdefault(path, {}).setdefault(server.name, []).append(sample)
         print(f"round {number + 1} of {plan.rounds}", file=sys.stderr)
     return measured
+
+
+def confine(points: Sequence[Point], plan: Plan) -> None:
+    """The servers to their core, and this process to the other."""
+    for server in {server.name: server for server, _ in points}.values():
+        _confine(server, plan.server)
+    os.sched_setaffinity(0, {plan.client})  # wrk inherits it
 
 
 def _confine(server: Contestant, core: int) -> None:
@@ -118,9 +128,9 @@ def _confine(server: Contestant, core: int) -> None:
         raise RuntimeError(f"{server.name}: the threads {strays} do not stay on core {core}")
 
 
-def _sample(server: Contestant, path: str, status: int, plan: Plan) -> ratios.Sample:
+def _sample(server: Contestant, path: str, status: int, plan: Plan, headers: wrk.Headers) -> ratios.Sample:
     before = processes.cpu_seconds(server.pids)
-    load = wrk.measure(server.url(path), status, plan.seconds, plan.connections)
+    load = wrk.measure(server.url(path), status, plan.seconds, plan.connections, headers)
     return ratios.Sample(load.requests, load.seconds, processes.cpu_seconds(server.pids) - before)
 
 
@@ -138,13 +148,17 @@ def gateways(stack: ExitStack, policies: Scenario, needs: str) -> tuple[list[Con
 
 def facts(plan: Plan, base: str, who: Peer, began: str) -> list[str]:
     """What the figures depend on; `base` is the peer's name in the tables. No name of a host."""
+    return [*circumstances(plan, began), f"{base}: {who.versions}, one process."]
+
+
+def circumstances(plan: Plan, began: str) -> list[str]:
+    """The machine and the plan; `began` is the load average before."""
     today, cores = datetime.now(UTC).date(), os.cpu_count()
     return [
         f"Measured on {today} on {cores} cores ({_processor()}, Linux {platform.release().partition('-')[0]}); "
         f"load average {began} before, {load_average()} after.",
         f"{plan.rounds} rounds of {plan.seconds} s a point; wrk {wrk.version()} with one thread and "
         f"{plan.connections} connections kept alive. Servers on one core; client and service on another.",
-        f"{base}: {who.versions}, one process.",
     ]
 
 

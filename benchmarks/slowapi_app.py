@@ -8,6 +8,7 @@ besides uvicorn's line for each request.
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 
 from fastapi import FastAPI, Request
@@ -17,7 +18,9 @@ from slowapi.errors import RateLimitExceeded
 from slowapi.util import get_remote_address
 
 logging.getLogger("slowapi").setLevel(logging.ERROR)
-limiter = Limiter(key_func=get_remote_address, headers_enabled=True)
+limiter = Limiter(
+    key_func=get_remote_address, headers_enabled=True, storage_uri=os.environ.get("BENCHMARK_STORE", "memory://")
+)
 app = FastAPI()
 app.state.limiter = limiter
 
@@ -31,6 +34,12 @@ async def rejected(request: Request) -> JSONResponse:  # noqa: ARG001 - slowapi 
 @app.get("/limited")
 @limiter.limit("1000000/second")
 async def limited(request: Request) -> JSONResponse:  # noqa: ARG001 - slowapi looks for it
+    return JSONResponse({"status": "ok"})
+
+
+@app.get("/flooded")
+@limiter.limit("20/second")
+async def flooded(request: Request) -> JSONResponse:  # noqa: ARG001 - slowapi looks for it
     return JSONResponse({"status": "ok"})
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from types import MappingProxyType
 
 _STATUS = Path(__file__).with_name("status.lua")
+Headers = Mapping[str, str]
+_NONE: Headers = MappingProxyType({})
 _GRACE = 20.0  # seconds that wrk may take longer than it was told to
 
 
@@ -37,25 +42,51 @@ def version() -> str:
     return found[1] if found else "of an unknown version"
 
 
-def measure(url: str, status: int, seconds: int, connections: int) -> Load:
+def measure(url: str, status: int, seconds: int, connections: int, headers: Headers = _NONE) -> Load:
     """Constant load. Raises LoadError unless every answer was of the kind (refused or not) that `status` is."""
-    load = parse(_run(seconds, connections, url))
+    load = parse(_run(seconds, connections, *_sent(headers), url))
     expected = load.requests if status >= 400 else 0
     if load.requests == 0 or load.failed != expected or load.broken:
         raise LoadError(f"{url} should answer {status} to every request, and did this: {load}")
     return load
 
 
-def check(url: str, status: int, seconds: int, connections: int) -> None:
+def check(url: str, status: int, seconds: int, connections: int, headers: Headers = _NONE) -> None:
     """The same load with a look at each status. Raises LoadError unless all are `status`."""
-    said = _run(seconds, connections, "-s", str(_STATUS), url, "--", str(status))
+    said = _run(seconds, connections, *_sent(headers), "-s", str(_STATUS), url, "--", str(status))
     load, others = parse(said), re.search(r"^Other statuses: (\d+)$", said, re.MULTILINE)
     if load.requests == 0 or others is None or int(others[1]):
         raise LoadError(f"{url} should answer {status} to every request, and did this: {others and others[0]}, {load}")
 
 
+@contextmanager
+def started(url: str, seconds: int, connections: int) -> Iterator[subprocess.Popen[str]]:
+    """A load in the background; `finished` waits for its figures."""
+    command = [*_command(seconds, connections), url]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def finished(process: subprocess.Popen[str]) -> Load:
+    """Raises LoadError."""
+    said, _ = process.communicate(timeout=60)
+    return parse(said)
+
+
+def _command(seconds: int, connections: int) -> list[str]:
+    return ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
+
+
+def _sent(headers: Headers) -> list[str]:
+    return [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+
+
 def _run(seconds: int, connections: int, *rest: str) -> str:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", *rest]
+    command = [*_command(seconds, connections), *rest]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + _GRACE)
     if done.returncode != 0:
         raise LoadError(f"wrk ended with {done.returncode}: {(done.stderr or done.stdout)[:300]}")

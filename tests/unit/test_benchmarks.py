@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import features
+import flood
 import pages
 import processes
 import ratios
 import wrk
+from flood import Flood
 from ratios import Sample, Spread
 
 REPOSITORY = Path(__file__).parents[2]
@@ -158,6 +161,24 @@ def test_the_table_of_admissions() -> None:
         "2.00 (2.00 to 2.00)",
         "50%",
     ]
+
+
+def test_the_table_of_the_flood() -> None:
+    own = [Flood(1000, 2.0, 1.0, [0.001] * 20, [0.004] * 19 + [0.1])]
+    gate = [Flood(4000, 2.0, 1.0, [0.002] * 20, [0.002] * 20)]
+    assert flood.written({flood.BASE: own, "gate": gate}).splitlines()[2:] == [
+        "| slowapi in memory | 500 (500 to 500)       | 1.00 (1.00 to 1.00)               "
+        "| 1.0 (95th of 100: 1.0)   | 4.0 (95th of 100: 100.0) |",
+        "| gate              | 2,000 (2,000 to 2,000) | 0.25 (0.25 to 0.25)               "
+        "| 2.0 (95th of 100: 2.0)   | 2.0 (95th of 100: 2.0)   |",
+    ]
+
+
+def test_every_feature_has_a_route_of_its_own_that_the_policies_have() -> None:
+    scenario = features.policies(1)
+    paths = {route["path"] for service in scenario.services for route in service["routes"]}
+    assert paths == {one.path for one in features.ALL}
+    assert len({one.says for one in features.ALL}) == len(features.ALL) == len(paths)
 
 
 def test_rates_of_servers_that_were_held_back_come_with_a_warning() -> None:
