@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Hang:
     """Says nothing until the test is over."""
 
 
+Answer: TypeAlias = Say | Fail | Raw | Hang
+Told: TypeAlias = Answer | Callable[[dict[str, Any]], Answer]
+"""What to answer, or what makes the answer from the body of the request."""
+
+
 @dataclass
 class Asked:
     body: dict[str, Any]
@@ -48,12 +54,13 @@ class Asked:
 
 @dataclass
 class ModelServer:
-    """`script` is used up one by one; after it, `default` answers."""
+    """`script` is used up one by one; after it, `default` answers. `port` 0 is any free one."""
 
-    default: Say | Fail | Raw | Hang = field(default_factory=Say)
-    script: deque[Say | Fail | Raw | Hang] = field(default_factory=deque)
+    default: Told = field(default_factory=Say)
+    script: deque[Told] = field(default_factory=deque)
     asked: list[Asked] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
+    port: int = 0
 
     def __enter__(self) -> Self:
         owner = self
@@ -61,7 +68,7 @@ class ModelServer:
         class Handler(_Handler):
             double = owner
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
@@ -77,8 +84,9 @@ class ModelServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
-    def next(self) -> Say | Fail | Raw | Hang:
-        return self.script.popleft() if self.script else self.default
+    def next(self, body: dict[str, Any]) -> Answer:
+        told = self.script.popleft() if self.script else self.default
+        return told(body) if callable(told) else told
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -89,11 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
         sent = {name.lower(): value for name, value in self.headers.items()}
         self.double.asked.append(Asked(body, sent))
         try:
-            self._answer(self.double.next())
+            self._answer(self.double.next(body), body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the service has left
 
-    def _answer(self, told: Say | Fail | Raw | Hang) -> None:
+    def _answer(self, told: Answer, body: dict[str, Any]) -> None:
         if isinstance(told, Hang):
             self.double.over.wait(30)
         elif isinstance(told, Fail):
@@ -105,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif isinstance(told, Raw):
             self._raw(told)
         else:
-            self._say(told)
+            self._say(told, counted=body.get("stream_options", {}).get("include_usage", False))
 
     def _raw(self, told: Raw) -> None:
         self.send_response(200)
@@ -115,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         for _ in range(100_000 if told.endless else 0):
             self.wfile.write(told.data)
 
-    def _say(self, told: Say) -> None:
+    def _say(self, told: Say, *, counted: bool) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
@@ -126,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
             if number == 0 and told.cut:
                 return
         self._event({"choices": [{"delta": {}, "finish_reason": told.finish}]})
-        if told.usage is not None:
+        if told.usage is not None and counted:
             sent, got = told.usage
             self._event({"choices": [], "usage": {"prompt_tokens": sent, "completion_tokens": got}})
         self.wfile.write(b"data: [DONE]\n\n")

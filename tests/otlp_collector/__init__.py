@@ -23,7 +23,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-Value = str | int | float | bool
+Value = str | int | float | bool | tuple["Value", ...]
 Mood = Literal["well", "failing", "hanging"]
 _HANG = 30.0  # seconds
 _IDS = {"traceId": 32, "spanId": 16, "parentSpanId": 16}
@@ -194,6 +194,8 @@ def _span(resource: ResourceSpans, span: Message) -> Span:
 
 def _value(value: AnyValue) -> Value:
     kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return tuple(map(_value, value.array_value.values))
     if kind not in ("string_value", "int_value", "bool_value", "double_value"):
         raise ValueError(f"an attribute that is {kind}")
     found: Value = getattr(value, kind)
