@@ -8,9 +8,19 @@ def main() -> int:
     """Answer `--version` at once; hand everything else to the typer application."""
     if sys.argv[1:] in (["--version"], ["-V"]):
         _answer_version()
+    if sys.argv[1:2] == ["lint"]:
+        _answer_again()
     from gwc.cli import run
 
     return run(sys.argv[1:])
+
+
+def _answer_again() -> None:
+    """Print what the same run said before and end the process, where nothing has changed since."""
+    from gwc.cli import again
+
+    if (code := again.answered(sys.argv[1:])) is not None:
+        os._exit(code)
 
 
 def _answer_version() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from gwc import observed
 from gwc.diagnostics import Report, Span
 
 STDIN = "-"
@@ -51,12 +52,22 @@ def read_policies(path: str, report: Report) -> tuple[Source, ...]:
 
 def policy_files(path: str) -> tuple[str, ...]:
     """The paths that `path` stands for. Raises SourceError."""
-    if path == STDIN or not Path(path).is_dir():
+    if path == STDIN or not is_directory(path):
         return (path,)
     files = tuple(sorted(map(str, _policies_in(Path(path)))))
     if not files:
         raise SourceError(f"{path}: the directory holds no policies (*.yaml, *.yml)")
     return files
+
+
+def is_directory(path: str) -> bool:
+    observed.kind(path)
+    return Path(path).is_dir()
+
+
+def is_file(path: str) -> bool:
+    observed.kind(path)
+    return Path(path).is_file()
 
 
 def read_source(path: str, report: Report) -> Source | None:
@@ -86,6 +97,7 @@ def display_name(path: Path) -> str:
 
 
 def _policies_in(directory: Path) -> Iterator[Path]:
+    observed.listing(str(directory))
     try:
         # A dangling link is kept, so that reading it fails: no policy is ever left out silently.
         yield from (path for path in directory.iterdir() if is_policy(path.name) and not path.is_dir())
@@ -98,7 +110,9 @@ def _read(path: str) -> bytes:
         if path == STDIN:
             return sys.stdin.buffer.read(MAX_BYTES + 1)
         with Path(path).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            data = file.read(MAX_BYTES + 1)
+        observed.file(path, data)
+        return data
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
 

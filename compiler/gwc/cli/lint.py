@@ -61,6 +61,9 @@ def lint_command(
     ] = None,
     env: Environment = None,
     now: Now = None,
+    no_cache: Annotated[  # noqa: ARG001  answers that are kept are given before anything else is imported
+        bool, typer.Option("--no-cache", help="Neither give an answer that was kept nor keep this one.")
+    ] = False,
 ) -> ExitCode:
     """Find mistakes with consequences in policies: valid, and bound to page somebody."""
     from gwc.cli.linting import Linting, changed_files

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from gwc import observed
+from gwc.cli import again
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import say
 from gwc.cli.mistakes import told
@@ -22,7 +24,7 @@ from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule, documentation
 from gwc.lint.run import lint_sources
 from gwc.lint.select import UnknownRuleError, selected
-from gwc.source import STDIN, Source, display_name, policy_files, read_source
+from gwc.source import STDIN, Source, display_name, is_directory, is_file, policy_files, read_source
 
 PLATFORM = ("platform.yaml", "platform.yml")
 FIRST_RULE = "GWC300"
@@ -87,7 +89,7 @@ class Linting:
     def _gateways(self) -> Iterator[_Group]:
         single: dict[Path, list[str]] = {}
         for path in self.paths:
-            if path == STDIN or not Path(path).is_dir():
+            if path == STDIN or not is_directory(path):
                 single.setdefault(_directory(path), []).append(path)
             else:
                 yield _Group(files := _files(path), _names(files), whole=True)
@@ -159,6 +161,7 @@ class Linting:
     def forget(self, file: str) -> None:
         """Leaves out what the baseline knows."""
         try:
+            observed.file(file)
             known = baseline.read(Path(file).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(ExitCode.USAGE, f"{file}: {error}", "write it with --write-baseline") from error
@@ -172,7 +175,9 @@ class Linting:
     def publish(self, form: str, fail_on: str) -> ExitCode:
         least = Severity[fail_on.upper()]
         code = ExitCode.FINDINGS if any(d.severity >= least for d in self.found) else ExitCode.OK
-        sys.stdout.write(self._text() if form == "text" else self._machine(form, code))
+        text = self._text() if form == "text" else self._machine(form, code)
+        sys.stdout.write(text)
+        again.keep(code, text)
         return code
 
     def _text(self) -> str:
@@ -218,12 +223,12 @@ def _without_collections() -> Iterator[None]:
 
 def _directory(path: str) -> Path:
     """Where the platform's policy is looked for. Standard input stands for a file among the policies."""
-    return Path("policies") if path == STDIN and Path("policies").is_dir() else Path(path).parent
+    return Path("policies") if path == STDIN and is_directory("policies") else Path(path).parent
 
 
 def _beside(directory: Path, named: tuple[str, ...]) -> _Group:
     """Files with their platform's policy. That itself means something only together with all of its services."""
-    platform = [str(directory / name) for name in PLATFORM if (directory / name).is_file()]
+    platform = [name for name in (str(directory / name) for name in PLATFORM) if is_file(name)]
     about = _names(named)
     if about & _names(platform):
         return _Group(_files(str(directory)), about, whole=True)

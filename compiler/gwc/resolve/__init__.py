@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 
+from gwc import observed
 from gwc.diagnostics import Related, Report
 from gwc.ir import Gateway, Level, Route
 from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
@@ -23,7 +24,9 @@ __all__ = ["ReadPublic", "resolve"]
 
 def read_beside(source: Source, file: str) -> str:
     """A public file that a policy names, from disk, relative to the policy. Raises OSError."""
-    return (source.directory / file).read_text(encoding="utf-8")
+    path = source.directory / file
+    observed.file(str(path))
+    return path.read_text(encoding="utf-8")
 
 
 def resolve(

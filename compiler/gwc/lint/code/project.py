@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from gwc import observed
 from gwc.diagnostics import Span
 from gwc.source import display_name
 
@@ -109,13 +110,15 @@ class ServiceCode:
 def read_services(directory: str, names: Sequence[str]) -> tuple[ServiceCode, ...]:
     """The code of those of `names` that have any in `directory`. Raises CodeError."""
     root = Path(directory)
+    observed.target(directory)
+    observed.listing(directory)
     if not root.is_dir():
         raise CodeError(f"{directory}: not a directory")
     folders = {_key(path.name): path for path in sorted(root.iterdir()) if path.is_dir() and not _skipped(path.name)}
     found = {name: folders[_key(name)] for name in names if _key(name) in folders}
     if not found and _key(root.resolve().name) in {_key(name) for name in names}:
         found = {next(name for name in names if _key(name) == _key(root.resolve().name)): root}
-    codes = [_service(name, folder) for name, folder in found.items()]
+    codes = [read_code(name, folder) for name, folder in found.items()]
     return tuple(code for code in codes if code.modules or code.unread)
 
 
@@ -127,7 +130,8 @@ def _skipped(name: str) -> bool:
     return name in SKIPPED or name.startswith(".")
 
 
-def _service(name: str, folder: Path) -> ServiceCode:
+def read_code(name: str, folder: Path) -> ServiceCode:
+    """The code below `folder`, read and never run. Raises CodeError."""
     files = list(_python_files(folder))
     if len(files) > MAX_FILES:
         raise CodeError(f"{folder}: more than {MAX_FILES} Python files")
@@ -140,6 +144,7 @@ def _service(name: str, folder: Path) -> ServiceCode:
 
 def _python_files(folder: Path) -> Iterator[Path]:
     for directory, folders, files in os.walk(folder):
+        observed.listing(directory)
         folders[:] = sorted(name for name in folders if not _skipped(name))
         paths = (Path(directory) / name for name in sorted(files) if name.endswith(".py") and not _TEST.match(name))
         yield from (path for path in paths if path.is_file() or path.is_symlink())  # a pipe would never end
@@ -157,6 +162,7 @@ def _read(file: Path, folder: Path) -> Module | Unread:
 
 def _text(file: Path) -> str:
     """In the encoding that the file declares, with one kind of line end. Raises _UnreadError."""
+    observed.file(str(file))
     try:
         if not file.is_file():
             raise _UnreadError("not a file")
@@ -201,7 +207,9 @@ def _dependencies(folder: Path) -> tuple[tuple[tuple[str, Span], ...], tuple[Unr
     """Those in requirements*.txt and pyproject.toml, and which of these files cannot be read."""
     found: list[tuple[str, Span]] = []
     unread: list[Unread] = []
+    observed.listing(str(folder))
     for file in (*sorted(folder.glob("requirements*.txt")), folder / "pyproject.toml"):
+        observed.file(str(file))
         try:
             if file.is_file():
                 found += _declared(file, file.read_text(encoding="utf-8", errors="replace"))

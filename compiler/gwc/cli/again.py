@@ -1,0 +1,108 @@
+"""`gwc lint` of what has not changed: the last answer once more, without looking anything up but the files themselves.
+
+An answer is known by the words of the command line, the directory, the day, and what else decides how it is printed.
+It comes with notes of everything on the disk that it was made from, gwc's own code included, and holds only while all
+of that is the same, by content. Whatever is unclear is run anew: an answer that cannot be repeated is never kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+from gwc import __version__, observed
+from gwc.cache import digest, usable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+NO_CACHE = "--no-cache"
+_WRITING = ("--fix", "--write-baseline")
+_ASKING = ("-", "--changed", "--help", "-h")
+"""Words that read something besides files: standard input, git, the program itself."""
+_SHOWN = ("TERM", "NO_COLOR")
+_BROKEN_PIPE = 141
+_FEW = 64
+"""The words of a command line that is worth a look; changed files by the thousand hardly come again."""
+
+
+class _Pending:
+    """The key of the run in progress. None: its answer is not wanted."""
+
+    key: str | None = None
+
+
+def answered(argv: Sequence[str]) -> int | None:
+    """Prints the answer to `argv` where it is known, and returns its exit code; otherwise waits for `keep`."""
+    if not _repeatable(argv) or (cache := usable()) is None:
+        return None
+    try:
+        key = _key(argv)
+        found = cache.get(key)
+        known = None if found is None else _valid(found)
+    finally:
+        cache.close()
+    if known is None:
+        _Pending.key = key
+        observed.begin()
+        return None
+    code, text = known
+    try:
+        sys.stdout.buffer.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(_BROKEN_PIPE)
+    return code
+
+
+def keep(code: int, text: str) -> None:
+    """The run in progress has printed `text`, and nothing else, and ends with `code`."""
+    key, _Pending.key = _Pending.key, None
+    if key is None:
+        return
+    notes = (*observed.end(), *observed.code(_programs()))
+    printed = text.encode(sys.stdout.encoding, "backslashreplace")
+    if (cache := usable()) is not None:
+        try:
+            cache.put(key, _packed(code, notes, printed))
+        finally:
+            cache.close()
+
+
+def _repeatable(argv: Sequence[str]) -> bool:
+    if argv[:1] != ["lint"] or len(argv) > _FEW or NO_CACHE in argv or sys.stdout is None:
+        return False
+    return not any(word in _ASKING or word.startswith((*_WRITING, "--changed=")) for word in argv)
+
+
+def _key(argv: Sequence[str]) -> str:
+    how = (str(sys.stdout.isatty()), sys.stdout.encoding, *(os.environ.get(name, "") for name in _SHOWN))
+    where = (os.getcwd(), time.strftime("%Y-%m-%d"))
+    return digest("answer", __version__, sys.version, sys.executable, *sys.path, "", *how, *where, *argv)
+
+
+def _programs() -> Iterator[str]:
+    """The directories in which installing anything leaves a trace, gwc's own code, and what is installed nowhere."""
+    yield from (path for path in sys.path if os.path.isdir(path) and path != os.getcwd())
+    library = os.path.dirname(os.__file__)
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        installed = path is None or path.startswith(library) or "-packages" in path
+        if path is not None and (not installed or name.partition(".")[0].startswith("gwc")):
+            yield path
+
+
+def _packed(code: int, notes: Sequence[observed.Note], text: bytes) -> bytes:
+    words = (str(code), str(len(notes)), *(word for note in notes for word in note))
+    return b"\0".join((*map(os.fsencode, words), text))
+
+
+def _valid(entry: bytes) -> tuple[int, bytes] | None:
+    """The exit code and the text, if nothing has changed that they were made from."""
+    code, count, rest = entry.split(b"\0", 2)
+    *words, text = rest.split(b"\0", 3 * int(count))
+    told = list(map(os.fsdecode, words))
+    notes = zip(told[::3], told[1::3], told[2::3], strict=True)
+    return (int(code), text) if observed.unchanged(notes) else None
