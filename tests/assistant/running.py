@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,7 +19,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from gwc_assistant.__main__ import server
 from gwc_assistant.settings import Settings
+from ports import free_port
 
+SERVICES = Path(__file__).parents[2] / "services/assistant"
 SECRET = "the-gateway-and-nobody-else"
 REQUEST_ID = "0123456789abcdef"
 
@@ -41,7 +46,7 @@ class Running:
 
     @property
     def parts(self) -> Any:
-        return self.server.config.app.state.parts
+        return self.server.config.app.state.generations.current
 
     def _port(self) -> int:
         for _ in range(600):
@@ -104,6 +109,22 @@ class Process:
                 pass
             time.sleep(0.05)
         raise AssertionError("not ready within half a minute")
+
+
+@contextmanager
+def process_of(told: dict[str, str]) -> Iterator[Process]:
+    """With these settings, a port of its own, and its log to be read from `stderr` once it has ended."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GWC_ASSISTANT_")}
+    environment |= {f"GWC_ASSISTANT_{name}": value for name, value in {**told, "PORT": str(port)}.items()}
+    environment["PYTHONPATH"] = str(SERVICES)
+    command = [sys.executable, "-m", "gwc_assistant"]
+    started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        yield Process(port, started)
+    finally:
+        started.kill()
+        started.communicate(timeout=20)
 
 
 def events(text: str) -> Iterator[tuple[str, Any]]:

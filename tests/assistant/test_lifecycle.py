@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
 
 from assistant.model_server import ModelServer, Say
-from assistant.running import SECRET, Process, Running, headers
+from assistant.running import SECRET, Process, Running, headers, process_of
 from gwc_assistant.corpus import Corpus
 from gwc_assistant.settings import Settings
 from ports import free_port
 
-SERVICES = Path(__file__).parents[2] / "services/assistant"
-
 
 @pytest.fixture
 def process(settings: Settings, model_server: ModelServer) -> Iterator[Process]:
-    port = free_port()
     told = {
         "GATEWAY_SECRET": SECRET,
         "DATA_DIR": str(settings.data_dir),
-        "PORT": str(port),
         "LLM_URL": model_server.url,
         "LLM_MODEL": "gpt-4o-mini",
         "DRAIN_DELAY": "1",
     }
-    environment = os.environ | {f"GWC_ASSISTANT_{name}": value for name, value in told.items()}
-    environment["PYTHONPATH"] = str(SERVICES)
-    command = [sys.executable, "-m", "gwc_assistant"]
-    started = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        yield Process(port, started)
-    finally:
-        started.kill()
-        started.communicate(timeout=20)
+    with process_of(told) as started:
+        yield started
 
 
 @dataclass

@@ -96,7 +96,50 @@ def test_vectors_are_made_once_and_kept(tmp_path: Path, corpus_directory: Path) 
     two, _ = with_index(tmp_path, corpus_directory, second)
     assert (first.embedded, second.embedded) == (101, 1)
     assert one == two
-    assert [file.suffix for file in tmp_path.iterdir()] == [".f32"]
+    assert len(list(tmp_path.glob("*.f32"))) == 1
+
+
+def test_processes_that_start_together_make_them_once(tmp_path: Path, corpus_directory: Path) -> None:
+    pytest.importorskip("numpy")
+    embedders = [Words() for _ in range(3)]
+
+    async def run() -> list[list[Hit]]:
+        corpus = Small(corpus_directory)
+        corpus.open()
+        indices = [VerseIndex(corpus, embedder, tmp_path, "ASV") for embedder in embedders]
+        for index in indices:
+            await index.warm_up()
+        await asyncio.gather(*(index.complete() for index in indices))
+        found = [list(await index.nearest("And God said, Let there be light", "KJV", 3)) for index in indices]
+        await corpus.aclose()
+        return found
+
+    one, *others = asyncio.run(run())
+    assert others == [one, one]
+    assert sorted(embedder.embedded for embedder in embedders) == [1, 1, 101]
+
+
+def test_vectors_stand_in_the_order_of_their_verses(tmp_path: Path, corpus_directory: Path) -> None:
+    """They are made in another one: the longest last."""
+    corpus = Small(corpus_directory)
+    corpus.open()
+    with_index(tmp_path, corpus_directory, Words())
+    (file,) = tmp_path.glob("*.f32")
+    assert file.read_bytes() == b"".join(_vector(verse.text).tobytes() for verse in corpus.verses("ASV"))
+    asyncio.run(corpus.aclose())
+
+
+def test_whoever_waits_for_it_is_told_why_there_is_none(tmp_path: Path, corpus_directory: Path) -> None:
+    async def run() -> None:
+        corpus = Small(corpus_directory)
+        corpus.open()
+        index = VerseIndex(corpus, Words(broken=True), tmp_path, "ASV")
+        await index.warm_up()
+        with pytest.raises(OSError, match="the model is gone"):
+            await index.complete()
+        await corpus.aclose()
+
+    asyncio.run(run())
 
 
 def test_questions_come_first_where_there_is_no_room(tmp_path: Path, corpus_directory: Path) -> None:
@@ -109,7 +152,7 @@ def test_a_broken_embedder_leaves_no_file_and_no_index(
     tmp_path: Path, corpus_directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, ready = with_index(tmp_path, corpus_directory, Words(broken=True))
-    assert (ready, list(tmp_path.iterdir())) == (False, [])
+    assert (ready, left(tmp_path)) == (False, [])
     assert "search stays lexical" in caplog.text
 
 
@@ -117,7 +160,7 @@ def test_a_file_that_cannot_be_read_is_told_in_the_log(
     tmp_path: Path, corpus_directory: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with_index(tmp_path, corpus_directory, Words())
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.f32")
     file.write_bytes(file.read_bytes()[:-4])
     _, ready = with_index(tmp_path, corpus_directory, Words())
     assert not ready
@@ -126,7 +169,12 @@ def test_a_file_that_cannot_be_read_is_told_in_the_log(
 
 def test_closing_ends_the_making_without_a_half_file(tmp_path: Path, corpus_directory: Path) -> None:
     _, ready = with_index(tmp_path, corpus_directory, Words(busy=10_000), wait=False)
-    assert (ready, list(tmp_path.iterdir())) == (False, [])
+    assert (ready, left(tmp_path)) == (False, [])
+
+
+def left(directory: Path) -> list[Path]:
+    """Whole files and halves; the lock of those who make them stays."""
+    return [file for file in directory.iterdir() if file.suffix != ".lock"]
 
 
 class Near:

@@ -26,7 +26,7 @@ def test_a_client_that_left_before_the_first_byte_leaves_nothing_open(
                 await asyncio.sleep(0.02)
             for _ in range(3):
                 await app(_scope(), _Left(), _unsent)
-            ledger = await app.state.parts.ledger.usage("ann", 0)
+            ledger = await app.state.generations.lasting.ledger.usage("ann", 0)
             still_there = len([task for task in asyncio.all_tasks() if task is not asyncio.current_task()])
             return len(model_server.asked), ledger, still_there
 

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gwc_assistant.api import ask, health, prompts, scripture, usage
+from gwc_assistant.configuration import read
+from gwc_assistant.generations import Generations, Leased
 from gwc_assistant.identity import Identity
 from gwc_assistant.middleware import Outermost
 from gwc_assistant.problems import (
@@ -27,9 +29,9 @@ from gwc_assistant.problems import (
     Problems,
 )
 from gwc_assistant.resilience import OverloadedError
-from gwc_assistant.settings import Settings, from_environment
+from gwc_assistant.settings import Settings
 from gwc_assistant.state import State
-from gwc_assistant.wiring import Parts, build
+from gwc_assistant.wiring import lasting
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +40,21 @@ _DETAILS = {404: "Nothing is served at this address.", 405: "This address does n
 
 
 def create_app(settings: Settings | None = None, exporter: SpanExporter | None = None) -> FastAPI:
-    """For `uvicorn --factory`. Raises SettingsError without a gateway secret: the service fails closed."""
-    settings = settings or from_environment()
-    parts, state = build(settings, exporter), State()
+    """For `uvicorn --factory`. Raises SettingsError without a gateway secret: the service fails closed.
+
+    Raises ValueError, OSError or ImportError where what a setting names cannot be read or is not installed.
+    """
+    settings = settings or read()
+    generations, state = Generations(lasting(settings, exporter), settings), State()
     app = FastAPI(
         title="AssistantService",
         version="1",
         description="Questions and answers about the text, and the text itself.",
-        lifespan=_lifespan(parts, state),
+        lifespan=_lifespan(generations, state),
         docs_url=None,
         redoc_url=None,
         telemetry={
-            "tracer_provider": parts.telemetry.tracers,
+            "tracer_provider": generations.lasting.telemetry.tracers,
             "metrics": False,
             "logs": False,
             "operation_spans": False,  # of the framework's own steps; ours say more
@@ -61,16 +66,18 @@ def create_app(settings: Settings | None = None, exporter: SpanExporter | None =
     app.include_router(usage.router)
     app.include_router(health.router)
     _errors(app, problems := Problems(settings.problem_type, settings.base_path))
-    _layers(app, settings, problems, state)
-    app.state.phase, app.state.parts, app.state.problems = state, parts, problems
+    _layers(app, generations, problems, state)
+    app.state.phase, app.state.generations, app.state.problems = state, generations, problems
     return app
 
 
-def _layers(app: FastAPI, settings: Settings, problems: Problems, state: State) -> None:
+def _layers(app: FastAPI, generations: Generations, problems: Problems, state: State) -> None:
     """Added inside out: the request's id is known before anything can fail."""
+    settings = generations.current.settings
+    app.add_middleware(Leased, generations=generations)
     app.add_middleware(
         Identity,
-        secrets=settings.gateway_secrets,
+        secrets=lambda: generations.current.settings.gateway_secrets,
         secret_header=settings.gateway_secret_header,
         user_header=settings.user_header,
         problems=problems,
@@ -78,25 +85,25 @@ def _layers(app: FastAPI, settings: Settings, problems: Problems, state: State) 
     app.add_middleware(Outermost, header=settings.request_id_header, problems=problems, state=state)
 
 
-def _lifespan(parts: Parts, state: State) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(generations: Generations, state: State) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Warms up beside the server, so that /healthz answers from the first moment."""
-        warming = asyncio.create_task(_warm_up(parts, state))
+        warming = asyncio.create_task(_warm_up(generations, state))
         try:
             yield
         finally:
             state.drain()
             warming.cancel()
             await asyncio.gather(warming, return_exceptions=True)
-            await parts.aclose()
+            await generations.aclose()
 
     return lifespan
 
 
-async def _warm_up(parts: Parts, state: State) -> None:
+async def _warm_up(generations: Generations, state: State) -> None:
     try:
-        await parts.warm_up()
+        await generations.warm_up()
     except Exception:
         log.exception("warm-up failed")
         state.failed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,12 +17,17 @@ _USER = "gwc_assistant.user"
 
 
 class Identity:
-    """Refuses every request without the secret. Nothing of the request is read before."""
+    """Refuses every request without one of the secrets of that moment. Nothing of the request is read before."""
 
     def __init__(
-        self, app: ASGIApp, secrets: tuple[bytes, ...], secret_header: str, user_header: str, problems: Problems
+        self,
+        app: ASGIApp,
+        secrets: Callable[[], tuple[bytes, ...]],
+        secret_header: str,
+        user_header: str,
+        problems: Problems,
     ) -> None:
-        if not secrets or not all(secrets):
+        if not secrets() or not all(secrets()):
             raise ValueError("a gateway secret is needed: without one, anybody could name any user")
         self._app, self._secrets, self._problems = app, secrets, problems
         self._secret_header, self._user_header = secret_header.lower().encode(), user_header.lower().encode()
@@ -42,7 +48,7 @@ class Identity:
         """Exactly one header that is one of the secrets. All are compared, so that time tells nothing."""
         if len(given) != 1:
             return False
-        same = [hmac.compare_digest(given[0], secret) for secret in self._secrets]
+        same = [hmac.compare_digest(given[0], secret) for secret in self._secrets()]
         return any(same)
 
 

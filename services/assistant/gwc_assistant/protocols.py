@@ -57,6 +57,9 @@ class SemanticIndex(Lifecycle, Protocol):
     def ready(self) -> bool:
         """False while vectors are still being made; searches are lexical until then."""
 
+    async def complete(self) -> None:
+        """Returns once it is ready. Raises what kept it from that."""
+
     async def nearest(self, text: str, version: str, limit: int) -> Sequence[Hit]: ...
 
 
@@ -64,7 +67,8 @@ class SemanticIndex(Lifecycle, Protocol):
 class AnswerKey:
     """All that an answer depends on but the embedder, whose id a semantic layer adds by itself.
 
-    `prompt` is `id@version:hash`, `corpus` the corpus's digest, `context` the digest of conversation and notes.
+    `model` is the id of the preferred one, `prompt` is `id@version:hash`, `corpus` the corpus's digest, `context` the
+    digest of conversation and notes.
     """
 
     user: str
@@ -83,7 +87,7 @@ class Found:
     age: float
 
 
-class AnswerCache(Closing, Protocol):
+class AnswerCache(Protocol):
     """Answers of one user, never another's. `passages` are the ids of the retrieved verses, the best first.
 
     A cache that fails is a cache that misses: none of these raises for a store that does not answer.
@@ -125,7 +129,13 @@ class Finish:
 
 
 class Model(Closing, Protocol):
-    """A language model. `provider` is the name that prices and spans know it by."""
+    """A language model. `provider` is the name that prices and spans know it by.
+
+    `id` also says where it runs: the same name is another model on another server.
+    """
+
+    @property
+    def id(self) -> str: ...
 
     @property
     def name(self) -> str: ...

@@ -1,24 +1,17 @@
-"""Settings from the environment: `GWC_ASSISTANT_<NAME>`, or `GWC_ASSISTANT_<NAME>_FILE` with a path to the value."""
+"""What can be set. `configuration` reads it from the environment and from a file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, model_validator
-
-PREFIX = "GWC_ASSISTANT_"
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-
-
-class SettingsError(Exception):
-    """Settings that the service cannot start with. The message names the variables and never a value."""
 
 
 def _state_directory() -> Path:
@@ -100,6 +93,7 @@ class Settings(BaseModel):
     embedder_threads: Count = 1
     embedder_batch: Count = 32
     embedder_queue: Count = 256
+    verse_index: Literal["auto", "off"] = "auto"
 
     prices: Path | None = None
     unit_usd: Decimal = Field(Decimal("0.0001"), gt=0)
@@ -140,31 +134,18 @@ class Settings(BaseModel):
         return tuple(secret.get_secret_value().encode() for secret in secrets if secret is not None)
 
 
-def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Raises SettingsError. An unknown `GWC_ASSISTANT_` variable is an error: mostly it is one that was misspelt."""
-    given: dict[str, str] = {}
-    for name, value in environment.items():
-        if name.startswith(PREFIX):
-            field, text = _field(name, value)
-            if field in given:
-                raise SettingsError(f"{PREFIX}{field.upper()} is given twice: by value and by file")
-            given[field] = text
-    try:
-        return Settings.model_validate(given)
-    except ValidationError as error:
-        raise SettingsError("; ".join(_told(e["loc"], e["msg"]) for e in error.errors(include_input=False))) from None
-
-
-def _field(name: str, value: str) -> tuple[str, str]:
-    field = name.removeprefix(PREFIX).lower()
-    if not field.endswith("_file"):
-        return field, value
-    try:
-        return field.removesuffix("_file"), Path(value).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"{name}: {error.strerror or 'cannot be read'}") from None
-
-
-def _told(where: tuple[int | str, ...], message: str) -> str:
-    name = "_".join(str(part) for part in where)
-    return f"{PREFIX}{name.upper()}: {message}" if name else message
+RELOADABLE = frozenset(
+    {
+        *("gateway_secret", "gateway_secret_previous", "prices", "unit_usd"),
+        *("version", "max_verses", "context_passages"),
+        *("question_chars", "conversation_turns", "conversation_chars", "notes", "notes_chars"),
+        *("llm_url", "llm_model", "llm_provider", "llm_api_key", "llm_output_tokens"),
+        *("fallback_llm_url", "fallback_llm_model", "fallback_llm_provider", "fallback_llm_api_key"),
+        *("llm_connect", "llm_first_token", "llm_next_token", "bulkhead", "bulkhead_wait"),
+        *("breaker_window", "breaker_calls", "breaker_failures", "breaker_slow_after", "breaker_slow"),
+        *("breaker_open", "breaker_probes"),
+        *("embedder", "embedder_model", "embedder_threads", "embedder_batch", "embedder_queue", "verse_index"),
+        *("semantic_cache", "semantic_closeness", "semantic_overlap"),
+    }
+)
+"""What may change while the service runs. The rest is what it listens on, what it keeps, and what the gateway knows."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Observation
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 SERVICE = "gwc-assistant"
 _TOKENS = [4.0**power for power in range(12)]
 _SECONDS = [0.01 * 2**power for power in range(14)]  # both as the GenAI conventions advise
+_BATCHES = (1, 2, 4, 8, 16, 32, 64)
 _STATES: dict[str, int] = {"closed": 0, "half-open": 1, "open": 2}
 
 
@@ -53,7 +55,7 @@ class Telemetry:
         reader = PrometheusMetricReader(registry=self._registry, disable_target_info=True, scope_info_enabled=False)
         self._meters = MeterProvider([reader], resource=resource, shutdown_on_exit=False)
         self.meter = self._meters.get_meter(SERVICE)
-        self._breakers: dict[str, BreakerState] = {}
+        self._breakers: WeakValueDictionary[str, Breaker] = WeakValueDictionary()  # whose owners a reload may drop
         self._instruments()
 
     def _instruments(self) -> None:
@@ -80,25 +82,47 @@ class Telemetry:
             "assistant.fallbacks", "", "Answers that were not the preferred model's."
         )
         self._changes = meter.create_counter("assistant.breaker.changes", "", "New states of circuit breakers.")
+        self._reloads = meter.create_counter("assistant.reloads", "", "Configurations that were read while running.")
+        self._semantic = meter.create_counter(
+            "assistant.cache.semantic", "", "What became of questions that resemble one that has an answer."
+        )
+        self._texts = meter.create_counter("assistant.embedding.texts", "", "Texts, by where their vectors are from.")
+        self._batches = meter.create_histogram(
+            "assistant.embedding.batch", "{text}", "Texts of a batch.", explicit_bucket_boundaries_advisory=_BATCHES
+        )
+        self._batch_seconds = meter.create_histogram("assistant.embedding.duration", "s", "Time of a batch.")
         description = "0 closed, 1 half open, 2 open."
         meter.create_observable_gauge("assistant.breaker.state", [self._observed], "", description)
 
     def _observed(self, _options: CallbackOptions) -> Iterator[Observation]:
-        for name, state in self._breakers.items():
-            yield Observation(_STATES[state], {"breaker": name})
+        for name, breaker in list(self._breakers.items()):
+            yield Observation(_STATES[breaker.state], {"breaker": name})
 
     def breaker(self, name: str, policy: BreakerPolicy) -> Breaker:
         """A closed one, whose state is a metric and whose changes are logged."""
-        self._breakers[name] = "closed"
-        return Breaker(name, policy, changed=self._changed)
+        self._breakers[name] = made = Breaker(name, policy, changed=self._changed)
+        return made
 
     def _changed(self, name: str, state: BreakerState) -> None:
         log.warning("breaker", extra={"breaker": name, "state": state})
-        self._breakers[name] = state
         self._changes.add(1, {"breaker": name, "state": state})
 
     def answered(self, layer: Layer) -> None:
         self._lookups.add(1, {"layer": layer})
+
+    def resembled(self, outcome: str) -> None:
+        self._semantic.add(1, {"outcome": outcome})
+
+    def embedded(self, cached: int, made: int) -> None:
+        self._texts.add(cached, {"layer": "cache"})
+        self._texts.add(made, {"layer": "model"})
+
+    def batched(self, model: str, size: int, seconds: float) -> None:
+        self._batches.record(size, {"model": model})
+        self._batch_seconds.record(seconds, {"model": model})
+
+    def reloaded(self, outcome: str) -> None:
+        self._reloads.add(1, {"outcome": outcome})
 
     def fell_back(self, to: str, reason: str) -> None:
         self._fallbacks.add(1, {"to": to, "reason": reason})

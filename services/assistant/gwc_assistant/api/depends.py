@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from gwc_assistant.generations import PARTS
 from gwc_assistant.identity import user
 from gwc_assistant.problems import BUSY, DomainError
 from gwc_assistant.wiring import Parts
@@ -16,7 +17,7 @@ def parts(request: Request) -> Parts:
     """Raises DomainError before the warm-up is through: the gateway sends nothing until /readyz says so."""
     if not request.app.state.phase.serving:
         raise DomainError(BUSY, "The service is starting.", retry_after=1)
-    wired: Parts = request.app.state.parts
+    wired: Parts = request.scope[PARTS]
     return wired
 
 

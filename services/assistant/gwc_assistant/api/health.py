@@ -27,5 +27,5 @@ def readyz(request: Request) -> JSONResponse:
 
 @router.get("/metrics", summary="Metrics for Prometheus", operation_id="metrics")
 def metrics(request: Request) -> Response:
-    content, media_type = request.app.state.parts.telemetry.exposition()
+    content, media_type = request.app.state.generations.lasting.telemetry.exposition()
     return Response(content, media_type=media_type)

@@ -173,7 +173,7 @@ class Answering:
     def _key(self, question: Question) -> AnswerKey:
         return AnswerKey(
             user=question.user,
-            model=self.models[0].name,
+            model=self.models[0].id,
             prompt=self.prompt.key,
             corpus=self.corpus,
             version=question.version,

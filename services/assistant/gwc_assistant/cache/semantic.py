@@ -112,11 +112,6 @@ class SemanticCache:
     def alone(self, key: AnswerKey) -> AbstractAsyncContextManager[None]:
         return self._exact.alone(key)
 
-    async def aclose(self) -> None:
-        self._known.clear()
-        self._shadowed.clear()
-        await self._exact.aclose()
-
     def _shown(self, key: AnswerKey, found: Found) -> Found | None:
         if not self._policy.shadow:
             self._observe("hit")

@@ -2,7 +2,7 @@
 
 31,000 vectors take 48 MB and a few milliseconds; an index that is quicker would take minutes to build. The vectors are
 of one version's text and serve all of them: a verse means the same in each. They are made once, beside the running
-service, and kept in a file that is named by the embedder and the text.
+service or before it (`python -m gwc_assistant index`), and kept in a file that is named by the embedder and the text.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gwc_assistant.corpus.store import Corpus
-from gwc_assistant.corpus.whole import replacing
+from gwc_assistant.corpus.whole import alone, replacing
 from gwc_assistant.domain import Hit, Verse
 from gwc_assistant.protocols import Embedder, Vector
 from gwc_assistant.resilience import BreakerOpenError, OverloadedError
@@ -39,6 +39,7 @@ class VerseIndex:
         self._ids: list[int] = []
         self._vectors: NDArray[numpy.float32] | None = None
         self._making: asyncio.Task[None] | None = None
+        self._failure: Exception | None = None
 
     @property
     def ready(self) -> bool:
@@ -47,6 +48,13 @@ class VerseIndex:
     async def warm_up(self) -> None:
         """Does not wait for the vectors: search is by words until they are there."""
         self._making = asyncio.create_task(self._made())
+
+    async def complete(self) -> None:
+        """Raises what the embedder or the disk raised."""
+        if self._making is not None:
+            await asyncio.shield(self._making)
+        if self._failure is not None:
+            raise self._failure
 
     async def aclose(self) -> None:
         if self._making is not None:
@@ -70,25 +78,38 @@ class VerseIndex:
         return [Hit(verse, score) for verse, score in found if verse is not None][:limit]
 
     async def _made(self) -> None:
-        """Nobody waits for this task: what it does not tell, a full disk or a broken file, nobody would ever see."""
+        """Mostly nobody waits for this task: what it does not tell, a full disk or a broken file, nobody would see."""
         try:
             verses = await asyncio.to_thread(self._corpus.verses, self._version)
             path = self._directory / self._name()
             if not await asyncio.to_thread(path.exists):
-                await asyncio.to_thread(_write, path, await self._embedded(verses))
+                await self._write(path, verses)
             self._ids = [verse.id for verse in verses]
             self._vectors = await asyncio.to_thread(self._read, path, len(verses))
-        except Exception:
+        except Exception as error:
+            self._failure = error
             log.exception("verses have no vectors: search stays lexical")
 
+    async def _write(self, path: Path, verses: Sequence[Verse]) -> None:
+        """By one process at a time: the others wait, and find it made."""
+        async with alone(path.with_suffix(".lock")):
+            if not await asyncio.to_thread(path.exists):
+                log.info("making vectors of all verses", extra={"verses": len(verses)})
+                await asyncio.to_thread(_write, path, await self._embedded(verses))
+
     async def _embedded(self, verses: Sequence[Verse]) -> bytes:
-        """A batch at a time, so that a question waits for one batch at most."""
-        whole = bytearray()
-        for start in range(0, len(verses), BATCH):
-            texts = [verse.text for verse in verses[start : start + BATCH]]
-            for vector in await self._patiently(texts):
-                whole += vector.tobytes()
-        return bytes(whole)
+        """A batch at a time, so that a question waits for one batch at most.
+
+        Verses of one length together: a model works on a whole batch as long as its longest text, a third of the time.
+        """
+        order = sorted(range(len(verses)), key=lambda number: len(verses[number].text))
+        vectors: list[bytes] = [b""] * len(verses)
+        for start in range(0, len(order), BATCH):
+            some = order[start : start + BATCH]
+            made = await self._patiently([verses[number].text for number in some])
+            for number, vector in zip(some, made, strict=True):
+                vectors[number] = vector.tobytes()
+        return b"".join(vectors)
 
     async def _patiently(self, texts: list[str]) -> Sequence[Vector]:
         while True:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gwc_assistant.protocols import Embedder, Vector
 from gwc_assistant.store import Store, named
 
 
 class CachedEmbedder:
-    """At most `entries` vectors here, the least recently used going first, and all of them for a week in `shared`."""
+    """At most `entries` vectors here, the least recently used going first, and all of them for a week in `shared`.
+
+    `observe` is told of each call how many vectors were there, and how many were made.
+    """
 
     KEPT = 7 * 86_400.0
 
-    def __init__(self, embedder: Embedder, entries: int, shared: Store | None = None) -> None:
-        self._embedder, self._entries, self._shared = embedder, entries, shared
+    def __init__(
+        self,
+        embedder: Embedder,
+        entries: int,
+        shared: Store | None = None,
+        observe: Callable[[int, int], None] = lambda _cached, _made: None,
+    ) -> None:
+        self._embedder, self._entries, self._shared, self._observe = embedder, entries, shared, observe
         self.id, self.dimensions, self.semantic = embedder.id, embedder.dimensions, embedder.semantic
         self._kept: OrderedDict[str, Vector] = OrderedDict()
-        self.hits = self.misses = 0
 
     @property
     def uncached(self) -> Embedder:
@@ -37,7 +45,7 @@ class CachedEmbedder:
         """Only what is missing is embedded, and each text once. The vectors are shared: nobody changes them."""
         found = {text: vector for text in dict.fromkeys(texts) if (vector := await self._found(text)) is not None}
         missing = [text for text in dict.fromkeys(texts) if text not in found]
-        self.hits, self.misses = self.hits + len(found), self.misses + len(missing)
+        self._observe(len(found), len(missing))
         if missing:
             for text, vector in zip(missing, await self._embedder.embed(missing), strict=True):
                 found[text] = vector

@@ -45,6 +45,7 @@ class OpenAIModel:
         self.name, self.provider = endpoint.model, endpoint.provider
         self._output_tokens, self._first, self._next = output_tokens, first_token, next_token
         self._url = str(endpoint.url).rstrip("/") + "/chat/completions"
+        self.id = f"{endpoint.model}@{endpoint.url}"
         self._id_header = request_id_header
         key = endpoint.api_key
         self._client = httpx.AsyncClient(

@@ -19,7 +19,7 @@ class GuardedModel:
 
     def __init__(self, model: Model, breaker: Breaker, bulkhead: Bulkhead, telemetry: Telemetry) -> None:
         self._model, self.breaker, self._bulkhead, self._telemetry = model, breaker, bulkhead, telemetry
-        self.name, self.provider = model.name, model.provider
+        self.id, self.name, self.provider = model.id, model.name, model.provider
 
     async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta | Finish, None]:
         async with self._bulkhead.place():
@@ -47,6 +47,14 @@ class GuardedModel:
             raise
         finally:
             self._telemetry.chatted(span, self, time.monotonic() - started, failure)
+
+    async def probe(self) -> None:
+        """Asks for the first token of an answer. Raises ModelError for a server that does not give one.
+
+        Beside the breaker, and on nobody's bill: it is asked once, before anybody depends on it.
+        """
+        async with aclosing(self._model.stream([Message("user", "Say yes.")])) as parts:
+            await anext(parts, None)
 
     async def aclose(self) -> None:
         await self._model.aclose()
