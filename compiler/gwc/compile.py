@@ -71,17 +71,22 @@ def load_sources(sources: Sequence[Source], *, environment: str | None, report: 
 
 def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[Rendered, ...] | None:
     """Gateway -> what each target makes of it; None after findings, for all targets when one of them fails."""
-    _check_names(gateway, report)
-    tables = [table for installed in targets if (table := _table(installed.target, gateway, report)) is not None]
-    for table in tables:
+    promised = tables(gateway, targets, report)
+    for table in promised:
         report.extend(check(gateway, table))
     if report.failed:
         return None
     watching = cache(lambda served: observability.files(gateway, served))  # most targets serve all families
-    rendered = tuple(_emit(gateway, *pair, watching) for pair in zip(targets, tables, strict=True))
+    rendered = tuple(_emit(gateway, *pair, watching) for pair in zip(targets, promised, strict=True))
     for one in rendered:
         report.extend(one.installed.target.judge(one.artifact))
     return None if report.failed else rendered
+
+
+def tables(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[SupportTable, ...]:
+    """What each target promises in the profile that the platform chose for it; a finding where it has none such."""
+    _check_names(gateway, report)
+    return tuple(table for one in targets if (table := _table(one.target, gateway, report)) is not None)
 
 
 def _check_names(gateway: Gateway, report: Report) -> None:
