@@ -18,6 +18,8 @@ from conformance.variants import Variant, variants
 _RUNNING_AT_ONCE = 3
 VERDICT = "conformance"
 """The property of a test's report that says how the gateway was held to the case."""
+SECOND = "second look"
+"""The property of a test's report that says that a case was run again, and why."""
 Launcher = Callable[[str, Variant], Launched]
 
 
@@ -71,6 +73,19 @@ def launch(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         stack.close()
 
 
+@pytest.fixture
+def alone(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """A gateway for one case that the others did nothing to, for a second look where the machine did not keep time."""
+    with ExitStack() as stack:
+
+        def start(name: str, variant: Variant) -> Launched:
+            started, others = _start(name, variant, service, tmp_path_factory.mktemp("gateway"))
+            stack.push(others)
+            return started
+
+        yield start
+
+
 def _start(name: str, variant: Variant, service: Service, directory: Path) -> tuple[Launched, ExitStack]:
     stack = ExitStack()
     return stack.enter_context(launched(SCENARIOS / f"{name}.yaml", variant, service, directory)), stack
@@ -85,3 +100,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("conformance: passing cases")
     for (variant, verdict), count in sorted(said.items()):
         terminalreporter.write_line(f"{variant:24} {count:5} {verdict}")
+    for report in reports:
+        if (why := dict(report.user_properties).get(SECOND)) is not None:
+            terminalreporter.write_line(f"passed only when run again ({why}): {report.nodeid}")

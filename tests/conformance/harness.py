@@ -18,6 +18,7 @@ from typing import Any
 from conformance import scenario as scenarios
 from conformance.client import Conversation, Request, Response, Slow, abandoned, converse, exchange, exchange_kept
 from conformance.judge import Names, Outcome, faults
+from conformance.pace import PACE
 from conformance.scenario import Case, Scenario, Step
 from conformance.script import KEY_HEADER, SCRIPT_HEADER, Script, encode
 from conformance.tls import Tls
@@ -117,6 +118,8 @@ class Launched:
     running: Running
     directory: Path
     start: Callable[[], Running]
+    waited: dict[str, float] = field(default_factory=dict)
+    """By case, the longest that somebody had to wait for a processor while it ran, in seconds."""
     _futures: dict[str, Future[list[str]]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_SIDE_BY_SIDE))
 
@@ -138,7 +141,7 @@ class Launched:
     def faults_of(self, variant: Variant, case: Case) -> list[str]:
         """Run the case, with the ports of this gateway. The cases of a scenario that says `together` all start when the
         first is asked for."""
-        case = next(own for own in self.scenario.cases if own.name == case.name)
+        case = self._own(case)
         if not self.scenario.together:
             return self._run(variant, case)
         if not self._futures:
@@ -149,7 +152,20 @@ class Launched:
             }
         return self._futures[case.name].result()
 
+    def faults_alone(self, variant: Variant, case: Case) -> list[str]:
+        """Run the case by itself, whatever its scenario says."""
+        return self._run(variant, self._own(case))
+
+    def _own(self, case: Case) -> Case:
+        return next(own for own in self.scenario.cases if own.name == case.name)
+
     def _run(self, variant: Variant, case: Case) -> list[str]:
+        began = PACE.now()
+        found = self._run_once(variant, case)
+        self.waited[case.name] = PACE.worst(began)
+        return found
+
+    def _run_once(self, variant: Variant, case: Case) -> list[str]:
         run = uuid.uuid4().hex
         steps = [step.of_case(f"case-{run[:12]}") for step in steps_of(case, variant)]
         with self.upstream.recorder.healthy(), ThreadPoolExecutor(len(steps)) as pool:

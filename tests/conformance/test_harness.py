@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from conformance.client import Response
 from conformance.harness import merged, refused, request_of
 from conformance.judge import Names, Outcome, faults
+from conformance.pace import EVEN, Pace
 from conformance.scenario import (
     DUMMIES,
     SCENARIOS,
@@ -290,3 +291,13 @@ def test_the_format_is_documented(model: type[BaseModel]) -> None:
     page = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
     words = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`]+)`", page))))
     assert {field.alias or name for name, field in model.model_fields.items()} <= words
+
+
+def test_a_machine_that_stands_still_is_noticed() -> None:
+    pace = Pace()
+    began = pace.now()
+    time.sleep(0.05)
+    sum(range(30_000_000))  # one call that lets no other thread run
+    time.sleep(0.05)
+    assert pace.worst(began) > EVEN
+    assert pace.worst(time.monotonic() + 60) == 0

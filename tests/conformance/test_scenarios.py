@@ -7,8 +7,9 @@ from functools import cache
 
 import pytest
 
-from conformance.conftest import VERDICT, Launcher, on_each_gateway, skip_where_missing
+from conformance.conftest import SECOND, VERDICT, Launcher, on_each_gateway, skip_where_missing
 from conformance.harness import Choice, accepted_gateway, compile_policies, deviation_of, refused
+from conformance.pace import EVEN
 from conformance.scenario import DUMMIES, Case, Scenario, all_scenarios
 from conformance.variants import Variant, variants
 from gwc.diagnostics import Severity
@@ -41,7 +42,12 @@ def _declared(name: str, variant: Variant) -> Mapping[str, Fidelity]:
 @pytest.mark.live
 @pytest.mark.parametrize(("name", "variant", "case"), _cases())
 def test_case(
-    name: str, variant: Variant, case: Case, launch: Launcher, record_property: Callable[[str, object], None]
+    name: str,
+    variant: Variant,
+    case: Case,
+    launch: Launcher,
+    alone: Launcher,
+    record_property: Callable[[str, object], None],
 ) -> None:
     skip_where_missing(variant)
     if unshown := variant.beyond & {*case.proves}:
@@ -55,7 +61,12 @@ def test_case(
     if (deviation := deviation_of(case, variant)) is not None:
         record_property(VERDICT, (variant.name, f"with the bound that {deviation.feature} declares"))
         assert deviation.feature in gateway.declared, f"{variant.promise} declares {deviation.feature} exact"
-    if faults := gateway.faults_of(variant, case):
+    faults, waited = gateway.faults_of(variant, case), gateway.waited[case.name]
+    if faults and waited > EVEN:
+        record_property(SECOND, f"somebody had waited {waited * 1000:.0f} ms for a processor; at first: {faults[0]}")
+        gateway = alone(name, variant)
+        faults = gateway.faults_alone(variant, case)
+    if faults:
         pytest.fail("\n".join([*faults, f"the gateway's files: {gateway.directory}"]), pytrace=False)
 
 
