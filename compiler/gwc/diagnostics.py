@@ -1,6 +1,7 @@
 """Diagnostics: the one type with which every command says what is wrong, where, and what to do.
 
-Codes are stable for ever: GWC0xx syntax, 1xx schema, 2xx resolve, 3xx-5xx lint, 6xx target support, 7xx diff.
+Codes are stable for ever: GWC0xx syntax, 1xx schema, 2xx resolve, 3xx-5xx lint, 6xx target support, 7xx diff, 80x
+import.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-HOLDS_SECRET = frozenset({"GWC109"})
+HOLDS_SECRET = frozenset({"GWC109", "GWC803"})
 """Findings whose span may be a secret's value: a report that quotes source lines leaves it out."""
 
 BEFORE_SECRET = frozenset({"GWC405"})

@@ -116,7 +116,9 @@ def to_data(node: Node) -> object:
     return {key: to_data(value) for key, value in node.items.items()}
 
 
-class _SyntaxError(Exception):
+class DocumentError(Exception):
+    """A fault of the text, where it stands."""
+
     def __init__(self, code: str, span: Span, message: str, hint: str = "", related: tuple[Related, ...] = ()) -> None:
         super().__init__(message)
         self.code, self.span, self.message, self.hint, self.related = code, span, message, hint, related
@@ -125,16 +127,11 @@ class _SyntaxError(Exception):
 def parse(source: Source, report: Report) -> Document | None:
     """Read `source`; a fault goes into `report` (GWC0xx) and gives None. One fault a file: YAML cannot resume."""
     try:
-        _reject_unprintable(source)
-        root = _Composer(source).document()
-    except _SyntaxError as fault:
+        reject_unprintable(source)
+        return Document(source, Composer(source).document())
+    except DocumentError as fault:
         report.error(fault.code, fault.span, fault.message, hint=fault.hint, related=fault.related)
         return None
-    except yaml.MarkedYAMLError as error:
-        span = _mark_span(source.name, error.problem_mark or error.context_mark)
-        report.error("GWC001", span, f"not valid YAML: {error.problem or error.context}")
-        return None
-    return Document(source, root)
 
 
 def _mark_span(file: str, mark: Mark | None) -> Span:
@@ -143,11 +140,11 @@ def _mark_span(file: str, mark: Mark | None) -> Span:
     return Span(file, mark.line + 1, mark.column + 1, mark.line + 1, mark.column + 2)
 
 
-def _reject_unprintable(source: Source) -> None:
+def reject_unprintable(source: Source) -> None:
     # Done here and not by libyaml, whose error counts bytes and names no line.
     if found := _UNPRINTABLE.search(source.text):
         message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
-        raise _SyntaxError(
+        raise DocumentError(
             "GWC002", _offset_span(source, found.start()), message, "remove it, or write an escape in double quotes"
         )
 
@@ -168,12 +165,17 @@ def _events(source: Source) -> Iterator[_Event]:
             if event is None:
                 return
             yield event
+    except yaml.MarkedYAMLError as error:
+        span = _mark_span(source.name, error.problem_mark or error.context_mark)
+        raise DocumentError("GWC001", span, f"not valid YAML: {error.problem or error.context}") from error
     finally:
         parser.dispose()
 
 
-class _Composer:
-    """Events -> nodes. Bounded in depth and in the number of nodes that aliases expand to."""
+class Composer:
+    """Events -> nodes. Bounded in depth and in the number of nodes that aliases expand to. Raises DocumentError."""
+
+    most_nodes = MAX_NODES
 
     def __init__(self, source: Source) -> None:
         self._file = source.name
@@ -186,21 +188,21 @@ class _Composer:
         next(self._events)
         start = next(self._events)
         if isinstance(start, yaml.StreamEndEvent):
-            raise _SyntaxError(
+            raise DocumentError(
                 "GWC003", Span(self._file, 1, 1, 1, 1), "the file is empty", "a policy starts with apiVersion: gwc/v1"
             )
         root = self._node(next(self._events), 0)
         next(self._events)
         following = next(self._events)
         if isinstance(following, yaml.DocumentStartEvent):
-            raise _SyntaxError(
+            raise DocumentError(
                 "GWC004",
                 self._span(following),
                 "a second document in one file",
                 "put each policy into a file of its own",
             )
         if not isinstance(root, MappingNode):
-            raise _SyntaxError(
+            raise DocumentError(
                 "GWC005", root.span, "a policy is a mapping of keys to values", "start with apiVersion: gwc/v1"
             )
         return root
@@ -233,18 +235,19 @@ class _Composer:
 
     def _grow(self, event: _Event, by: int) -> None:
         self._count += by
-        if self._count > MAX_NODES:
-            raise _SyntaxError("GWC007", self._span(event), f"more than {MAX_NODES} values once aliases are expanded")
+        if self._count > self.most_nodes:
+            message = f"more than {self.most_nodes} values once aliases are expanded"
+            raise DocumentError("GWC007", self._span(event), message)
 
     def _descend(self, event: _Event, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise _SyntaxError("GWC006", self._span(event), f"nested more than {MAX_DEPTH} levels deep")
+            raise DocumentError("GWC006", self._span(event), f"nested more than {MAX_DEPTH} levels deep")
 
     def _alias(self, event: _Event, depth: int) -> Node:
         if event.anchor in self._open:
-            raise _SyntaxError("GWC008", self._span(event), f"the alias *{event.anchor} stands inside its own anchor")
+            raise DocumentError("GWC008", self._span(event), f"the alias *{event.anchor} stands inside its own anchor")
         if event.anchor not in self._anchors:
-            raise _SyntaxError("GWC009", self._span(event), f"the alias *{event.anchor} has no anchor before it")
+            raise DocumentError("GWC009", self._span(event), f"the alias *{event.anchor} has no anchor before it")
         node, size, height = self._anchors[event.anchor]
         self._grow(event, size - 1)
         self._descend(event, depth + height)
@@ -253,7 +256,7 @@ class _Composer:
     def _reject_tag(self, event: _Event) -> None:
         if event.tag not in (None, "!"):
             hint = "remove it; write text that looks like a number or boolean in quotes"
-            raise _SyntaxError(
+            raise DocumentError(
                 "GWC010", self._span(event), f"the tag {event.tag} is not part of the policy language", hint
             )
 
@@ -270,17 +273,17 @@ class _Composer:
             key, span = self._key(event), self._span(event)
             if key in items:
                 first = (Related(keys[key], "first written here"),)
-                raise _SyntaxError("GWC011", span, f"duplicate key `{key}`", "keep one of the two", first)
+                raise DocumentError("GWC011", span, f"duplicate key `{key}`", "keep one of the two", first)
             items[key], keys[key] = self._node(next(self._events), depth + 1), span
         return MappingNode(items, keys, self._until(start, event, list(items.values())))
 
     def _key(self, event: _Event) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise _SyntaxError("GWC012", self._span(event), "a key is a plain word, not an alias, a list or a mapping")
+            raise DocumentError("GWC012", self._span(event), "a key is a plain word, not an alias, a list or a mapping")
         self._reject_tag(event)
         if event.value == "<<" and event.implicit[0]:
             hint = "merge keys are not YAML 1.2; levels (platform defaults, service, route) do what they are used for"
-            raise _SyntaxError(
+            raise DocumentError(
                 "GWC013", self._span(event), "the merge key `<<` is not part of the policy language", hint
             )
         return str(event.value)

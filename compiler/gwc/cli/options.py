@@ -25,6 +25,10 @@ Environment = Annotated[str | None, typer.Option("--env", help="The environment 
 Now = Annotated[
     str | None, typer.Option("--now", help="The day at which dates are judged. Default: today.", metavar="DATE")
 ]
+Output = Annotated[
+    str | None, typer.Option("--output", "-o", metavar="DIR", help="Write the policies into this directory.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
 ReportFormat = Annotated[Format, typer.Option("--format", help="How to print the report.")]
 
 _LEFT_MAIN = "Default: where this branch left the main branch."

@@ -1,0 +1,114 @@
+"""Identity of a platform whose source says that callers are known, and not by whom.
+
+What is filled in lets nobody in until somebody writes the true issuer, key set and secrets: it fails closed.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from gwc.diagnostics import Span
+from gwc.imports.draft import Table
+from gwc.imports.findings import Findings
+from gwc.imports.values import environment_name, slug
+
+PLACEHOLDER_ISSUER = "https://issuer.invalid"
+KEY_FILE = "keys/jwks.json"
+_P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+def assume_jwt(
+    platform: Table, span: Span, findings: Findings, *, issuer: str = "", audience: tuple[str, ...] = (), keys: str = ""
+) -> None:
+    """An issuer of signed tokens. Once for each issuer. Without `keys`, a URL, the key set is a file to be replaced."""
+    true = issuer if urlsplit(issuer).scheme in ("http", "https") else ""
+    known = _issuers(platform)
+    if any(row.value("issuer") == (true or PLACEHOLDER_ISSUER) for row in known) or (known and not true):
+        return
+    if true and [row.value("issuer") for row in known] == [PLACEHOLDER_ISSUER]:
+        known.clear()
+    row = Table(span)
+    row.put("issuer", true or PLACEHOLDER_ISSUER, span, "" if true else "who signs the tokens?")
+    row.put("audience", list(audience) or ["api"], span, "" if audience else "for whom are the tokens?")
+    if keys:
+        row.put("jwks.url", keys, span)
+    else:
+        row.put("jwks.file", KEY_FILE, span, "put the issuer's public keys there")
+    known.append(row)
+    _identity(platform, span).items["jwt"] = known
+    said = [word for word, there in (("issuer", true), ("audience", audience), ("key set", keys)) if not there]
+    if said:
+        hint = "write them in platform.yaml, below identity.jwt; until then nobody gets in"
+        findings.assumed(span, f"signed tokens are asked for, and the {', the '.join(said)} must be filled in", hint)
+
+
+def assume_api_key(
+    platform: Table, header: str, span: Span, findings: Findings, consumers: tuple[str, ...] = ()
+) -> None:
+    """API keys in `header`; the secret of each of `consumers` is looked for in an environment variable of its name."""
+    said = platform.said("identity.api_key.header")
+    if said is not None:
+        if header and said.value.lower() != header.lower():
+            findings.left_out(
+                span, f"API keys in a second header, beside {said.value}", "a platform has one header for them"
+            )
+        return
+    identity = _identity(platform, span)
+    identity.put("api_key.header", header or "X-API-Key", span)
+    keys = identity.items["api_key"]
+    assert isinstance(keys, Table)
+    for name in consumers or ("client",):
+        consumer = keys.add("consumers", Table(span))
+        consumer.put("name", name, span)
+        consumer.put("secret", {"env": environment_name("KEY", name)}, span)
+    if not consumers:
+        hint = "name your consumers in platform.yaml, below identity.api_key; until then nobody gets in"
+        findings.assumed(span, "API keys are asked for, and not said whose", hint)
+
+
+def _identity(platform: Table, span: Span) -> Table:
+    found = platform.items.get("identity")
+    if not isinstance(found, Table):
+        found = platform.items["identity"] = Table(span)
+    return found
+
+
+def _issuers(platform: Table) -> list[Table]:
+    identity = platform.items.get("identity")
+    return identity.rows("jwt") if isinstance(identity, Table) else []
+
+
+def placeholder_keys() -> str:
+    """A key set whose private key nobody has: the point's x is a hash, so that nobody chose it by its secret."""
+    for counter in range(256):
+        x = int.from_bytes(sha256(b"nobody has the private key of this %d" % counter).digest()) % _P256
+        square = (x**3 - 3 * x + _P256_B) % _P256
+        y = pow(square, (_P256 + 1) // 4, _P256)
+        if y * y % _P256 == square:
+            break
+    key = {
+        "kty": "EC",
+        "crv": "P-256",
+        "use": "sig",
+        "alg": "ES256",
+        "kid": "replace-me",
+        "x": _field(x),
+        "y": _field(y),
+    }
+    return json.dumps({"keys": [key]}, indent=2) + "\n"
+
+
+def _field(number: int) -> str:
+    return urlsafe_b64encode(number.to_bytes(32)).decode().rstrip("=")
+
+
+def needs_keys(platform: Table) -> bool:
+    return any(row.value("jwks.file") == KEY_FILE for row in _issuers(platform))
+
+
+def consumer_name(text: str) -> str:
+    return slug(text, "client")
