@@ -11,6 +11,8 @@ from gwc.cli.compile import compile_command
 from gwc.cli.diff import diff_command
 from gwc.cli.docs import docs_command
 from gwc.cli.explain import explain_command
+from gwc.cli.imports import import_command
+from gwc.cli.init import init_command
 from gwc.cli.lint import lint_command
 from gwc.cli.replay import replay_command
 from gwc.cli.rule import rule_command
@@ -55,6 +57,8 @@ app.command("rule")(rule_command)
 app.command("diff")(diff_command)
 app.command("replay")(replay_command)
 app.command("explain")(explain_command)
+app.command("init")(init_command)
+app.command("import")(import_command)
 app.command("schema")(schema_command)
 app.command("support")(support_command)
 app.command("docs")(docs_command)
