@@ -15,17 +15,15 @@ import yaml
 from yaml.error import Mark
 
 from gwc.diagnostics import Related, Report, Span
+from gwc.plain import scalar
 from gwc.source import Source
 
 MAX_NODES = 200_000
 """Nodes of one document, every use of an alias counted anew: what an alias bomb runs into."""
 MAX_DEPTH = 40
 
-_INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what libyaml counts as the end of a line
-_CONSTANTS: dict[str, object] = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 Path = tuple[str | int, ...]
 _Event = Any  # yaml.Event; its published stubs lack the attributes of its subclasses
@@ -228,7 +226,7 @@ class Composer:
 
     def _collection(self, event: _Event, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
-            return ScalarNode(_scalar(event), self._span(event))
+            return ScalarNode(scalar(event.value) if event.implicit[0] else event.value, self._span(event))
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(event, depth)
         return self._mapping(event, depth)
@@ -304,19 +302,6 @@ def _height(node: Node) -> int:
         return 0
     children = node.items.values() if isinstance(node, MappingNode) else node.items
     return 1 + max((_height(item) for item in children), default=-1)
-
-
-def _scalar(event: _Event) -> object:
-    text: str = event.value
-    if not event.implicit[0]:
-        return text
-    if text in _CONSTANTS:
-        return _CONSTANTS[text]
-    if _INT.match(text) and len(text) <= 40:
-        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-    if _FLOAT.match(text) and len(text) <= 40:
-        return float(text)
-    return text
 
 
 _ALTERNATIVES = {"secret": {"env", "file"}, "jwks": {"file", "url"}}
