@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -13,13 +13,15 @@ from gwc.diagnostics import Diagnostic, Report, Severity, Span
 from gwc.document import Document, MappingNode, Node, Path, ScalarNode, SequenceNode, child, merge, to_data
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
-from gwc.policy.types import COMBINATION, FORM, MAX_ENVIRONMENTS, SECRET, UNIT, describe, shorten
+from gwc.policy.texts import describe, shorten
+from gwc.policy.types import COMBINATION, FORM, MAX_ENVIRONMENTS, SECRET, UNIT
 
 Policy = PlatformPolicy | ServicePolicy
 _MODELS: dict[object, type[PlatformPolicy] | type[ServicePolicy]] = {
     "Platform": PlatformPolicy,
     "Service": ServicePolicy,
 }
+_KINDS = "write kind: Service or kind: Platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,13 @@ def environments(document: Document) -> tuple[str, ...]:
 def _model(document: Document, report: Report) -> type[PlatformPolicy] | type[ServicePolicy] | None:
     kind = document.root.items.get("kind")
     if kind is None:
-        report.error("GWC101", _first(document), "`kind` is missing", hint="write kind: Service or kind: Platform")
+        report.error("GWC101", _first(document), "`kind` is missing", hint=_KINDS)
         return None
     value = kind.value if isinstance(kind, ScalarNode) else None
     if value not in _MODELS:
         found = describe(to_data(kind))
-        report.error("GWC104", kind.span, f"`kind` is {found}", hint="write kind: Service or kind: Platform")
+        hint = "these are tests: gwc test runs them, from policies/tests" if value == "Tests" else _KINDS
+        report.error("GWC104", kind.span, f"`kind` is {found}", hint=hint)
         return None
     return _MODELS[value]
 
@@ -132,17 +135,18 @@ def _validate(
     try:
         return model.model_validate(document.data())
     except ValidationError as error:
-        report.extend(_diagnostics(error.errors(include_url=False), document))
+        report.extend(faults(error.errors(include_url=False), document, _known_keys))
         return None
 
 
-def _diagnostics(errors: list[ErrorDetails], document: Document) -> Iterable[Diagnostic]:
+def faults(errors: list[ErrorDetails], document: Document, advise: Callable[[str], str]) -> Iterable[Diagnostic]:
+    """What a model has against a document, in its words and places; `advise` is the hint for an unknown key."""
     outer = {error["loc"][:end] for error in errors for end in range(len(error["loc"]))}
     for error in errors:
         if error["type"] == "too_short" and error["loc"] in outer:
             continue  # the list is short because its items are faulty, and those are reported
         path = known_path(document, error["loc"])
-        code, span, message, hint = _explain(error, document, path)
+        code, span, message, hint = _explain(error, document, path, advise)
         yield Diagnostic(span, code, Severity.ERROR, message, hint)
 
 
@@ -158,7 +162,9 @@ def known_path(document: Document, loc: Path) -> Path:
     return tuple(known)
 
 
-def _explain(error: ErrorDetails, document: Document, path: Path) -> tuple[str, Span, str, str]:
+def _explain(
+    error: ErrorDetails, document: Document, path: Path, advise: Callable[[str], str]
+) -> tuple[str, Span, str, str]:
     kind, name = error["type"], _dotted(path) or "the policy"
     value = error.get("input")
     if kind == "missing":
@@ -168,7 +174,7 @@ def _explain(error: ErrorDetails, document: Document, path: Path) -> tuple[str, 
         key = str(error["loc"][-1])
         if path[-2:-1] in (("secret",), ("password",)):
             return "GWC109", document.place(path), f"unknown key `{shorten(key)}`", _NAME_IT
-        return "GWC102", document.key_span(path), f"unknown key `{shorten(key)}`", _known_keys(key)
+        return "GWC102", document.key_span(path), f"unknown key `{shorten(key)}`", advise(key)
     span = document.key_span(path) if error["loc"][-1:] == ("[key]",) else document.span(path)
     if kind in _EXPECTED and isinstance(value, str | int | float) and _SECRET_KEYS.intersection(path):
         return "GWC109", document.place(path), f"`{name}` takes {_EXPECTED[kind]}, not {_kind_of(value)}", _NAME_IT

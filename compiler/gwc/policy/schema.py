@@ -22,7 +22,7 @@ def json_schema(kind: str | None = None) -> dict[str, Any]:
     _, schema = models_json_schema([(model, "validation") for model in models], by_alias=True)
     definitions = schema["$defs"]
     for definition in definitions.values():
-        _tidy(definition)
+        tidy(definition)
     _short_upstream(definitions)
     _overlay(definitions, "ServicePolicy")
     _overlay(definitions, "PlatformPolicy")
@@ -97,11 +97,11 @@ def _define_part(name: str, overlay: str, definitions: dict[str, Any]) -> None:
         definitions[overlay] |= {**_part(definitions[name], definitions), "title": overlay}
 
 
-def _tidy(node: Any) -> None:
+def tidy(node: Any) -> None:
     """A key that may be left out is still never null, and a default of None is no default."""
     if isinstance(node, list):
         for item in node:
-            _tidy(item)
+            tidy(item)
     if not isinstance(node, dict):
         return
     if node.get("default", 0) is None:
@@ -112,7 +112,7 @@ def _tidy(node: Any) -> None:
         del node["anyOf"]
         node.update(rest[0] if len(rest) == 1 else {"anyOf": rest})
     for value in node.values():
-        _tidy(value)
+        tidy(value)
 
 
 _SECTION_WORDS = {"ServicePolicy": "a service", "RoutePolicy": "a route", "PlatformPolicy": "the platform"}

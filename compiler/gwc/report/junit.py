@@ -26,15 +26,16 @@ def render_junit(command: str, diagnostics: Sequence[Diagnostic]) -> str:
 
 
 def _case(suite: Element, diagnostic: Diagnostic) -> None:
-    name = _text(f"{diagnostic.code} {diagnostic.span}")
-    case = SubElement(suite, "testcase", name=name, classname=_text(diagnostic.span.file))
-    detail = _text(f"{diagnostic.span}: {diagnostic.message}\n{diagnostic.hint}".rstrip())
+    name = xml_text(f"{diagnostic.code} {diagnostic.span}")
+    case = SubElement(suite, "testcase", name=name, classname=xml_text(diagnostic.span.file))
+    detail = xml_text(f"{diagnostic.span}: {diagnostic.message}\n{diagnostic.hint}".rstrip())
     if diagnostic.severity is Severity.INFO:
         SubElement(case, "system-out").text = detail
         return
-    message = _text(diagnostic.message)
+    message = xml_text(diagnostic.message)
     SubElement(case, "failure", type=diagnostic.severity.word, message=message).text = detail
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
+    """`text` without what XML 1.0 cannot hold."""
     return _FORBIDDEN.sub("\ufffd", text)
