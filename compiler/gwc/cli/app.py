@@ -18,6 +18,7 @@ from gwc.cli.replay import replay_command
 from gwc.cli.rule import rule_command
 from gwc.cli.schema import schema_command
 from gwc.cli.support import support_command
+from gwc.cli.test import test_command
 from gwc.cli.verify import verify_command
 
 app = typer.Typer(
@@ -59,6 +60,7 @@ app.command("replay")(replay_command)
 app.command("explain")(explain_command)
 app.command("init")(init_command)
 app.command("import")(import_command)
+app.command("test")(test_command)
 app.command("schema")(schema_command)
 app.command("support")(support_command)
 app.command("docs")(docs_command)
