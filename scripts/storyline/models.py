@@ -25,12 +25,13 @@ from ports import free_port
 CHARACTERS_PER_TOKEN = 4
 _FIRST_PASSAGE = re.compile(r"^\[1\] (?P<reference>.+?) \(\w+\): (?P<text>.+)$", re.MULTILINE)
 _LOADED_WITHIN = 60.0  # seconds
-_SERVER = """
+_SERVER = r"""
 import sys, time
 import xllamacpp
 parameters = xllamacpp.CommonParams()
 parameters.model.path, parameters.port, parameters.hostnames = sys.argv[1], int(sys.argv[2]), ["127.0.0.1"]
 parameters.n_gpu_layers, parameters.n_ctx, parameters.cpuparams.n_threads = 0, 2048, 1
+parameters.sampling.temp, parameters.antiprompt = 0.0, [". ", ".\n", "\n"]
 server = xllamacpp.Server(parameters)
 time.sleep(3600)
 """
@@ -92,7 +93,10 @@ def spoken(body: dict[str, Any]) -> Say:
 
 
 class SmolLM:
-    """SmolLM2-135M in llama.cpp's own server. What it says is often wrong; that it says it word by word is real."""
+    """SmolLM2-135M in llama.cpp's own server. What it says is often wrong; that it says it word by word is real.
+
+    One sentence, and the likeliest: small models seldom find an end by themselves, and half an answer is never kept.
+    """
 
     name = "smollm2"
     about = "SmolLM2-135M, a real small model, in llama.cpp's server"

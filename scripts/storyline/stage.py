@@ -44,7 +44,7 @@ TOLD = {
     "PROBLEM_TYPE": "https://errors.example.com/",
     "EMBEDDER": "lexical",
     "CONTEXT_PASSAGES": "4",
-    "LLM_OUTPUT_TOKENS": "64",
+    "LLM_OUTPUT_TOKENS": "200",
     "LLM_FIRST_TOKEN": "40",
     "UNIT_USD": "0.000001",
     "CACHE_TTL": str(CACHE_TTL),
