@@ -18,7 +18,7 @@ from gwc.environments import check_environment
 from gwc.ir import Gateway
 from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES, Family
-from gwc.policy import Loaded, load
+from gwc.policy.load import Loaded, load
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean

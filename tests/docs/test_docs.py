@@ -22,7 +22,7 @@ from compiling import compiled, sources_of
 from docs.blocks import REPOSITORY, Block, blocks, pages
 from gwc.diagnostics import Report
 from gwc.document import parse
-from gwc.policy import load
+from gwc.policy.load import load
 from gwc.source import Source
 
 NOT_RUN = {
@@ -87,7 +87,7 @@ def _merged(base: Any, over: Any) -> Any:
 
 
 _MARK = "@@ end of a command @@"
-_DATED = "compile|diff|verify|lint|replay"
+_DATED = "compile|diff|verify|lint|replay|explain|run"
 _PRELUDE = f"""exec 2>&1 </dev/null
 gwc() {{ case $1 in ({_DATED}) command gwc "$@" --now {accept.NOW};; (*) command gwc "$@";; esac; }}
 """

@@ -7,7 +7,7 @@ from datetime import date
 from gwc.diagnostics import Report
 from gwc.document import parse
 from gwc.ir import Gateway
-from gwc.policy import load
+from gwc.policy.load import load
 from gwc.resolve import resolve
 from gwc.source import Source
 

@@ -16,7 +16,7 @@ from gwc.diagnostics import Report
 from gwc.discovery import load_targets
 from gwc.document import parse
 from gwc.features import FEATURES
-from gwc.policy import load
+from gwc.policy.load import load
 from gwc.policy.service import Sections
 from gwc.policy.types import Model
 from gwc.source import read_policies

@@ -20,7 +20,7 @@ from gwc.imports.openapi import PLACEHOLDER
 from gwc.imports.start import Answers, begin, policies
 from gwc.imports.values import slug
 from gwc.lint.code.project import CodeError
-from gwc.policy import load
+from gwc.policy.load import load
 from gwc.policy.platform import PlatformPolicy
 from gwc.source import read_source
 

@@ -1,7 +1,24 @@
-"""The policy language gwc/v1: what teams write."""
+"""The policy language gwc/v1: what teams write.
 
-from gwc.policy.load import Loaded, Policy, load
-from gwc.policy.platform import PlatformPolicy
-from gwc.policy.service import ServicePolicy
+The names below are imported when they are asked for: pydantic and its models take longer than reading a thousand
+policies, and `gwc.policy.shapes` reads most of them without.
+"""
 
-__all__ = ["Loaded", "PlatformPolicy", "Policy", "ServicePolicy", "load"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gwc.policy.load import Loaded, Policy
+    from gwc.policy.platform import PlatformPolicy
+    from gwc.policy.service import ServicePolicy
+
+__all__ = ["Loaded", "PlatformPolicy", "Policy", "ServicePolicy"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gwc.policy import load
+
+    return getattr(load, name)

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gwc.policy.addresses import AbsoluteUri, HostAndPort, HostPort, HttpUrl, ListenAddress, Network, RedisUrl, Url
+from gwc.policy.addresses import AbsoluteUri, HostAndPort, HttpUrl, ListenAddress, Network, RedisUrl
 from gwc.policy.bounds import BoundsPolicy, WaiverPolicy
 from gwc.policy.headers import FreeHeader
+from gwc.policy.hosts import HostPort, Url
 from gwc.policy.identity import IdentityPolicy
 from gwc.policy.limits import LimitPolicy
 from gwc.policy.secrets import FileReference, SecretReference

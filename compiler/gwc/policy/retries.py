@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from gwc.policy.types import COMBINATION, FORM, Duration, List, Maybe, Model, Share, Tighter, describe, fault, unique
+from gwc.policy.texts import describe
+from gwc.policy.types import COMBINATION, FORM, Duration, List, Maybe, Model, Share, Tighter, fault, unique
 
 Cause = Literal["connect", "reset"] | int
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date
 from enum import Enum
@@ -12,6 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from pydantic_core import PydanticCustomError
 
 from gwc import units
+from gwc.policy import texts
+from gwc.policy.texts import SecretValueError as SecretValueError
+from gwc.policy.texts import Words, describe
+from gwc.policy.texts import shorten as shorten
 from gwc.units import Rate
 
 T = TypeVar("T")
@@ -76,33 +79,7 @@ def from_text(parse: Callable[[str], object], kind: str, example: str) -> Before
     return BeforeValidator(convert)
 
 
-class SecretValueError(ValueError):
-    """A text that may well be a secret: neither the message nor a report may repeat it."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
-def describe(value: object) -> str:
-    """A value in words for an error message."""
-    if isinstance(value, bool):
-        return f"the boolean {str(value).lower()}"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return f"the text {shorten(value)!r}"
-    return {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value), "something else")
-
-
-def _positive_duration(text: str) -> float:
-    seconds = units.parse_duration(text)
-    if seconds <= 0:
-        raise ValueError(f"{text!r} must be longer than zero")
-    return seconds
-
-
-Duration = Annotated[float, from_text(_positive_duration, UNIT, "10s"), WithJsonSchema(
+Duration = Annotated[float, from_text(texts.positive_duration, UNIT, "10s"), WithJsonSchema(
     {"type": "string", "pattern": r"^[0-9]{1,12}(\.[0-9]{1,6})?(ms|s|m|h|d)$", "examples": ["250ms", "10s", "24h"]}
 )]  # fmt: skip
 """Seconds, more than zero."""
@@ -122,85 +99,38 @@ RateOf = Annotated[Rate, from_text(units.parse_rate, UNIT, "60/min"), WithJsonSc
 )]  # fmt: skip
 
 
-def _matching(pattern: str, what: str, example: str, limit: int, secret: bool = False) -> Callable[[str], str]:
-    compiled = re.compile(pattern + r"\Z")
-
-    def check(text: str) -> str:
-        if secret and (len(text) > limit or not compiled.match(text)):
-            raise SecretValueError(f"this is not {what}, such as {example}", "never write the secret itself")
-        if len(text) > limit:
-            raise ValueError(f"{shorten(text)!r} is longer than {limit} characters")
-        if not compiled.match(text):
-            raise ValueError(f"{shorten(text)!r} is not {what}, such as {example}")
-        return text
-
-    return check
-
-
-def shorten(text: str, limit: int = 60) -> str:
-    return text if len(text) <= limit else text[:limit] + "..."
-
-
 def named(
     pattern: str, what: str, example: str, limit: int, secret: bool = False
 ) -> tuple[BeforeValidator, WithJsonSchema]:
     """`secret`: where people write a secret instead of its name, so that a wrong text is not repeated."""
-    schema = WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": limit, "examples": [example]})
-    return from_text(_matching(pattern, what, example, limit, secret), FORM, example), schema
+    return worded(Words(pattern, what, example, limit, secret))
 
 
-_label = named(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", "a DNS label (lower-case letters, digits, hyphens)", "assistant", 63)
-_route_name = named(r"[a-z0-9]([a-z0-9_-]*[a-z0-9])?", "a name of lower-case letters, digits, - and _", "get-note", 63)
-_header = named(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?", "a header name of letters, digits and hyphens", "X-Team", 80)
-_claim = named(r"[A-Za-z0-9_.:/-]+", "a claim name", "sub", 100)
-_scope = named(r"[A-Za-z0-9_.:/-]+", "a scope", "notes.write", 100)
-_environment = named(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable's name", "GATEWAY_SECRET", 100, secret=True)
-_ABSOLUTE = r"/[A-Za-z0-9_.+@/-]*[A-Za-z0-9_.+@-]"
-_PATH_WORDS = "an absolute path (letters, digits, _ . + @ - /)"
-_absolute = named(_ABSOLUTE, _PATH_WORDS, "/etc/gwc/tls.crt", 400)
-_secret_file = named(_ABSOLUTE, _PATH_WORDS, "/etc/gwc/tls.key", 400, secret=True)
-_relative = named(r"(?!/)[A-Za-z0-9_.+@/-]+", "a path relative to the policy file", "keys/jwks.json", 400)
-_free_text = named(r"[^\x00-\x1f\x7f]*", "one line of text", "team-assistant", 400)
-_query = named(r"[A-Za-z0-9_.~-]+", "a query parameter's name", "version", 80)
-_plain = named(r"[ -~]+", "printable ASCII", "assistant", 400)
-
-Label = Annotated[str, *_label]
-RouteName = Annotated[str, *_route_name]
-HeaderName = Annotated[str, *_header]
-Claim = Annotated[str, *_claim]
-Scope = Annotated[str, *_scope]
-EnvironmentVariable = Annotated[str, *_environment]
-AbsolutePath = Annotated[str, *_absolute]
-SecretFile = Annotated[str, *_secret_file]
-RelativePath = Annotated[str, *_relative]
-FreeText = Annotated[str, *_free_text]
-QueryName = Annotated[str, *_query]
-PlainText = Annotated[str, *_plain]
+def worded(words: Words) -> tuple[BeforeValidator, WithJsonSchema]:
+    schema = {"type": "string", "pattern": f"^{words.pattern}$", "maxLength": words.limit, "examples": [words.example]}
+    return from_text(words, FORM, words.example), WithJsonSchema(schema)
 
 
-def _header_value(text: str) -> str:
-    if not re.fullmatch(r"([!-~]([ -~]*[!-~])?)?", text):
-        raise ValueError("a header value is printable ASCII on one line, without blanks at its ends")
-    if len(text) > 2000:
-        raise ValueError(f"a header value of {len(text)} characters is longer than 2000")
-    return text
+Label = Annotated[str, *worded(texts.LABEL)]
+RouteName = Annotated[str, *worded(texts.ROUTE_NAME)]
+HeaderName = Annotated[str, *worded(texts.HEADER)]
+Claim = Annotated[str, *worded(texts.CLAIM)]
+Scope = Annotated[str, *worded(texts.SCOPE)]
+EnvironmentVariable = Annotated[str, *worded(texts.ENVIRONMENT)]
+AbsolutePath = Annotated[str, *worded(texts.ABSOLUTE)]
+SecretFile = Annotated[str, *worded(texts.SECRET_FILE)]
+RelativePath = Annotated[str, *worded(texts.RELATIVE)]
+FreeText = Annotated[str, *worded(texts.FREE_TEXT)]
+QueryName = Annotated[str, *worded(texts.QUERY)]
+PlainText = Annotated[str, *worded(texts.PLAIN)]
 
 
-HeaderValue = Annotated[str, from_text(_header_value, FORM, "assistant"), WithJsonSchema(
+HeaderValue = Annotated[str, from_text(texts.header_value, FORM, "assistant"), WithJsonSchema(
     {"type": "string", "pattern": r"^([!-~]([ -~]*[!-~])?)?$", "maxLength": 2000}
 )]  # fmt: skip
 
 
-def _date(text: str) -> date:
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError(f"{shorten(text)!r} is not a date such as 2027-06-30")
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a day of the calendar") from None
-
-
-Day = Annotated[date, from_text(_date, FORM, "2027-06-30"), WithJsonSchema({"type": "string", "format": "date"})]
+Day = Annotated[date, from_text(texts.day, FORM, "2027-06-30"), WithJsonSchema({"type": "string", "format": "date"})]
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]

@@ -10,7 +10,7 @@ import pytest
 from gwc.diagnostics import Report
 from gwc.document import parse
 from gwc.ir import Gateway
-from gwc.policy import load
+from gwc.policy.load import load
 from gwc.resolve import resolve
 from gwc.source import Source
 
