@@ -31,17 +31,19 @@ def chosen_binary(variable: str) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How to start a gateway. `environ` is the whole environment; `ready` the URL that answers 200 once it serves.
+    """How to start a gateway. `environ` is the whole environment; `ready` the URL that answers 200 once it serves, or
+    whatever else tells. `redact` turns what the engine wrote to standard error into one line that a user may see.
 
-    `redact` turns what the engine wrote to standard error into one line that a user may see.
+    `output` is an open file descriptor for the access log; without one it is kept, to be read with `output()`.
     """
 
     name: str
     arguments: Sequence[str | Path]
     directory: Path
     environ: Mapping[str, str]
-    ready: str
+    ready: str | Callable[[], bool]
     redact: Callable[[str], str]
+    output: int | None = None
 
 
 class GatewayProcess:
@@ -53,12 +55,17 @@ class GatewayProcess:
         self._scratch = tempfile.TemporaryDirectory(prefix="gwc-run-")
         self._final = {"stdout": "", "stderr": ""}
         with self._file("stdout").open("wb") as out, self._file("stderr").open("wb") as err:
+            log = out if command.output is None else command.output
             # A session of its own: its workers are ended with it, and by nobody else's interrupt.
             self._process = subprocess.Popen(
-                list(command.arguments), cwd=command.directory, env=dict(command.environ), stdout=out, stderr=err,
+                list(command.arguments), cwd=command.directory, env=dict(command.environ), stdout=log, stderr=err,
                 start_new_session=True,
             )  # fmt: skip
-        self._wait_until_ready()
+        try:
+            self._wait_until_ready()
+        except BaseException:  # also an interrupt: nobody else knows of the process yet
+            self.stop()
+            raise
 
     def _file(self, name: str) -> Path:
         return Path(self._scratch.name) / name
@@ -66,15 +73,33 @@ class GatewayProcess:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
-                self.stop()
-                reason = self._command.redact(self.errors() or "no reason given")
-                raise RuntimeError(f"{self._command.name} ended while starting: {reason}")
-            if _answers(self._command.ready):
+            if not self.running:
+                raise RuntimeError(f"{self._command.name} ended while starting: {self.reason()}")
+            if _ready(self._command.ready):
                 return
             time.sleep(0.05)
-        self.stop()
         raise RuntimeError(f"{self._command.name} was not ready within {READY_TIMEOUT:.0f} s")
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def reason(self) -> str:
+        """Why it ended or complains, in words that a user may see."""
+        return self._command.redact(self.errors() or "no reason given")
+
+    def send(self, number: signal.Signals) -> None:
+        """To the process alone, which knows what to do with its workers."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ended by itself within that time."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def output(self) -> str:
         return self._read("stdout")
@@ -88,11 +113,9 @@ class GatewayProcess:
         return file.read_text(encoding="utf-8", errors="replace") if file.exists() else self._final[name]
 
     def stop(self) -> None:
-        if self._process.poll() is None:
+        if self.running:
             self._signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
+            if not self.wait(STOP_TIMEOUT):
                 self._signal(signal.SIGKILL)
                 self._process.wait(STOP_TIMEOUT)
         if self._file("stdout").exists():
@@ -102,6 +125,10 @@ class GatewayProcess:
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+
+def _ready(ready: str | Callable[[], bool]) -> bool:
+    return _answers(ready) if isinstance(ready, str) else ready()
 
 
 def _answers(url: str) -> bool:

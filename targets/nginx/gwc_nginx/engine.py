@@ -17,6 +17,7 @@ from pathlib import Path
 from gwc import placeholder
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.process import Command, GatewayProcess, chosen_binary
+from gwc.serving import Place, Served
 from gwc.target import Artifact, Binary, EngineMissingError, Running
 from gwc_nginx.rehearsal import rehearse
 
@@ -56,20 +57,31 @@ class NginxEngine:
         return () if complaint is None else (_diagnostic(complaint, artifact),)
 
     def launch(self, binary: Binary, directory: Path, environ: Mapping[str, str]) -> Running:
-        text = (directory / "admin.conf").read_text(encoding="utf-8")
-        address = re.search(r'listen "(127\.0\.0\.1:\d+)"', text)
-        if address is None:
-            raise RuntimeError("admin.conf has no listener on the loopback interface")
-        return GatewayProcess(
-            Command(
-                name="NGINX",
-                arguments=_command(binary, directory.absolute()),
-                directory=directory,
-                environ={**os.environ, **environ},
-                ready=f"http://{address[1]}/ready",
-                redact=redact,
-            )
-        )
+        return GatewayProcess(_starting(binary, directory, environ))
+
+    def serve(self, binary: Binary, place: Place) -> Served:
+        from gwc_nginx.serving import NginxServed
+
+        return NginxServed(_starting(binary, place.directory, place.environ, "error_log stderr notice;", place.log))
+
+
+def _starting(
+    binary: Binary, directory: Path, environ: Mapping[str, str], settings: str = "", log: int | None = None
+) -> Command:
+    """How NGINX is started from `directory`, with further `settings` of the main context."""
+    text = (directory / "admin.conf").read_text(encoding="utf-8")
+    address = re.search(r'listen "(127\.0\.0\.1:\d+)"', text)
+    if address is None:
+        raise RuntimeError("admin.conf has no listener on the loopback interface")
+    return Command(
+        name="NGINX",
+        arguments=_command(binary, directory.absolute(), settings),
+        directory=directory,
+        environ={**os.environ, **environ},
+        ready=f"http://{address[1]}/ready",
+        redact=redact,
+        output=log,
+    )
 
 
 def _candidates(profile: str) -> Iterator[Path]:
@@ -102,12 +114,12 @@ def _version(path: Path) -> tuple[str, str]:
     return found[1], done.stderr
 
 
-def _command(binary: Binary, directory: Path) -> list[str]:
+def _command(binary: Binary, directory: Path, settings: str = "") -> list[str]:
     """The workers of a root master give up their rights; on this machine they must still reach the directory."""
     command = [str(binary.path), "-p", f"{directory}/", "-c", "nginx.conf"]
     if os.geteuid() == 0:
-        command += ["-g", f"user {_owner(directory)};"]
-    return command
+        settings = f"user {_owner(directory)}; {settings}".strip()
+    return [*command, "-g", settings] if settings else command
 
 
 def _owner(directory: Path) -> str:
@@ -149,9 +161,14 @@ def _diagnostic(complaint: str, artifact: Artifact) -> Diagnostic:
     return Diagnostic(span or Span(name, 1, 1, 1, 1), "GWC603", Severity.ERROR, message, hint)
 
 
+def _first(complaint: str) -> str:
+    lines = (line for line in complaint.splitlines() if "[notice]" not in line)
+    return next(lines, "no reason given")
+
+
 def redact(complaint: str) -> str:
     """The first reason on one line, without what it quotes of the configuration or of this machine."""
     reasons = re.findall(r"\[(?:emerg|alert|crit)\] (?:\d+#\d+: )?(.*)", complaint)
-    text = _PLACE.sub("", reasons[0]) if reasons else complaint.splitlines()[0]
+    text = _PLACE.sub("", reasons[0]) if reasons else _first(complaint)
     text = re.sub(r"\"[^\"]*\"", '"..."', text)
     return re.sub(r"\s+", " ", re.sub(r"/\S+", "...", text)).strip()[:200]

@@ -1,0 +1,91 @@
+"""Policies -> the files of a gateway on this machine, judged by its engine; or what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from gwc.cli.build import Build, prepare, write
+from gwc.cli.exits import CommandError, ExitCode
+from gwc.cli.job import Job
+from gwc.cli.progress import progress
+from gwc.cli.running import secrets
+from gwc.cli.running.local import localised
+from gwc.cli.running.tokens import DevIssuer
+from gwc.cli.running.wanted import Wanted
+from gwc.compile import Rendered
+from gwc.diagnostics import Severity
+from gwc.ir import Gateway
+from gwc.target import Binary, EngineMissingError
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One reading of the policies. Without `rendered` they cannot be served, and `job` says why."""
+
+    job: Job
+    gateway: Gateway | None
+    rendered: Rendered | None
+    binary: Binary | None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def public(self) -> tuple[Path, ...]:
+        """The public files that the policies name."""
+        return tuple(source.directory / file for source in self.job.sources for file in self.job.public)
+
+    def put(self, directory: Path) -> Build:
+        """Write the files below `directory`, all of them or none. Raises CommandError."""
+        assert self.gateway is not None and self.rendered is not None, "only what can be served is written"
+        build = prepare(str(directory), self.gateway, self.job.inputs, (self.rendered,))
+        write(build, with_secrets=True)
+        return build
+
+    def warnings(self) -> int:
+        return sum(d.severity is not Severity.ERROR for d in self.job.report.diagnostics)
+
+
+def attempt(wanted: Wanted, issuer: DevIssuer | None) -> Attempt:
+    """Read, compile and judge. Raises CommandError for what is wrong with this machine, and not with the policies."""
+    job = Job("run")
+    job.read(wanted.policies)
+    gateway = job.resolve(wanted.environment, wanted.now)
+    if gateway is None:
+        return Attempt(job, None, None, None)
+    local, remarks = localised(gateway if issuer is None else issuer.trusted_by(gateway), wanted)
+    _provide_secrets(local, wanted)
+    rendered = job.render(local, [wanted.target])
+    if rendered is None:
+        return Attempt(job, local, None, None)
+    binary = _binary(rendered[0])
+    tried = Attempt(job, local, rendered[0], binary, remarks)
+    return tried if _accepted(tried, binary) else Attempt(job, local, None, binary)
+
+
+def _provide_secrets(gateway: Gateway, wanted: Wanted) -> None:
+    """What is made up stays for the whole run: a service may have started with it."""
+    lacking = secrets.missing(gateway)
+    if wanted.dev_secrets:
+        secrets.provide(secrets.throw_away(lacking))
+    secrets.check_there(secrets.missing(gateway), made_up=wanted.dev_secrets)
+
+
+def _binary(one: Rendered) -> Binary:
+    try:
+        return one.installed.target.engine.find(one.artifact.profile)
+    except EngineMissingError as error:
+        raise CommandError(ExitCode.ENVIRONMENT, str(error), _ELSEWHERE.get(one.name, "")) from error
+
+
+_ELSEWHERE = {"kong": "the same policies run on Envoy and NGINX, which come with gwc: gwc run -t envoy"}
+
+
+def _accepted(tried: Attempt, binary: Binary) -> bool:
+    assert tried.rendered is not None
+    one = tried.rendered
+    with TemporaryDirectory(prefix="gwc-judge-") as scratch, progress(f"{one.name} judges"):
+        directory = tried.put(Path(scratch)).directory / one.name
+        complaints = one.installed.target.engine.verify(binary, directory, one.artifact)
+    tried.job.report.extend(complaints)
+    return not complaints

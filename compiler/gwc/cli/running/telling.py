@@ -1,0 +1,99 @@
+"""What a run says on standard error: where it listens, what changed, why a change is not served."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+
+from gwc.cli.exits import CommandError
+from gwc.cli.guard import say
+from gwc.cli.running.attempt import Attempt
+from gwc.cli.running.local import addresses
+from gwc.cli.running.tokens import DevIssuer, Token
+from gwc.cli.running.wanted import Wanted
+from gwc.diff import Change, diff
+from gwc.ir import Gateway
+from gwc.report.changes import summary, what, who
+from gwc.report.style import style_for
+from gwc.report.text import counts, render_text
+
+_MOST = 5
+"""Changes that are told one by one."""
+
+
+def started(
+    first: Attempt, gateway: Gateway, wanted: Wanted, made_up: Mapping[str, str], issuer: DevIssuer | None
+) -> None:
+    assert first.binary is not None
+    routes = sum(len(service.routes) for service in gateway.services)
+    listens = {name: str(address) for name, (address, _) in addresses(gateway).items()}
+    public = " and ".join(f"{name}://{listens[name]}" for name in ("http", "https") if name in listens)
+    say(f"{wanted.target} {first.binary.version} serves {_count(routes, 'route')} on {public}")
+    say(f"admin: http://{listens['admin']}{gateway.metrics_path} and /ready")
+    for remark in first.remarks:
+        say(remark)
+    if first.warnings():
+        say(f"{_count(first.warnings(), 'warning')}: gwc compile -t {wanted.target} says which")
+    _development(gateway, wanted, made_up, issuer)
+    say(f"watching {wanted.policies}; Ctrl-C ends it")
+
+
+def _development(gateway: Gateway, wanted: Wanted, made_up: Mapping[str, str], issuer: DevIssuer | None) -> None:
+    """Values that are good for nothing but this run, so that they may be shown."""
+    if made_up:
+        say("throw-away secrets, for this run alone (a service that is started elsewhere needs the same):")
+        for name, value in sorted(made_up.items()):
+            sys.stderr.write(f"  export {name}={value}\n")
+    base = f"http://{addresses(gateway)['http'][0]}/..." if "http" in addresses(gateway) else "..."
+    keys = gateway.identity.api_key
+    for consumer in keys.consumers if keys is not None else ():
+        if keys is not None and consumer.secret.source == "env" and consumer.secret.name in made_up:
+            say(f"as {consumer.name}: curl -H '{keys.header}: {made_up[consumer.secret.name]}' {base}")
+    for token in issuer.tokens(gateway, wanted.dev_users) if issuer is not None else ():
+        _token(token, base)
+
+
+def _token(token: Token, base: str) -> None:
+    scopes = f" with {' '.join(token.scopes)}" if token.scopes else ""
+    say(f"as {token.user} of {token.issuer}{scopes}:")
+    sys.stderr.write(f"  curl -H 'Authorization: Bearer {token.text}' {base}\n")
+
+
+def reloaded(files: Sequence[str], before: Attempt, after: Attempt, seconds: float) -> None:
+    assert before.gateway is not None and after.gateway is not None
+    changes = diff(before.gateway, after.gateway)
+    say(f"{_changed(files)}: reloaded in {seconds:.1f} s, {summary(changes)}")
+    for change in changes[:_MOST]:
+        sys.stderr.write(f"  {_line(change)}\n")
+    if len(changes) > _MOST:
+        sys.stderr.write(f"  and {len(changes) - _MOST} more: gwc diff tells them\n")
+
+
+def _line(change: Change) -> str:
+    from gwc.report.excerpt import printable
+
+    return printable(f"{change.level}: {who(change)}: {what(change)}")
+
+
+def refused(files: Sequence[str], found: Attempt) -> None:
+    """The findings with their lines, and what goes on."""
+    job = found.job
+    sys.stderr.write(render_text(job.report.diagnostics, job.texts, style_for(sys.stderr)))
+    say(f"{_changed(files)}, and cannot be served ({counts(job.report.diagnostics)}): the gateway goes on as it was")
+
+
+def failed(files: Sequence[str], error: CommandError | RuntimeError) -> None:
+    say(f"error: {error}")
+    if isinstance(error, CommandError) and error.hint:
+        say(f"hint: {error.hint}")
+    say(f"{_changed(files)}, and cannot be served: the gateway goes on as it was")
+
+
+def _changed(files: Sequence[str]) -> str:
+    if not files:
+        return "the policies changed"
+    return f"{', '.join(files[:3])}{f' and {len(files) - 3} more' if len(files) > 3 else ''} changed"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

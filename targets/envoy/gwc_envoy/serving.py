@@ -1,0 +1,178 @@
+"""An Envoy that takes up a new bootstrap by hot restart: the next process gets the sockets of the one before, which
+ends when its last request has.
+
+Its own admin interface is moved to a socket below a private directory, where the paths are open that a restart and a
+drain need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import tempfile
+import time
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any
+
+from gwc.process import Command, GatewayProcess
+from gwc.serving import Place
+from gwc.target import Binary
+from gwc_envoy.emit import FILE
+from gwc_envoy.redacting import redact
+from gwc_envoy.xds import Json
+
+OLD_ENDS = 10
+"""Seconds that the process before may still take for its requests."""
+_WORKERS = 2
+_ACTIVE = "http.http.downstream_rq_active"
+_INFO, _DRAIN, _STATS = "/server_info", "/drain_listeners?inboundonly", f"/stats?format=json&filter=^{_ACTIVE}$"
+_ADMIN_PATHS = (_INFO, _DRAIN, _STATS)
+"""Counts the requests of the process before, too, for as long as that one lives."""
+_MERGED = 2.5
+"""Seconds until the counts of the process before are among those of the new one: it asks for them every second."""
+
+
+class EnvoyServed:
+    """Satisfies `gwc.serving.Served`."""
+
+    def __init__(self, binary: Binary, place: Place) -> None:
+        self._binary, self._place = binary, place
+        self._scratch = tempfile.TemporaryDirectory(prefix="gwc-envoy-")
+        self._admin = Admin(Path(self._scratch.name) / "admin.sock")
+        self._epoch, self._before = 0, list[GatewayProcess]()
+        self._reloaded = -_MERGED
+        try:
+            self._now = self._started()
+        except BaseException:
+            self._clean()
+            raise
+
+    @property
+    def ended(self) -> str | None:
+        return None if self._now.running else self._now.reason()
+
+    def reload(self) -> None:
+        self._before = [old for old in self._before if not self._gone(old)]
+        self._epoch += 1
+        try:
+            following = self._started()
+        except BaseException:
+            self._epoch -= 1
+            raise
+        self._before.append(self._now)
+        self._now, self._reloaded = following, time.monotonic()
+
+    def _gone(self, old: GatewayProcess) -> bool:
+        if not old.running:
+            old.stop()
+        return not old.running
+
+    def stop(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        with contextlib.suppress(OSError, HTTPException, ValueError):
+            self._admin.post(_DRAIN)
+            while self._now.running and not self._idle() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        for process in (*self._before, self._now):
+            process.send(SIGTERM)
+        for process in (*self._before, self._now):
+            process.stop()
+        self._clean()
+
+    def _idle(self) -> bool:
+        """Whether no request is in flight in any process."""
+        stats = json.loads(self._admin.get(_STATS))["stats"]
+        told = time.monotonic() > self._reloaded + _MERGED
+        return told and not any(one["value"] for one in stats if one.get("name") == _ACTIVE)
+
+    def _started(self) -> GatewayProcess:
+        text = (self._place.directory / FILE).read_text(encoding="utf-8")
+        file = Path(self._scratch.name) / f"{self._epoch}.json"
+        file.write_text(json.dumps(for_running(json.loads(text), self._admin.path)), encoding="utf-8")
+        return GatewayProcess(
+            Command(
+                name="Envoy",
+                arguments=[self._binary.path, "-c", file, *self._options()],
+                directory=self._place.directory,
+                environ={**os.environ, **self._place.environ},
+                ready=self._is_live,
+                redact=redact,
+                output=self._place.log,
+            )
+        )
+
+    def _options(self) -> list[str]:
+        base = Path(self._scratch.name) / "base-id"
+        which = ["--use-dynamic-base-id", "--base-id-path", str(base)]
+        if self._epoch:
+            which = ["--base-id", base.read_text(encoding="utf-8").strip()]
+        times = ["--drain-time-s", "1", "--drain-strategy", "immediate", "--parent-shutdown-time-s", str(OLD_ENDS)]
+        return [
+            *which, "--restart-epoch", str(self._epoch), *times, "--concurrency", str(_WORKERS), "--log-level", "error",
+        ]  # fmt: skip
+
+    def _is_live(self) -> bool:
+        """Of this epoch: the process before answers until the new one takes over."""
+        try:
+            info = json.loads(self._admin.get(_INFO))
+        except (OSError, HTTPException, ValueError):
+            return False
+        options: dict[str, Any] = info.get("command_line_options", {})
+        return bool(info.get("state") == "LIVE" and options.get("restart_epoch", 0) == self._epoch)
+
+    def _clean(self) -> None:
+        """Envoy leaves the memory that its processes share."""
+        base = Path(self._scratch.name) / "base-id"
+        with contextlib.suppress(OSError):
+            Path(f"/dev/shm/envoy_shared_memory_{base.read_text(encoding='utf-8').strip()}0").unlink()  # noqa: S108
+        self._scratch.cleanup()
+
+
+def for_running(bootstrap: Json, admin: Path) -> Json:
+    """The same gateway with its admin interface at `admin`, and with listeners that a drain can tell from hops."""
+    own = bootstrap["admin"]["address"]["pipe"]["path"]
+    moved: Json = json.loads(json.dumps(bootstrap).replace(json.dumps(own), json.dumps(str(admin))))
+    moved["admin"]["address"]["pipe"]["mode"] = 0o600
+    moved["admin"]["allow_paths"] += [{"exact": path} for path in _ADMIN_PATHS]
+    for listener in moved["static_resources"]["listeners"]:
+        if listener["name"] in ("http", "https"):
+            listener["traffic_direction"] = "INBOUND"
+    return moved
+
+
+class Admin:
+    """HTTP over the admin interface's socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def get(self, target: str) -> str:
+        return self._ask("GET", target)
+
+    def post(self, target: str) -> str:
+        return self._ask("POST", target)
+
+    def _ask(self, method: str, target: str) -> str:
+        """The body of a 200. Raises OSError, HTTPException."""
+        with contextlib.closing(_Connection(self.path)) as connection:
+            connection.request(method, target)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+        if answer.status != 200:
+            raise HTTPException(f"{target}: {answer.status}")
+        return text
+
+
+class _Connection(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=5)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
