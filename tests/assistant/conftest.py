@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from assistant.model_server import ModelServer
+    from assistant.postgres import Postgres
     from assistant.running import Running
     from gwc_assistant.settings import Settings
 
@@ -39,6 +40,19 @@ def corpus_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server that is there; a test that ends it starts it again."""
+    pytest.importorskip("asyncpg")
+    from assistant.postgres import Postgres, postgres_missing
+
+    if missing := postgres_missing():
+        pytest.skip(missing)
+    server = Postgres().start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def settings(tmp_path: Path, corpus_directory: Path) -> Settings:
     """Without a model: answers are extractive."""
@@ -47,7 +61,8 @@ def settings(tmp_path: Path, corpus_directory: Path) -> Settings:
 
     for file in corpus_directory.iterdir():
         (tmp_path / file.name).symlink_to(file)
-    return Settings(gateway_secret=SECRET, data_dir=tmp_path, port=0, drain_delay=0)
+    # Vectors of all verses take a real embedder minutes: who tests them makes those of a few.
+    return Settings(gateway_secret=SECRET, data_dir=tmp_path, port=0, drain_delay=0, verse_index="off")
 
 
 @pytest.fixture

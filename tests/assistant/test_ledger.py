@@ -9,19 +9,31 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gwc_assistant.cost import Bill, Charge, Ledger, Prices, new_charge_id
+from assistant.postgres import Postgres, rows
+from assistant.running import SERVICES
+from gwc_assistant.cost import (
+    Bill,
+    Charge,
+    Ledger,
+    LedgerUnavailableError,
+    LedgerUsage,
+    PostgresLedger,
+    Prices,
+    Retention,
+    SqliteLedger,
+    new_charge_id,
+)
 from gwc_assistant.cost.bill import estimated
 from gwc_assistant.domain import TokenUsage
 
@@ -45,9 +57,25 @@ def charge(units: int | None, *, user: str = "ann", identity: str = "", model: s
     )
 
 
-def with_ledger(path: Path, work: Callable[[Ledger], Awaitable[T]]) -> T:
+Work = Callable[[Ledger], Awaitable[T]]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a ledger is: each test has one of its own in each database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "ledger")
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
+
+
+def ledger_at(place: str, **told: Any) -> Ledger:
+    return PostgresLedger(place, **told) if place.startswith("postgresql:") else SqliteLedger(Path(place), **told)
+
+
+def with_ledger(place: str, work: Work[T], **told: Any) -> T:
     async def run() -> T:
-        ledger = Ledger(path)
+        ledger = ledger_at(place, **told)
         await ledger.warm_up()
         try:
             return await work(ledger)
@@ -57,7 +85,19 @@ def with_ledger(path: Path, work: Callable[[Ledger], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def test_one_id_is_charged_once(tmp_path: Path) -> None:
+def stored(place: str, statement: str) -> list[tuple[Any, ...]]:
+    """`statement` names tables as SQLite has them."""
+    if place.startswith("postgresql:"):
+        for table in ("charges", "carries", "sums"):
+            statement = statement.replace(f"FROM {table}", f"FROM assistant_{table}")
+        return [tuple(row.values()) for row in rows(place, statement.replace("user", "caller"))]
+    with sqlite3.connect(place) as db:
+        found = db.execute(statement).fetchall()
+    db.close()
+    return found
+
+
+def test_one_id_is_charged_once(place: str) -> None:
     async def work(ledger: Ledger) -> None:
         one = charge(5)
         assert await ledger.charge(one) == 5
@@ -66,10 +106,10 @@ def test_one_id_is_charged_once(tmp_path: Path) -> None:
         usage = await ledger.usage("ann", 0)
         assert (usage.lines[0].requests, usage.lines[0].units, usage.carry) == (1, 5, 0)
 
-    with_ledger(tmp_path / "ledger", work)
+    with_ledger(place, work)
 
 
-def test_a_settled_difference_goes_onto_the_next_charge_of_that_user_alone(tmp_path: Path) -> None:
+def test_a_settled_difference_goes_onto_the_next_charge_of_that_user_alone(place: str) -> None:
     async def work(ledger: Ledger) -> None:
         stream = charge(4)
         assert await ledger.begin(stream) == 4
@@ -79,20 +119,20 @@ def test_a_settled_difference_goes_onto_the_next_charge_of_that_user_alone(tmp_p
         assert await ledger.charge(charge(1)) == 7
         assert await ledger.charge(charge(1)) == 1
 
-    with_ledger(tmp_path / "ledger", work)
+    with_ledger(place, work)
 
 
-def test_a_credit_is_spent_down_and_never_reported_below_nothing(tmp_path: Path) -> None:
+def test_a_credit_is_spent_down_and_never_reported_below_nothing(place: str) -> None:
     async def work(ledger: Ledger) -> list[int | None]:
         stream = charge(10)
         await ledger.begin(stream)
         await ledger.settle(replace(stream, units=2))
         return [await ledger.charge(charge(3)) for _ in range(4)]
 
-    assert with_ledger(tmp_path / "ledger", work) == [0, 0, 1, 3]
+    assert with_ledger(place, work) == [0, 0, 1, 3]
 
 
-def test_an_unknown_price_carries_nothing(tmp_path: Path) -> None:
+def test_an_unknown_price_carries_nothing(place: str) -> None:
     async def work(ledger: Ledger) -> None:
         assert await ledger.charge(charge(None)) is None
         stream = charge(None)
@@ -101,10 +141,10 @@ def test_an_unknown_price_carries_nothing(tmp_path: Path) -> None:
         usage = await ledger.usage("ann", 0)
         assert (usage.carry, usage.lines[0].unknown, usage.lines[0].units) == (0, 1, 50)
 
-    with_ledger(tmp_path / "ledger", work)
+    with_ledger(place, work)
 
 
-def test_a_stream_whose_end_has_no_price_keeps_its_estimate(tmp_path: Path) -> None:
+def test_a_stream_whose_end_has_no_price_keeps_its_estimate(place: str) -> None:
     async def work(ledger: Ledger) -> None:
         stream = charge(4)
         await ledger.begin(stream)
@@ -112,16 +152,16 @@ def test_a_stream_whose_end_has_no_price_keeps_its_estimate(tmp_path: Path) -> N
         usage = await ledger.usage("ann", 0)
         assert (usage.carry, usage.lines[0].units) == (0, 4)
 
-    with_ledger(tmp_path / "ledger", work)
+    with_ledger(place, work)
 
 
-def test_another_users_stream_cannot_be_settled(tmp_path: Path) -> None:
+def test_another_users_stream_cannot_be_settled(place: str) -> None:
     async def work(ledger: Ledger) -> None:
         stream = charge(4)
         await ledger.begin(stream)
         assert await ledger.settle(replace(stream, user="bob", units=0)) is False
 
-    with_ledger(tmp_path / "ledger", work)
+    with_ledger(place, work)
 
 
 Step = tuple[str, str, int]
@@ -133,16 +173,19 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-def test_what_was_used_is_what_was_reported_and_the_carry(steps: list[Step]) -> None:
+def test_what_was_used_is_what_was_reported_and_the_carry(place: str, steps: list[Step]) -> None:
+    """Each example has users of its own."""
+    example = new_charge_id()
+
     async def work(ledger: Ledger) -> None:
-        used, reported = dict.fromkeys(("ann", "bob"), 0), dict.fromkeys(("ann", "bob"), 0)
+        used, told = dict.fromkeys(("ann", "bob"), 0), dict.fromkeys(("ann", "bob"), 0)
         begun: dict[str, list[Charge]] = {"ann": [], "bob": []}
         for action, user, units in steps:
-            one = charge(units, user=user)
+            one = charge(units, user=user + example)
             if action in ("charge", "begin"):
-                reported[user] += await getattr(ledger, action)(one)
+                told[user] += await getattr(ledger, action)(one)
                 used[user] += units
                 begun[user] += [one] if action == "begin" else []
             elif begun[user] and action == "settle":
@@ -151,31 +194,186 @@ def test_what_was_used_is_what_was_reported_and_the_carry(steps: list[Step]) -> 
                 used[user] += units - (first.units or 0)
             elif begun[user]:
                 await ledger.begin(begun[user][0])
-            carry = (await ledger.usage(user, 0)).carry
-            assert used[user] == reported[user] + carry
+            carry = (await ledger.usage(user + example, 0)).carry
+            assert used[user] == told[user] + carry
 
-    with tempfile.TemporaryDirectory() as directory:
-        with_ledger(Path(directory) / "ledger", work)
+    with_ledger(place, work)
+
+
+def test_many_at_once_are_charged_once_each(place: str) -> None:
+    """Of several processes: each has a ledger of its own over one database."""
+
+    async def work(ledger: Ledger) -> list[int]:
+        others = [ledger_at(place) for _ in range(2)]
+        for other in others:
+            await other.warm_up()
+        same = charge(1, identity="the-same-for-all")
+        charges = [other.charge(charge(3)) for other in (ledger, *others) for _ in range(15)]
+        again = [other.charge(same) for other in (ledger, *others) for _ in range(3)]
+        found = [units or 0 for units in await asyncio.gather(*charges, *again)]
+        for other in others:
+            await other.aclose()
+        return found
+
+    told = with_ledger(place, work)
+    assert told == [3] * 45 + [1] * 9
+    ((count, units),) = stored(place, "SELECT count(*), sum(units) FROM charges WHERE user = 'ann'")
+    assert (count, int(units)) == (46, 3 * 45 + 1)
+
+
+def test_streams_of_one_user_that_settle_together_carry_all_of_it(place: str) -> None:
+    async def work(ledger: Ledger) -> None:
+        streams = [charge(4) for _ in range(20)]
+        for stream in streams:
+            await ledger.begin(stream)
+        assert all(await asyncio.gather(*(ledger.settle(replace(one, units=6)) for one in streams)))
+        assert await ledger.charge(charge(1)) == 41
+
+    with_ledger(place, work)
+
+
+DAY = 86_400.0
+
+
+def test_old_charges_become_sums_of_a_day_and_what_is_shown_stays_the_same(place: str) -> None:
+    clock = [1000 * DAY + 100]
+
+    async def work(ledger: Ledger) -> None:
+        for day in range(60):
+            clock[0] = (1000 + day) * DAY + 500
+            await ledger.charge(charge(day + 1))
+            await ledger.charge(replace(charge(2, model="large"), cache="exact", estimated=True))
+            await ledger.charge(charge(None, user="bob"))
+        recent, ever = (clock[0] - 30 * DAY), 0.0
+        before = [await ledger.usage(user, since) for user in ("ann", "bob") for since in (recent, ever)]
+        retention = Retention(ledger, charges=31, sums=365, now=lambda: clock[0])
+        assert await retention.once() == 28 * 3
+        assert await retention.once() == 0
+        after = [await ledger.usage(user, since) for user in ("ann", "bob") for since in (recent, ever)]
+        assert before == after
+        assert after[3].lines[0].unknown == 60
+
+    with_ledger(place, work, now=lambda: clock[0])
+    assert stored(place, "SELECT count(*) FROM charges") == [(32 * 3,)]
+    assert stored(place, "SELECT count(*) FROM sums") == [(28 * 3,)]
+
+
+def test_a_day_whose_sums_are_there_takes_what_comes_late(place: str) -> None:
+    """By a clock that was set back, or a transaction that was slow."""
+    clock = [1000 * DAY + 100]
+
+    async def work(ledger: Ledger) -> None:
+        for _ in range(2):
+            await ledger.charge(charge(5))
+            assert await ledger.sum_up(1001 * DAY) == 1
+        (line,) = (await ledger.usage("ann", 0)).lines
+        assert (line.requests, line.units, line.input_tokens, line.usd) == (2, 10, 200, Decimal("0.001"))
+
+    with_ledger(place, work, now=lambda: clock[0])
+
+
+def test_what_nobody_asks_for_any_more_is_forgotten(place: str) -> None:
+    clock = [1000 * DAY]
+
+    async def work(ledger: Ledger) -> None:
+        stream = charge(4)
+        await ledger.begin(stream)
+        await ledger.settle(replace(stream, units=10))
+        clock[0] += 300 * DAY
+        other = charge(4, user="bob")
+        await ledger.begin(other)
+        await ledger.settle(replace(other, units=10))
+        clock[0] += 99 * DAY
+        await Retention(ledger, charges=31, sums=365, now=lambda: clock[0]).once()
+        assert (await ledger.usage("ann", 0)) == LedgerUsage(0, (), 0)
+        bob = await ledger.usage("bob", 0)
+        assert (bob.lines[0].units, bob.carry) == (10, 6)
+
+    with_ledger(place, work, now=lambda: clock[0])
+
+
+def test_many_old_charges_are_summed_up_a_little_at_a_time_while_others_are_made(place: str) -> None:
+    clock = [1000 * DAY]
+
+    async def work(ledger: Ledger) -> None:
+        for _ in range(60):
+            await asyncio.gather(*(ledger.charge(charge(1)) for _ in range(20)))
+            clock[0] += 1
+        clock[0] += 50 * DAY
+        retentions = [Retention(ledger, 31, 365, lambda: clock[0]) for _ in range(2)]
+        made = [ledger.charge(charge(1)) for _ in range(20)]
+        first, second, *_ = await asyncio.gather(*(one.once() for one in retentions), *made)
+        assert first + second == 1200
+        assert (await ledger.usage("ann", 0)).lines[0].units == 1220
+
+    with_ledger(place, work, now=lambda: clock[0])
 
 
 WRITER = """
-import asyncio, sys, tempfile
+import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from gwc_assistant.cost import Charge, Ledger, new_charge_id
+from gwc_assistant.cost import Charge, PostgresLedger, SqliteLedger, new_charge_id
 
 async def write():
-    ledger = Ledger(Path(sys.argv[1]))
+    place = sys.argv[1]
+    ledger = PostgresLedger(place) if place.startswith("postgresql:") else SqliteLedger(Path(place))
     await ledger.warm_up()
     while True:
         one = Charge(new_charge_id(), "r", "ann", "ask", "small", 1, 1, 1, None, 5, "miss", False)
         print("began", one.id, await ledger.begin(one), flush=True)
         await ledger.settle(replace(one, units=7))
         print("settled", one.id, flush=True)
+        if sys.argv[3:]:
+            await ledger.sum_up(4e9)
 
 asyncio.run(write())
 """
+
+
+def killed_writer(place: str, *arguments: str) -> list[list[str]]:
+    """What a process told of before it was killed, at any moment."""
+    command = [sys.executable, "-c", WRITER, place, str(SERVICES), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    assert process.stdout is not None
+    lines = [process.stdout.readline()]
+    time.sleep(random.uniform(0, 0.15))
+    process.send_signal(signal.SIGKILL)
+    lines += process.stdout.read().splitlines()
+    process.stdout.close()
+    assert process.wait(timeout=10) == -signal.SIGKILL
+    return [line.split() for line in lines if line.strip()]
+
+
+def test_killed_at_any_moment_it_has_every_charge_it_told_of_and_none_twice(place: str) -> None:
+    began: dict[str, int] = {}
+    settled: set[str] = set()
+    for _ in range(6):
+        told = killed_writer(place)
+        began |= {words[1]: int(words[2]) for words in told if len(words) == 3}
+        settled |= {words[1] for words in told if words[0] == "settled" and len(words) == 2}
+    kept = {row[0]: row[1:] for row in stored(place, "SELECT id, units, reported, settled FROM charges")}
+    ((carry,),) = stored(place, "SELECT units FROM carries WHERE user = 'ann'")
+    assert began and began.keys() <= kept.keys()
+    assert all(kept[identity][1] == reported for identity, reported in began.items())
+    assert all(kept[identity][::2] == (7, 1) for identity in settled)
+    assert len(kept) - len(began) <= 6  # committed just before the kill, and not told of any more
+    assert sum(row[0] for row in kept.values()) == sum(row[1] for row in kept.values()) + carry
+
+
+def test_killed_while_it_sums_up_no_charge_is_in_both_or_in_neither(place: str) -> None:
+    began: dict[str, int] = {}
+    for _ in range(4):
+        told = killed_writer(place, "and-sum-up")
+        began |= {words[1]: int(words[2]) for words in told if len(words) == 3}
+
+    async def work(ledger: Ledger) -> LedgerUsage:
+        return await ledger.usage("ann", 0)
+
+    (line,) = with_ledger(place, work).lines
+    assert 0 <= line.requests - len(began) <= 4
+    assert 7 * line.requests - line.units in range(0, 9, 2)  # of those that were killed before they settled
 
 
 def test_usage_waits_for_no_other_process_that_writes(tmp_path: Path) -> None:
@@ -186,54 +384,88 @@ def test_usage_waits_for_no_other_process_that_writes(tmp_path: Path) -> None:
         other.execute("BEGIN IMMEDIATE")
         return (await ledger.usage("ann", 0)).lines[0].units
 
-    assert with_ledger(tmp_path / "ledger", work) == 5
+    assert with_ledger(str(tmp_path / "ledger"), work) == 5
     other.close()
 
 
 def test_a_full_disk_is_told_as_one_and_the_next_charge_is_made_once_there_is_room(tmp_path: Path) -> None:
     async def work(ledger: Ledger) -> None:
+        assert isinstance(ledger, SqliteLedger)
+
         def bounded(pages: int) -> None:
             assert ledger._connection is not None
             ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
 
         await ledger._in_thread(lambda: bounded(1))  # no more than there are
-        with pytest.raises(sqlite3.OperationalError, match="full"):
+        with pytest.raises(LedgerUnavailableError, match="full"):
             for _ in range(200):
                 await ledger.charge(charge(5, user="a-name-that-takes-room" * 20))
         await ledger._in_thread(lambda: bounded(1000))
         assert await ledger.charge(charge(5)) == 5
 
-    with_ledger(tmp_path / "ledger", work)
+    with_ledger(str(tmp_path / "ledger"), work)
 
 
-def test_killed_at_any_moment_it_has_every_charge_it_told_of_and_none_twice(tmp_path: Path) -> None:
-    path, services = tmp_path / "ledger", str(Path(__file__).parents[2] / "services/assistant")
-    began: dict[str, int] = {}
-    settled: set[str] = set()
-    for _ in range(6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), services], stdout=subprocess.PIPE, text=True, env=dict(os.environ)
-        )
-        assert process.stdout is not None
-        lines = [process.stdout.readline()]
-        time.sleep(random.uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        lines += process.stdout.read().splitlines()
-        process.stdout.close()
-        assert process.wait(timeout=10) == -signal.SIGKILL
-        told = [line.split() for line in lines if line.strip()]
-        began |= {words[1]: int(words[2]) for words in told if len(words) == 3}
-        settled |= {words[1] for words in told if words[0] == "settled" and len(words) == 2}
-    with sqlite3.connect(path) as db:
-        rows = {row[0]: row[1:] for row in db.execute("SELECT id, units, reported, settled FROM charges")}
-        carry = db.execute("SELECT units FROM carries WHERE user = 'ann'").fetchone()[0]
-        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+def test_a_ledger_of_before_there_were_sums_is_taken_over(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "ledger") as db:
+        db.execute("CREATE TABLE carries (user TEXT PRIMARY KEY, units INTEGER NOT NULL) WITHOUT ROWID")
+        db.execute("INSERT INTO carries VALUES ('ann', 3)")
     db.close()
-    assert began and began.keys() <= rows.keys()
-    assert all(rows[identity][1] == reported for identity, reported in began.items())
-    assert all(rows[identity][::2] == (7, 1) for identity in settled)
-    assert len(rows) - len(began) <= 6  # committed just before the kill, and not told of any more
-    assert sum(row[0] for row in rows.values()) == sum(row[1] for row in rows.values()) + carry
+
+    async def work(ledger: Ledger) -> None:
+        await Retention(ledger, 31, 365).once()
+        assert await ledger.charge(charge(1)) == 4
+
+    with_ledger(str(tmp_path / "ledger"), work)
+
+
+def test_a_server_that_comes_back_is_used_again_and_has_what_was_committed(postgres: Postgres) -> None:
+    place = postgres.database()
+
+    async def work(ledger: Ledger) -> None:
+        assert await ledger.charge(one := charge(5)) == 5
+        await asyncio.to_thread(postgres.kill)
+        started = time.monotonic()
+        with pytest.raises(LedgerUnavailableError):
+            await ledger.charge(charge(5))
+        with pytest.raises(LedgerUnavailableError):
+            await ledger.writable()
+        assert time.monotonic() - started < 20
+        await asyncio.to_thread(postgres.start)
+        await ledger.writable()
+        assert await ledger.charge(one) == 5
+        assert await ledger.charge(charge(2)) == 2
+        assert (await ledger.usage("ann", 0)).lines[0].units == 7
+
+    with_ledger(place, work, timeout=2)
+
+
+def test_a_connection_that_breaks_in_between_is_made_anew_and_charges_once(postgres: Postgres) -> None:
+    place = postgres.database()
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gwc-assistant'"
+
+    async def work(ledger: Ledger) -> None:
+        for units in (1, 2, 3):
+            assert await ledger.charge(charge(units)) == units
+            await asyncio.to_thread(rows, place, ends)
+        assert (await ledger.usage("ann", 0)).lines[0].requests == 3
+
+    with_ledger(place, work)
+
+
+def test_its_password_is_in_no_message(postgres: Postgres, caplog: pytest.LogCaptureFixture) -> None:
+    place = postgres.url("there-is-no-such-database")
+
+    async def work() -> None:
+        ledger = PostgresLedger(place, timeout=0.1)
+        with pytest.raises(LedgerUnavailableError) as raised:
+            await ledger.warm_up()
+        assert postgres.password not in str(raised.value)
+        await ledger.aclose()
+
+    asyncio.run(work())
+    assert "does not exist" in caplog.text
+    assert postgres.password not in caplog.text
 
 
 def test_known_prices_overrides_and_unknown_ones(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def process(settings: Settings, model_server: ModelServer) -> Iterator[Process]:
         "LLM_URL": model_server.url,
         "LLM_MODEL": "gpt-4o-mini",
         "DRAIN_DELAY": "1",
+        "VERSE_INDEX": "off",
     }
     with process_of(told) as started:
         yield started

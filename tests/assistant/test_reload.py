@@ -292,7 +292,6 @@ def changed(**told: Any) -> Callable[[Settings], Settings]:
 def test_the_old_model_is_let_go_after_the_last_request_that_began_with_it(
     settings: Settings, models: dict[str, Loaded]
 ) -> None:
-    settings = Settings.model_validate(settings.model_dump() | {"verse_index": "off"})
     models["model-1"], models["model-2"] = Loaded("model-1"), Loaded("model-2")
 
     async def work(served: Generations) -> None:
@@ -322,7 +321,6 @@ def test_the_old_model_is_let_go_after_the_last_request_that_began_with_it(
 def test_a_model_that_cannot_be_loaded_changes_nothing_and_is_let_go(
     settings: Settings, models: dict[str, Loaded]
 ) -> None:
-    settings = Settings.model_validate(settings.model_dump() | {"verse_index": "off"})
     models["model-1"], models["model-2"] = Loaded("model-1"), Loaded("model-2", broken=True)
 
     async def work(served: Generations) -> None:
@@ -342,7 +340,7 @@ def test_what_did_not_change_is_taken_over_with_all_that_it_knows(
     settings: Settings, models: dict[str, Loaded], model_server: ModelServer, other_server: ModelServer
 ) -> None:
     """Of two models one is changed: the other's breaker stays open, and no weights are loaded again."""
-    told = {"llm_url": model_server.url, "llm_model": "small", "verse_index": "off"}
+    told = {"llm_url": model_server.url, "llm_model": "small"}
     settings = Settings.model_validate(settings.model_dump() | told)
     models["model-1"] = Loaded("model-1")
 
@@ -377,7 +375,6 @@ async def _said(served: Generations) -> Any:
 
 
 def test_another_embedder_knows_no_likeness_of_the_one_before(settings: Settings, models: dict[str, Loaded]) -> None:
-    settings = Settings.model_validate(settings.model_dump() | {"verse_index": "off"})
     models["model-1"], models["model-2"] = Loaded("model-1"), Loaded("model-2")
 
     async def work(served: Generations) -> None:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from gwc_assistant.api import ask, health, prompts, scripture, usage
 from gwc_assistant.configuration import read
+from gwc_assistant.cost import LedgerUnavailableError
 from gwc_assistant.generations import Generations, Leased
 from gwc_assistant.identity import Identity
 from gwc_assistant.middleware import Outermost
@@ -23,6 +24,7 @@ from gwc_assistant.problems import (
     BAD_REQUEST,
     BUSY,
     INVALID_REQUEST,
+    LEDGER_UNAVAILABLE,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
     DomainError,
@@ -121,6 +123,12 @@ def _errors(app: FastAPI, problems: Problems) -> None:
         """A queue of our own is full, and nothing could stand in: the caller may come again in a moment."""
         busy = DomainError(BUSY, "The service has more to do than it can.", error.retry_after)
         return problems.of(busy, request.scope)
+
+    @app.exception_handler(LedgerUnavailableError)
+    async def unpaid(request: Request, error: LedgerUnavailableError) -> Response:
+        """A dependency failed, and not this service: the gateway does not retry what a model may have answered."""
+        away = DomainError(LEDGER_UNAVAILABLE, "Costs cannot be recorded at the moment.", error.retry_after)
+        return problems.of(away, request.scope)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

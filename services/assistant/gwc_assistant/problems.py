@@ -30,6 +30,7 @@ CONVERSATION_TOO_LONG = Kind("conversation-too-long", 422, "Conversation Too Lon
 NOTES_TOO_LONG = Kind("notes-too-long", 422, "Notes Too Long")
 INVALID_REQUEST = Kind("invalid-request", 422, "Invalid Request")
 MODEL_UNAVAILABLE = Kind("model-unavailable", 424, "Model Unavailable")
+LEDGER_UNAVAILABLE = Kind("ledger-unavailable", 424, "Ledger Unavailable")
 NOT_THROUGH_THE_GATEWAY = Kind("not-through-the-gateway", 403, "Not Through The Gateway")
 UNIDENTIFIED = Kind("unidentified", 401, "Unidentified")
 NOT_FOUND = Kind("not-found", 404, "Not Found")

@@ -95,6 +95,11 @@ class Settings(BaseModel):
     embedder_queue: Count = 256
     verse_index: Literal["auto", "off"] = "auto"
 
+    ledger_url: SecretStr | None = None
+    ledger_connections: Count = 4
+    ledger_charges_days: int = Field(90, ge=31)
+    ledger_sums_days: int = Field(730, ge=31)
+
     prices: Path | None = None
     unit_usd: Decimal = Field(Decimal("0.0001"), gt=0)
 
@@ -109,6 +114,10 @@ class Settings(BaseModel):
                 raise ValueError(f"{prefix}_url and {prefix}_model go together")
         if self.fallback_llm_url is not None and self.llm_url is None:
             raise ValueError("fallback_llm_url needs llm_url")
+        if self.ledger_url and not self.ledger_url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("ledger_url begins with postgresql://")
+        if self.ledger_sums_days < self.ledger_charges_days:
+            raise ValueError("ledger_sums_days is at least ledger_charges_days: sums are kept after charges")
         if (self.embedder == "onnx") != (self.embedder_model is not None):
             raise ValueError("embedder=onnx and embedder_model go together")
         return self

@@ -15,7 +15,7 @@ from gwc_assistant.ask import Answering, LexicalRetriever
 from gwc_assistant.cache import CachedRetriever, ExactCache, SharedCache
 from gwc_assistant.corpus import Corpus
 from gwc_assistant.corpus.meaning import VerseIndex
-from gwc_assistant.cost import Ledger, Prices
+from gwc_assistant.cost import Ledger, PostgresLedger, Prices, Retention, SqliteLedger
 from gwc_assistant.cost.account import Accounts
 from gwc_assistant.domain import Hit
 from gwc_assistant.embedding.batching import EmbeddingFailedError
@@ -40,17 +40,18 @@ class Lasting:
     corpus: Corpus
     prompts: Prompts
     ledger: Ledger
+    retention: Retention
     shared: Store | None
     answers: ExactCache | SharedCache
 
     async def warm_up(self) -> None:
-        parts: tuple[Lifecycle, ...] = (self.corpus, self.ledger)
+        parts: tuple[Lifecycle, ...] = (self.corpus, self.ledger, self.retention)
         for part in parts:
             await part.warm_up()
 
     async def aclose(self) -> None:
         """In the reverse order of need: what writes last is closed last."""
-        parts: tuple[Closing, ...] = (self.answers, self.corpus, self.ledger)
+        parts: tuple[Closing, ...] = (self.answers, self.corpus, self.retention, self.ledger)
         for part in parts:
             await part.aclose()
         await asyncio.to_thread(self.telemetry.close)
@@ -143,15 +144,22 @@ def lasting(settings: Settings, exporter: SpanExporter | None = None) -> Lasting
     if exporter is None and settings.otlp_traces is not None:
         exporter = tracing.otlp(str(settings.otlp_traces))
     telemetry = Telemetry(exporter)
-    shared = caches.shared_store(settings, telemetry)
+    shared, ledger = caches.shared_store(settings, telemetry), _ledger(settings)
     return Lasting(
         telemetry=telemetry,
         corpus=Corpus(settings.data_dir),
         prompts=packaged(),
-        ledger=Ledger(settings.data_dir / LEDGER_FILE),
+        ledger=ledger,
+        retention=Retention(ledger, settings.ledger_charges_days, settings.ledger_sums_days),
         shared=shared,
         answers=caches.exact(settings, shared),
     )
+
+
+def _ledger(settings: Settings) -> Ledger:
+    if settings.ledger_url is None:
+        return SqliteLedger(settings.data_dir / LEDGER_FILE)
+    return PostgresLedger(settings.ledger_url.get_secret_value(), connections=settings.ledger_connections)
 
 
 def build(settings: Settings, lasts: Lasting, before: Parts | None = None) -> Parts:

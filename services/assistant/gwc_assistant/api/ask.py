@@ -18,6 +18,7 @@ from gwc_assistant.api.bodies import AnswerBody, AskBody, CostBody, answer_of, c
 from gwc_assistant.api.depends import User, Wired
 from gwc_assistant.api.documents import problems
 from gwc_assistant.ask import Answered, Opened, Part
+from gwc_assistant.cost import LedgerUnavailableError
 from gwc_assistant.cost.account import Account, Cost
 from gwc_assistant.cost.bill import Bill
 from gwc_assistant.domain import Answer
@@ -25,6 +26,7 @@ from gwc_assistant.problems import (
     CONVERSATION_TOO_LONG,
     INTERNAL_ERROR,
     INVALID_REQUEST,
+    LEDGER_UNAVAILABLE,
     MODEL_UNAVAILABLE,
     NOTES_TOO_LONG,
     QUESTION_EMPTY,
@@ -58,6 +60,7 @@ _DOCUMENTED = problems(
     NOTES_TOO_LONG,
     INVALID_REQUEST,
     MODEL_UNAVAILABLE,
+    LEDGER_UNAVAILABLE,
 ) | {200: {"content": {EVENTS: {"schema": {"type": "string"}, "example": _EVENTS_EXAMPLE}}}}
 
 
@@ -73,6 +76,7 @@ async def ask(request: Request, wired: Wired, user: User, body: AskBody) -> Resp
     question = question_of(body, user, wired.settings)
     account, bill = wired.accounts.account(user, ROUTE), Bill()
     streaming = wants_events(request)
+    await wired.ledger.writable()
     try:
         opened = await wired.answering.open(question, bill, streaming=streaming)
     except DomainError as error:
@@ -101,7 +105,11 @@ async def _whole(opened: Opened, account: Account) -> Response:
 
 async def _events(opened: Opened, account: Account, request: Request) -> Response:
     started = opened.started
-    reported = await account.begin(opened.bill, started.model, started.provider, started.layer)
+    try:
+        reported = await account.begin(opened.bill, started.model, started.provider, started.layer)
+    except LedgerUnavailableError:
+        await opened.parts.aclose()  # nobody will read them
+        raise
     stream = _Stream(opened, account, reported, request.app.state.problems, request.scope)
     return _EventResponse(stream, _headers(opened, reported))
 
@@ -176,7 +184,10 @@ class _Stream:
         if self._settled is None:
             model = self._opened.started.model
             layer = self._opened.started.layer
-            self._settled = await self._account.settle(self._opened.bill, model, layer, self._reported)
+            try:
+                self._settled = await self._account.settle(self._opened.bill, model, layer, self._reported)
+            except LedgerUnavailableError:
+                self._settled = self._account.cost(self._opened.bill)  # in the ledger its estimate stays
         return self._settled
 
 

@@ -13,7 +13,7 @@ from gwc_assistant.api.bodies import dollars
 from gwc_assistant.api.depends import User, Wired
 from gwc_assistant.api.documents import problems
 from gwc_assistant.cost import LedgerUsage
-from gwc_assistant.problems import UNIDENTIFIED
+from gwc_assistant.problems import LEDGER_UNAVAILABLE, UNIDENTIFIED
 
 DAYS = 30
 router = APIRouter(prefix="/v1", tags=["usage"])
@@ -43,7 +43,7 @@ class UsageBody(BaseModel):
 @router.get(
     "/usage",
     response_model=UsageBody,
-    responses=problems(UNIDENTIFIED),
+    responses=problems(UNIDENTIFIED, LEDGER_UNAVAILABLE),
     summary="The caller's own costs",
     operation_id="usage",
 )

@@ -1,27 +1,32 @@
-"""Every charge, in SQLite with a write-ahead log: committed before the gateway is told, or it did not happen.
-
-What the gateway was told and what was used may differ, because a stream's headers leave before its cost is known. The
-difference is the user's carry, and goes onto that user's next charge. For every user, at every commit:
-units used = units reported + carry, over the charges that were reported. So nothing is charged twice or forgotten.
-"""
+"""The ledger in a SQLite file with a write-ahead log: for one host."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
+import logging
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from gwc_assistant.cost.ledger import (
+    Charge,
+    LedgerLine,
+    LedgerUnavailableError,
+    LedgerUsage,
+    Now,
+    day_of,
+    now,
+    reported,
+)
+
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
-NANO = Decimal("1e-9")
 _BUSY_MS = 5000  # several processes may share the file; each writes for a moment
+_AT_ONCE = 500  # charges that are summed up in one transaction: others want to write, too
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS charges (
@@ -31,90 +36,90 @@ CREATE TABLE IF NOT EXISTS charges (
     estimated INTEGER NOT NULL, settled INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS charges_of_user ON charges (user, made);
-CREATE TABLE IF NOT EXISTS carries (user TEXT PRIMARY KEY, units INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS charges_by_age ON charges (made);
+CREATE TABLE IF NOT EXISTS carries (
+    user TEXT PRIMARY KEY, units INTEGER NOT NULL, touched REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sums (
+    user TEXT NOT NULL, day INTEGER NOT NULL, model TEXT NOT NULL, route TEXT NOT NULL, requests INTEGER NOT NULL,
+    cached INTEGER NOT NULL, input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, nano_usd INTEGER NOT NULL,
+    units INTEGER NOT NULL, estimated INTEGER NOT NULL, unknown INTEGER NOT NULL,
+    PRIMARY KEY (user, day, model, route)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sums_by_age ON sums (day);
+CREATE TABLE IF NOT EXISTS probes (id INTEGER PRIMARY KEY, made REAL NOT NULL);
 """
 
+_COUNTS = (
+    "count(*) AS requests, sum(cache != 'miss') AS cached, sum(input_tokens) AS input_tokens, "
+    "sum(output_tokens) AS output_tokens, coalesce(sum(nano_usd), 0) AS nano_usd, coalesce(sum(units), 0) AS units, "
+    "sum(estimated) AS estimated, sum(units IS NULL) AS unknown"
+)
+_ADDED = ("requests", "cached", "input_tokens", "output_tokens", "nano_usd", "units", "estimated", "unknown")
+_TOTALS = ", ".join(f"sum({name})" for name in _ADDED)
 
-def new_charge_id() -> str:
-    """Made here and told to nobody before: an id that a client could choose could be used up by one."""
-    return secrets.token_hex(16)
+_SUM_UP = f"""
+INSERT INTO sums SELECT user, CAST(made / 86400 AS INTEGER) AS day, model, route, {_COUNTS}
+FROM charges WHERE made <= ? GROUP BY user, day, model, route
+ON CONFLICT (user, day, model, route) DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in _ADDED)}
+"""  # noqa: S608 - constant columns
 
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """`usd` and `units` are None where the price is unknown. `cache` is the layer that the answer came from."""
-
-    id: str
-    request_id: str
-    user: str
-    route: str
-    model: str
-    prompt_characters: int
-    input_tokens: int
-    output_tokens: int
-    usd: Decimal | None
-    units: int | None
-    cache: str
-    estimated: bool
+_USAGE = f"""
+SELECT model, route, {_TOTALS} FROM (
+    SELECT model, route, {_COUNTS} FROM charges WHERE user = ? AND made >= ? GROUP BY model, route
+    UNION ALL SELECT model, route, {", ".join(_ADDED)} FROM sums WHERE user = ? AND day * 86400 >= ?
+) GROUP BY model, route ORDER BY model, route
+"""  # noqa: S608 - constant columns
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerLine:
-    """Charges of one model and route together. `unknown` of them have no price, and are not in `usd` and `units`."""
-
-    model: str
-    route: str
-    requests: int
-    cached: int
-    input_tokens: int
-    output_tokens: int
-    usd: Decimal
-    units: int
-    estimated: int
-    unknown: int
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerUsage:
-    """`carry` units are not yet in the gateway's budget: negative where it was told too much."""
-
-    since: float
-    lines: tuple[LedgerLine, ...]
-    carry: int
-
-
-class Ledger:
+class SqliteLedger:
     """One thread writes, so that no commit waits on the event loop and no two of ours meet."""
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: Path, now: Now = now) -> None:
         self._path, self._now = path, now
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._connection: sqlite3.Connection | None = None
+        self._failed = False
 
     async def warm_up(self) -> None:
         await self._in_thread(self._open)
 
     async def charge(self, charge: Charge) -> int | None:
-        """The units to report, the user's carry included; None where the price is unknown. Once for each id."""
         return await self._in_thread(lambda: self._record(charge, settled=True))
 
     async def begin(self, charge: Charge) -> int | None:
-        """As `charge`, with an estimate that `settle` corrects. Without that the estimate stays."""
         return await self._in_thread(lambda: self._record(charge, settled=False))
 
     async def settle(self, charge: Charge) -> bool:
-        """Replaces the estimate of the same id, once; false where there is none that is open."""
         return await self._in_thread(lambda: self._settle(charge))
 
     async def usage(self, user: str, since: float) -> LedgerUsage:
         return await self._in_thread(lambda: self._usage(user, since))
+
+    async def writable(self) -> None:
+        if self._failed:
+            await self._in_thread(self._probe)
+
+    async def sum_up(self, before: float) -> int:
+        return await self._in_thread(lambda: self._sum_up(before))
+
+    async def forget(self, before: float) -> int:
+        return await self._in_thread(lambda: self._forget(before))
 
     async def aclose(self) -> None:
         await self._in_thread(self._close)
         self._thread.shutdown()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            done = await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except sqlite3.Error as error:
+            if not self._failed:
+                log.exception("the ledger failed")  # the first time: an outage has many requests
+            self._failed = True
+            raise LedgerUnavailableError(f"the ledger: {error}") from error
+        self._failed = False
+        return done
 
     def _open(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +127,8 @@ class Ledger:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut, too
         self._connection.executescript(_SCHEMA)
+        if "touched" not in {column[1] for column in self._connection.execute("PRAGMA table_info(carries)")}:
+            self._connection.execute(f"ALTER TABLE carries ADD COLUMN touched REAL NOT NULL DEFAULT {self._now()}")
 
     def _close(self) -> None:
         if self._connection is not None:
@@ -146,27 +153,19 @@ class Ledger:
         with self._transaction() as db:
             known = db.execute("SELECT reported FROM charges WHERE id = ?", (charge.id,)).fetchone()
             if known is not None:
-                return _integer(known[0])
-            reported = self._reported(db, charge)
-            row = (
-                *_identity(charge),
-                self._now(),
-                *_amounts(charge),
-                reported,
-                charge.cache,
-                charge.estimated,
-                settled,
-            )
+                return None if known[0] is None else int(known[0])
+            told = self._reported(db, charge)
+            row = (*charge.identity, self._now(), *charge.amounts, told, charge.cache, charge.estimated, settled)
             db.execute(f"INSERT INTO charges VALUES ({','.join('?' * len(row))})", row)  # noqa: S608 - marks alone
-            return reported
+            return told
 
     def _reported(self, db: sqlite3.Connection, charge: Charge) -> int | None:
-        """Takes the carry along. Never below nothing: what is left of a credit waits for the next charge."""
+        """Takes the carry along."""
         if charge.units is None:
             return None
-        reported = max(0, charge.units + self._carry(db, charge.user))
-        self._carry_on(db, charge.user, charge.units - reported)
-        return reported
+        told = reported(charge.units, self._carry(db, charge.user))
+        self._carry_on(db, charge.user, charge.units - told)
+        return told
 
     def _settle(self, charge: Charge) -> bool:
         with self._transaction() as db:
@@ -174,13 +173,13 @@ class Ledger:
             opened = db.execute(query, (charge.id, charge.user)).fetchone()
             if opened is None:
                 return False
-            guessed, reported = opened
-            if None not in (guessed, reported, charge.units):
+            guessed, told = opened
+            if None not in (guessed, told, charge.units):
                 self._carry_on(db, charge.user, (charge.units or 0) - guessed)
             db.execute(
                 "UPDATE charges SET model = ?, prompt_characters = ?, input_tokens = ?, output_tokens = ?, "
                 "nano_usd = ?, units = coalesce(?, units), estimated = ?, settled = 1 WHERE id = ?",
-                (charge.model, *_amounts(charge), charge.estimated, charge.id),
+                (charge.model, *charge.amounts, charge.estimated, charge.id),
             )
             return True
 
@@ -190,37 +189,36 @@ class Ledger:
 
     def _carry_on(self, db: sqlite3.Connection, user: str, difference: int) -> None:
         if difference:
-            statement = (
-                "INSERT INTO carries VALUES (?, ?) ON CONFLICT (user) DO UPDATE SET units = units + excluded.units"
+            db.execute(
+                "INSERT INTO carries VALUES (?, ?, ?) ON CONFLICT (user) "
+                "DO UPDATE SET units = units + excluded.units, touched = excluded.touched",
+                (user, difference, self._now()),
             )
-            db.execute(statement, (user, difference))
 
     def _usage(self, user: str, since: float) -> LedgerUsage:
         with self._transaction("DEFERRED") as db:
-            rows = db.execute(
-                "SELECT model, route, count(*), sum(cache != 'miss'), sum(input_tokens), sum(output_tokens), "
-                "coalesce(sum(nano_usd), 0), coalesce(sum(units), 0), sum(estimated), sum(units IS NULL) "
-                "FROM charges WHERE user = ? AND made >= ? GROUP BY model, route ORDER BY model, route",
-                (user, since),
-            ).fetchall()
+            rows = db.execute(_USAGE, (user, since, user, since)).fetchall()
             carry = self._carry(db, user)
-        lines = tuple(_line(*row) for row in rows)
-        return LedgerUsage(since, lines, carry)
+        return LedgerUsage(since, tuple(LedgerLine.of(*row) for row in rows), carry)
 
+    def _probe(self) -> None:
+        """A write of its own: a disk that is full reads well."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO probes VALUES (1, ?)", (self._now(),))
 
-def _line(model: str, route: str, *counts: int) -> LedgerLine:
-    requests, cached, sent, got, nano, units, guessed, unknown = counts
-    return LedgerLine(model, route, requests, cached, sent, got, nano * NANO, units, guessed, unknown)
+    def _sum_up(self, before: float) -> int:
+        """One transaction: a charge is in the one table or in the other, whenever the process ends."""
+        with self._transaction() as db:
+            some = "SELECT made FROM charges WHERE made < ? ORDER BY made LIMIT ?"
+            (last,) = db.execute(f"SELECT max(made) FROM ({some})", (before, _AT_ONCE)).fetchone()  # noqa: S608 - ours
+            if last is None:
+                return 0
+            db.execute(_SUM_UP, (last,))
+            return db.execute("DELETE FROM charges WHERE made <= ?", (last,)).rowcount
 
-
-def _identity(charge: Charge) -> tuple[str, ...]:
-    return charge.id, charge.request_id, charge.user, charge.route, charge.model
-
-
-def _amounts(charge: Charge) -> tuple[int | None, ...]:
-    nano = None if charge.usd is None else int((charge.usd / NANO).to_integral_value())
-    return charge.prompt_characters, charge.input_tokens, charge.output_tokens, nano, charge.units
-
-
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    def _forget(self, before: float) -> int:
+        """A carry of nothing says as much as none."""
+        with self._transaction() as db:
+            sums = db.execute("DELETE FROM sums WHERE day < ?", (day_of(before),)).rowcount
+            carries = db.execute("DELETE FROM carries WHERE units = 0 OR touched < ?", (before,)).rowcount
+            return sums + carries
