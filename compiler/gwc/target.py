@@ -5,15 +5,39 @@ Targets are found by the entry point group `gwc.targets`, so a fourth gateway ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from gwc.diagnostics import Diagnostic, Span
 from gwc.ir import Gateway, Secret
 from gwc.observability.metrics import Family
 from gwc.support import SupportTable
+
+
+class Lines(Mapping[int, Span]):
+    """Spans by line that are found out when somebody asks, which is seldom: when an engine complains."""
+
+    __slots__ = ("_find", "_found")
+
+    def __init__(self, find: Callable[[], Mapping[int, Span]]) -> None:
+        self._find = find
+        self._found: Mapping[int, Span] | None = None
+
+    def _all(self) -> Mapping[int, Span]:
+        if self._found is None:
+            self._found = self._find()
+        return self._found
+
+    def __getitem__(self, line: int) -> Span:
+        return self._all()[line]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +47,13 @@ class OutputFile:
     text: str
     lines: Mapping[int, Span]
     executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Described(OutputFile):
+    """A file with what its text says, for those who would only read the text again."""
+
+    document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

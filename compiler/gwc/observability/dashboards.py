@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from gwc.ir import Gateway, Service
@@ -19,25 +21,46 @@ _WINDOW = "$__rate_interval"
 _QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
 
 
-def panels(gateway: Gateway, service: Service) -> Iterator[Panel]:
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What a service's policy uses that has a panel of its own."""
+
+    refusals: bool
+    shadows: bool
+    cache: bool
+    breaker: bool
+    budget: bool
+
+    @classmethod
+    def of(cls, gateway: Gateway, service: Service) -> Guards:
+        limits = [*gateway.limits, *service.limits, *(limit for route in service.routes for limit in route.limits)]
+        caps = (gateway.concurrency, service.budget, service.upstream.concurrency, service.upstream.breaker)
+        return cls(
+            refusals=not all(limit.shadow for limit in limits) or any(cap is not None for cap in caps),
+            shadows=any(limit.shadow for limit in limits),
+            cache=any(route.cache for route in service.routes),
+            breaker=service.upstream.breaker is not None,
+            budget=service.budget is not None,
+        )
+
+
+def panels(service: str, guards: Guards) -> Iterator[Panel]:
     yield from _traffic(service)
-    limits = [*gateway.limits, *service.limits, *(limit for route in service.routes for limit in route.limits)]
-    guards = (gateway.concurrency, service.budget, service.upstream.concurrency, service.upstream.breaker)
-    if not all(limit.shadow for limit in limits) or any(guard is not None for guard in guards):
+    if guards.refusals:
         yield _by_label(metrics.REFUSALS, "limit", service, "Refusals by limit", "Requests that got 429 or 503.")
-    if any(limit.shadow for limit in limits):
+    if guards.shadows:
         about = "Requests that would have got 429 if the limit were enforced."
         yield _by_label(metrics.SHADOWED, "limit", service, "Shadow limits", about)
-    if any(route.cache for route in service.routes):
+    if guards.cache:
         yield _by_label(metrics.CACHE, "result", service, "Cache", "Requests on cached routes, by X-Cache.")
-    if service.upstream.breaker is not None:
+    if guards.breaker:
         yield _breaker(service)
     yield _attempts(service)
-    if service.budget is not None:
+    if guards.budget:
         yield _by_label(metrics.BUDGET_UNITS, "route", service, "Budget", "Units taken from users' budgets, a second.")
 
 
-def _traffic(service: Service) -> Iterator[Panel]:
+def _traffic(service: str) -> Iterator[Panel]:
     requests = _of(metrics.REQUESTS.name, service)
     failed = _of(metrics.REQUESTS.name, service, status="5xx")
     yield _by_label(metrics.REQUESTS, "status", service, "Requests", "A second, by class of the status.")
@@ -51,54 +74,72 @@ def _traffic(service: Service) -> Iterator[Panel]:
     yield Panel("Latency by route", "The 99th percentile.", "s", [_quantile(service, 0.99, "{{route}}", "route, ")])
 
 
-def _quantile(service: Service, share: float, legend: str, by: str = "") -> Query:
+def _quantile(service: str, share: float, legend: str, by: str = "") -> Query:
     buckets = _of(f"{metrics.DURATION.name}_bucket", service)
     return Query(f"histogram_quantile({share}, sum by ({by}le) (rate({buckets}[{_WINDOW}])))", legend)
 
 
-def _by_label(family: metrics.Family, label: str, service: Service, title: str, about: str) -> Panel:
+def _by_label(family: metrics.Family, label: str, service: str, title: str, about: str) -> Panel:
     query = Query(f"sum by ({label}) (rate({_of(family.name, service)}[{_WINDOW}]))", f"{{{{{label}}}}}")
     return Panel(title, about, "short" if family is metrics.BUDGET_UNITS else "reqps", [query], stacked=True)
 
 
-def _breaker(service: Service) -> Panel:
-    open_ = series(metrics.BREAKER_OPEN.name, service=service.name)
+def _breaker(service: str) -> Panel:
+    open_ = series(metrics.BREAKER_OPEN.name, service=service)
     query = Query(f"max by (endpoint) ({open_})", "{{endpoint}}")
     return Panel("Breaker", "Open: the endpoint gets no traffic.", "short", [query], kind="state-timeline")
 
 
-def _attempts(service: Service) -> Panel:
+def _attempts(service: str) -> Panel:
     tries = f"sum by (route) (rate({_of(metrics.ATTEMPTS.name, service)}[{_WINDOW}]))"
     requests = f"sum by (route) (rate({_of(metrics.REQUESTS.name, service)}[{_WINDOW}]))"
     about = "Above 1: retries. Below: the gateway answered by itself."
     return Panel("Tries for each request", about, "short", [Query(f"{tries} / {requests}", "{{route}}")])
 
 
-def _of(metric: str, service: Service, **labels: str) -> str:
+def _of(metric: str, service: str, **labels: str) -> str:
     """The series of the routes that the reader picks at the top of the dashboard."""
-    return series(metric, service=service.name, route="~$route", **labels)
+    return series(metric, service=service, route="~$route", **labels)
 
 
 def dashboard(gateway: Gateway, service: Service, served: frozenset[metrics.Family]) -> OutputFile:
     """The dashboard of `service`, of what a gateway with the families `served` can show."""
-    shown = [panel for panel in panels(gateway, service) if _needs(panel) <= served]
-    content = {
+    own = {
         "uid": "gwc-" + sha256(service.name.encode()).hexdigest()[:32],
         "title": f"gwc: {service.name}",
         "description": service.description,
         "tags": ["gwc", *([service.owner] if service.owner else [])],
-        "schemaVersion": _SCHEMA_VERSION,
-        "version": 1,
-        "editable": False,
-        "graphTooltip": 1,
-        "refresh": "30s",
-        "time": {"from": "now-6h", "to": "now"},
-        "timezone": "",
-        "annotations": {"list": []},
-        "templating": {"list": [_datasource(), _routes(service)]},
-        "panels": [printed(panel, number) for number, panel in enumerate(shown)],
     }
-    return OutputFile(json.dumps(content, indent=1, ensure_ascii=False) + "\n", {})
+    common = _common(Guards.of(gateway, service), served).replace(_NAME, service.name)
+    return OutputFile(f"{_json(own)[:-2]},{common[1:]}\n", {})
+
+
+_NAME = "name-of-the-service"
+"""Stands for a service in what is the same for all with its guards: a DNS label, as their names are, so that the same
+quotes are right for both."""
+
+
+@lru_cache(maxsize=64)
+def _common(guards: Guards, served: frozenset[metrics.Family]) -> str:
+    shown = [panel for panel in panels(_NAME, guards) if _needs(panel) <= served]
+    return _json(
+        {
+            "schemaVersion": _SCHEMA_VERSION,
+            "version": 1,
+            "editable": False,
+            "graphTooltip": 1,
+            "refresh": "30s",
+            "time": {"from": "now-6h", "to": "now"},
+            "timezone": "",
+            "annotations": {"list": []},
+            "templating": {"list": [_datasource(), _routes(_NAME)]},
+            "panels": [printed(panel, number) for number, panel in enumerate(shown)],
+        }
+    )
+
+
+def _json(content: Json) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def _needs(panel: Panel) -> frozenset[metrics.Family]:
@@ -109,8 +150,8 @@ def _datasource() -> Json:
     return {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "hide": 0}
 
 
-def _routes(service: Service) -> Json:
-    query = f"label_values({series(metrics.REQUESTS.name, service=service.name)}, route)"
+def _routes(service: str) -> Json:
+    query = f"label_values({series(metrics.REQUESTS.name, service=service)}, route)"
     return {
         "name": "route",
         "label": "Route",

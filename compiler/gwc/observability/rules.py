@@ -49,14 +49,18 @@ class Group:
 
 def document(groups: Sequence[Group], comments: Sequence[str] = ()) -> OutputFile:
     """A rule file: comments, then every group that has rules."""
-    printed: list[tuple[str, Span | None]] = [(f"# {comment}", None) for comment in comments]
-    printed += [("groups:" if any(group.rules for group in groups) else "groups: []", None)]
+    lines = [*(f"# {comment}" for comment in comments)]
+    lines.append("groups:" if any(group.rules for group in groups) else "groups: []")
+    spans: dict[int, Span] = {}
     for group in groups:
         if group.rules:
-            printed += [(f"  - name: {scalar(group.name)}", None), ("    rules:", None)]
-            printed += [(line, rule.span) for rule in group.rules for line in _lines(rule)]
-    lines = {number: span for number, (_, span) in enumerate(printed, 1) if span is not None}
-    return OutputFile("".join(f"{line}\n" for line, _ in printed), lines)
+            lines += [f"  - name: {scalar(group.name)}", "    rules:"]
+        for rule in group.rules:
+            before = len(lines)
+            lines += _lines(rule)
+            if rule.span is not None:
+                spans.update(dict.fromkeys(range(before + 1, len(lines) + 1), rule.span))
+    return OutputFile("\n".join((*lines, "")), spans)
 
 
 def _lines(rule: Alert | Recording) -> Iterator[str]:
@@ -70,12 +74,12 @@ def _lines(rule: Alert | Recording) -> Iterator[str]:
         lead = "        "
 
 
-_PRINTABLE = re.compile(r"[ -~\xa0-\ud7ff\ue000-\ufefe\U00010000-\U0010ffff]*\Z")
+_PRINTABLE = re.compile(r"[ -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\U00010000-\U0010ffff]*\Z")
 
 
 def scalar(text: str) -> str:
     """A YAML scalar that is a string to every reader."""
-    if _PRINTABLE.match(text) and "\u2028" not in text and "\u2029" not in text:
+    if _PRINTABLE.match(text):
         return "'" + text.replace("'", "''") + "'"
     return '"' + "".join(_escaped(character) for character in text) + '"'
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gwc.derived import per_gateway
 from gwc.ir import Gateway, Route, Service
 from gwc_envoy import retries, timeouts
 from gwc_envoy.upstream import cluster_name
@@ -69,10 +70,27 @@ def _reach(service: Service, route: Route) -> Json:
 
 
 def chains(gateway: Gateway) -> Iterator[tuple[Service, Route, Chain]]:
+    """The chains that take a hop."""
+    if not _hopping(gateway):
+        return
     for service in gateway.services:
         for route in service.routes:
             for methods in retries.method_groups(route):
-                yield service, route, chain(gateway, service, route, methods)
+                found = chain(gateway, service, route, methods)
+                if found.behind:
+                    yield service, route, found
+
+
+@per_gateway
+def _hopping(gateway: Gateway) -> bool:
+    """Whether any route takes a hop: most need none, and then nobody looks at them for each listener and cluster."""
+    routes = [route for service in gateway.services for route in service.routes]
+    return gateway.concurrency is not None or any(
+        route.stream
+        or (route.cache is not None and bool(route.cache.stale_if_error))
+        or any(retries.needs_hop(route, methods) for methods in retries.method_groups(route))
+        for route in routes
+    )
 
 
 def key_header(chain: Chain) -> list[Json]:

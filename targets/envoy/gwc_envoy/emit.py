@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
-from gwc.target import Artifact, OutputFile
+from gwc.target import Artifact, Described, Lines
 from gwc_envoy import admin, cache, cluster, grpc, hops, identity, listen, metrics, ratelimit, tracing, upstream
 from gwc_envoy.printing import render
 from gwc_envoy.xds import Json
@@ -19,9 +19,10 @@ NAME = re.compile(r'"(?:name|cluster)": "([^"]+)"')
 
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
-    text = render(bootstrap(gateway))
+    described = bootstrap(gateway)
+    text = render(described)
     rules = {metrics.RECORDING: metrics.recording(gateway)}
-    bootstrap_file = OutputFile(text, trace(text, spans(gateway)))
+    bootstrap_file = Described(text, Lines(lambda: trace(text, spans(gateway))), document=described)
     return Artifact("envoy", profile, {FILE: bootstrap_file, **ratelimit.outputs(gateway), **rules})
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gwc.diagnostics import Diagnostic, Severity, Span
-from gwc.target import Artifact, OutputFile
+from gwc.target import Artifact, Described, OutputFile
 from gwc_envoy import auth, body
 from gwc_envoy.emit import FILE
 from gwc_envoy.xds import Json
@@ -17,7 +17,7 @@ _HINT = "this is a fault of gwc's Envoy target, not of the policy: please report
 
 def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     output = artifact.files[FILE]
-    bootstrap = json.loads(output.text)
+    bootstrap = output.document if isinstance(output, Described) else json.loads(output.text)
     return tuple(_diagnostic(fault, name, output) for name, fault in _faults(bootstrap))
 
 
@@ -28,18 +28,19 @@ def _diagnostic(fault: str, name: str, output: OutputFile) -> Diagnostic:
     return Diagnostic(span, "GWC604", Severity.ERROR, f"envoy would run, but {fault}", _HINT)
 
 
-def _faults(bootstrap: Json) -> Iterator[tuple[str, str]]:
+def _faults(bootstrap: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for manager in _managers(bootstrap):
         known = {entry["name"] for entry in manager["http_filters"]}
+        public = "gwc.early" in json.dumps(manager.get("early_header_mutation_extensions", []))
         for host in manager["route_config"]["virtual_hosts"]:
             yield from _unknown_filters(host, known)
             for route in host["routes"]:
                 yield from _unknown_filters(route, known)
-                if "gwc.early" in json.dumps(manager.get("early_header_mutation_extensions", [])):
+                if public:
                     yield from _unbounded(route)
 
 
-def _managers(bootstrap: Json) -> Iterator[Json]:
+def _managers(bootstrap: Mapping[str, Any]) -> Iterator[Json]:
     for listener in bootstrap["static_resources"]["listeners"]:
         for chain in listener["filter_chains"]:
             for network_filter in chain["filters"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
+from gwc.derived import per_service
 from gwc.ir import Address, Endpoint, Gateway, Route, Service, Upstream, UpstreamTls
 from gwc.units import format_duration, format_share
 from gwc_envoy import auth, breaker, cache_judge, health, tracing
@@ -37,12 +38,17 @@ def _settings(route: Route) -> _Settings:
 
 def cluster_name(service: Service, route: Route) -> str:
     """The service's name; with its settings when routes of the service differ in them."""
-    if len({_settings(other) for other in service.routes}) == 1:
+    if not _differ(service):
         return service.name
     connect, budget = _settings(route)
     return f"{service.name}/connect-{format_duration(connect)}" + (
         f"/retries-{format_share(budget)}" if budget is not None else ""
     )
+
+
+@per_service
+def _differ(service: Service) -> bool:
+    return len({_settings(route) for route in service.routes}) > 1
 
 
 def clusters(gateway: Gateway) -> Iterator[Json]:

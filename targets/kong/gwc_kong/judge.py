@@ -10,40 +10,26 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import yaml
 
 from gwc.diagnostics import Diagnostic, Severity, Span
-from gwc.target import Artifact
+from gwc.target import Artifact, Described
+from gwc_kong.accepting import accepted
+from gwc_kong.facts import BESIDE_EXPRESSION, ROOT, TYPES, facts, needed, own_schema, unfilled
 from gwc_kong.yaml_text import LOADER
 
-_ROOT = {"_format_version", "services", "routes", "plugins"}
 _HINT = "this is a fault of gwc's Kong target, not of the policy: please report it with the policy"
 _Path = tuple[str | int, ...]
 _Complaint = tuple[_Path, str]
 
 
-@cache
-def facts() -> Mapping[str, Any]:
-    return _data("facts.json")
-
-
-@cache
-def own_schema() -> Mapping[str, Any]:
-    return _data("gwc_schema.json")
-
-
-def _data(name: str) -> Mapping[str, Any]:
-    data: Mapping[str, Any] = json.loads(files("gwc_kong").joinpath(name).read_text(encoding="utf-8"))
-    return data
-
-
 def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     """What Kong's schemas would refuse of the emitted kong.yml, at the policy text behind it."""
     output = artifact.files["kong.yml"]
+    if isinstance(output, Described) and accepted(output.document):
+        return ()
     found = tuple(complaints(yaml.load(output.text, Loader=LOADER)))  # noqa: S506  a safe one
     root = yaml.compose(output.text, Loader=LOADER) if found else None
     return tuple(
@@ -80,7 +66,7 @@ def _child(node: yaml.Node | None, key: str | int) -> yaml.Node | None:
 
 def complaints(document: Mapping[str, Any]) -> Iterator[_Complaint]:
     """Every fault with the path to it."""
-    for key in document.keys() - _ROOT:
+    for key in document.keys() - ROOT:
         yield (key,), "unknown"
     if document.get("_format_version") != "3.0":
         yield ("_format_version",), "must be 3.0"
@@ -104,7 +90,7 @@ def _route(route: Mapping[str, Any], path: _Path) -> Iterator[_Complaint]:
     yield from _entity("routes", route, path)
     if "expression" not in route:
         yield path, "the expressions router needs an expression"
-    for field in ("methods", "hosts", "paths", "headers", "snis", "sources", "destinations", "regex_priority"):
+    for field in BESIDE_EXPRESSION:
         if route.get(field):
             yield (*path, field), "cannot stand beside an expression"
 
@@ -138,32 +124,14 @@ def _record(fields: Mapping[str, Any], record: Any, path: _Path) -> Iterator[_Co
     for name, spec in fields.items():
         if name in record:
             yield from _value(spec, record[name], (*path, name))
-        elif spec.get("required") and "default" not in spec:
+        elif needed(spec):
             yield (*path, name), "required"
-        elif spec["type"] == "record" and "config" in path[-1:] and _needs(spec):
-            # Kong makes an empty record of an absent one, and then misses what the record requires.
+        elif "config" in path[-1:] and unfilled(spec):
             yield (*path, name), "required, for Kong fills in the record that holds it"
 
 
-def _needs(record: Mapping[str, Any]) -> bool:
-    return any(spec.get("required") and "default" not in spec for spec in record["fields"].values())
-
-
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-    "array": (list,),
-    "set": (list,),
-    "map": (dict,),
-    "record": (dict,),
-    "foreign": (dict, str),
-}
-
-
 def _value(spec: Mapping[str, Any], value: Any, path: _Path) -> Iterator[_Complaint]:
-    kind, right = spec["type"], isinstance(value, _TYPES[spec["type"]])
+    kind, right = spec["type"], isinstance(value, TYPES[spec["type"]])
     if not right or (isinstance(value, bool) and kind != "boolean"):
         yield path, f"must be of type {kind}"
         return

@@ -15,7 +15,7 @@ import yaml
 from gwc.live.source import LiveError, Running
 from gwc.live.tree import Tree, tree_of
 from gwc.target import Artifact
-from gwc_kong.judge import facts
+from gwc_kong.facts import facts
 from gwc_kong.yaml_text import LOADER
 
 FILE = "kong.yml"

@@ -18,7 +18,7 @@ from gwc_kong.observability import log_config, metrics_config, tracing_config
 from gwc_kong.routing import KongRoute
 from gwc_kong.secrets import vault_reference
 from gwc_kong.upstream_tls import tls_config
-from gwc_kong.yaml_text import At, at
+from gwc_kong.yaml_text import at
 
 SECRET_VARIABLE = "GWC_GATEWAY_SECRET"  # noqa: S105 - a variable's name
 
@@ -58,9 +58,8 @@ def _route_config(gateway: Gateway, row: KongRoute, profile: str) -> object:
     # Kong hands a configuration to plugins of one's own; a function knows of it only when a request comes.
     together = profile == "plugin"
     checked = together and service.upstream.tls is None
-    span = route.provenance["path"].span if "path" in route.provenance else None
     guarded = dict(guards(gateway, service, route, together=together, checked=checked))
-    return At({**match, **dict(_proxy(service, route)), **guarded}, span)
+    return at(route, "path", {**match, **dict(_proxy(service, route)), **guarded})
 
 
 def _answer(row: KongRoute) -> dict[str, object]:
@@ -78,10 +77,7 @@ def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
     yield (
         "endpoints",
         [
-            At(
-                {"host": bracketed(e.address.host), "port": e.address.port, "weight": e.weight},
-                e.provenance["address"].span if "address" in e.provenance else None,
-            )
+            at(e, "address", {"host": bracketed(e.address.host), "port": e.address.port, "weight": e.weight})
             for e in service.upstream.endpoints
         ],
     )

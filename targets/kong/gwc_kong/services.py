@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gwc.ir import Route, Service
 from gwc_kong.routing import KongRoute
-from gwc_kong.yaml_text import At
+from gwc_kong.yaml_text import At, at
 
 _LONGEST = 2147483646  # milliseconds; the bound of Kong's schema
 _VERIFY_DEPTH = 5
@@ -41,7 +41,6 @@ def _service(name: str, rows: list[KongRoute]) -> At:
     if first is None:
         raise ValueError(f"{name} has no policy behind it")
     service, route = first
-    span = route.provenance["path"].span if "path" in route.provenance else None
     entity: dict[str, object] = {
         "name": name,
         "host": f"{service.name}.gwc.invalid",
@@ -55,7 +54,7 @@ def _service(name: str, rows: list[KongRoute]) -> At:
     }
     if service.upstream.tls is not None:
         entity |= {"tls_verify": True, "tls_verify_depth": _VERIFY_DEPTH}
-    return At({**entity, "routes": [_route(row) for row in rows]}, span)
+    return at(route, "path", {**entity, "routes": [_route(row) for row in rows]})
 
 
 def _route(row: KongRoute) -> dict[str, object]:

@@ -5,30 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
 from gwc.diagnostics import Span
-from gwc.ir import Node
+from gwc.ir import Node, Origin
+from gwc.target import Described, Lines
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """To read such text: a safe one, and the one in C, which is ten times as fast, where there is one."""
-_PLAIN_KEY = re.compile(r"[a-z_]+\Z")
+_PLAIN_KEY = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[a-z_]+\Z")
+"""Words that no reader of YAML takes for anything but text."""
+_HARMLESS = re.compile(r"[ !#-\[\]-~]*\Z")
+"""Printable ASCII without quotes and backslashes."""
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """`value`, and the policy text that all of its lines came from."""
+    """`value`, and where all of its lines came from."""
 
     value: object
-    span: Span | None
+    origin: Origin | None
+
+    @property
+    def span(self) -> Span | None:
+        return None if self.origin is None else self.origin.span
 
 
 def at(node: Node, field: str, value: object) -> At:
     """`value`, as it was written in `field` of the node."""
-    origin = node.provenance.get(field)
-    return At(value, origin.span if origin else None)
+    return At(value, node.provenance.get(field))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class _Line:
 
 def quote(text: str) -> str:
     """A double-quoted scalar in printable ASCII: nothing in it can end it or be taken for another type."""
-    return '"' + "".join(_escape(char) for char in text) + '"'
+    return f'"{text if _HARMLESS.match(text) else "".join(map(_escape, text))}"'
 
 
 def _escape(char: str) -> str:
@@ -51,11 +59,46 @@ def _escape(char: str) -> str:
     return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
-def render(root: Mapping[str, object]) -> tuple[str, dict[int, Span]]:
+def render(root: Mapping[str, object]) -> Described:
     """The document's text, and for each of its lines the span it came from, where known."""
-    lines = list(_block(root, "", None))
-    spans = {number: line.span for number, line in enumerate(lines, 1) if line.span is not None}
-    return "".join(line.text + "\n" for line in lines), spans
+    lines: list[str] = []
+    _write(root, "", lines)
+    lines.append("")
+    return Described("\n".join(lines), Lines(lambda: _spans(root)), document=root)
+
+
+def _write(value: object, indent: str, lines: list[str]) -> None:
+    """The lines of `_block` without their spans, several times as fast."""
+    value = _bare(value)
+    inner = indent + "  "
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            bare = _bare(item)
+            if type(bare) is str:
+                lines.append(f"{indent}{_key(key)}: {quote(bare)}")
+            elif _nested(bare):
+                lines.append(f"{indent}{_key(key)}:")
+                _write(bare, inner, lines)
+            else:
+                lines.append(f"{indent}{_key(key)}: {_scalar(bare)}")
+    else:
+        for item in value:  # type: ignore[attr-defined]
+            bare = _bare(item)
+            if _nested(bare):
+                first = len(lines)
+                _write(bare, inner, lines)
+                lines[first] = f"{indent}- {lines[first].lstrip()}"
+            else:
+                lines.append(f"{indent}- {_scalar(bare)}")
+
+
+def _nested(bare: object) -> bool:
+    """Whether a value takes lines of its own."""
+    return not isinstance(bare, str) and isinstance(bare, Mapping | Sequence) and bool(bare)
+
+
+def _spans(root: Mapping[str, object]) -> dict[int, Span]:
+    return {number: line.span for number, line in enumerate(_block(root, "", None), 1) if line.span is not None}
 
 
 def _block(value: object, indent: str, span: Span | None) -> Iterator[_Line]:
@@ -63,7 +106,7 @@ def _block(value: object, indent: str, span: Span | None) -> Iterator[_Line]:
         yield from _block(value.value, indent, value.span or span)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _entry(f"{indent}{_key(str(key))}:", item, indent + "  ", span)
+            yield from _entry(f"{indent}{_key(key)}:", item, indent + "  ", span)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for item in value:
             yield from _item(item, indent, span)
@@ -71,12 +114,16 @@ def _block(value: object, indent: str, span: Span | None) -> Iterator[_Line]:
         raise TypeError(f"no block: {type(value).__name__}")
 
 
-def _key(key: str) -> str:
-    return key if _PLAIN_KEY.match(key) else quote(key)
+@lru_cache
+def _key(key: object) -> str:
+    text = str(key)
+    return text if _PLAIN_KEY.match(text) else quote(text)
 
 
 def _bare(value: object) -> object:
-    return _bare(value.value) if isinstance(value, At) else value
+    while type(value) is At:
+        value = value.value
+    return value
 
 
 def _span(value: object, span: Span | None) -> Span | None:

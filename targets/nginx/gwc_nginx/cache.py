@@ -203,8 +203,8 @@ def _each(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
 
 
 def _location(kind: str, name: str, route: Route, of: tuple[Directive, ...]) -> Directive:
-    span = route.cache.provenance["ttl"].span if route.cache and "ttl" in route.cache.provenance else None
-    return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), span=span)
+    origin = route.cache.provenance.get("ttl") if route.cache else None
+    return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), origin=origin)
 
 
 def _store(route: Route) -> tuple[Directive, ...]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gwc.diagnostics import Span
-from gwc.target import OutputFile
+from gwc.ir import Origin
+from gwc.target import Lines, OutputFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,35 +16,38 @@ class Directive:
     name: str
     args: tuple[str, ...] = ()
     block: tuple[Directive, ...] | None = None
-    span: Span | None = None
+    origin: Origin | None = None
 
 
-def d(name: str, *args: str, span: Span | None = None) -> Directive:
-    return Directive(name, args, None, span)
+def d(name: str, *args: str, origin: Origin | None = None) -> Directive:
+    return Directive(name, args, None, origin)
 
 
-def block(name: str, *args: str, of: Iterable[Directive], span: Span | None = None) -> Directive:
-    return Directive(name, args, tuple(of), span)
+def block(name: str, *args: str, of: Iterable[Directive], origin: Origin | None = None) -> Directive:
+    return Directive(name, args, tuple(of), origin)
 
 
 def printed(directives: Iterable[Directive], *, title: str) -> OutputFile:
-    """The file, and the span of every line; a line without one of its own has that of the block around it."""
-    text = [f"# {title}"]
-    lines: dict[int, Span] = {}
-    for line, span in _lines(directives, "", None):
-        text.append(line)
-        if span is not None:
-            lines[len(text)] = span
-    return OutputFile("\n".join(text) + "\n", lines)
+    """The file, and where each line came from; one without an origin has that of the block around it."""
+    text, origins = [f"# {title}"], list[Origin | None]([None])
+    _print(directives, "", None, text, origins)
+    text.append("")
+    lines = Lines(lambda: {line: origin.span for line, origin in enumerate(origins, 1) if origin is not None})
+    return OutputFile("\n".join(text), lines)
 
 
-def _lines(directives: Iterable[Directive], indent: str, around: Span | None) -> Iterator[tuple[str, Span | None]]:
+def _print(
+    directives: Iterable[Directive], indent: str, around: Origin | None, text: list[str], origins: list[Origin | None]
+) -> None:
+    """Adds a line to `text` and its origin to `origins`, for each line of the directives."""
     for directive in directives:
-        span = directive.span or around
-        head = indent + " ".join((directive.name, *directive.args))
+        origin = directive.origin or around
+        args = "".join([f" {argument}" for argument in directive.args])
+        origins.append(origin)
         if directive.block is None:
-            yield f"{head};", span
+            text.append(f"{indent}{directive.name}{args};")
             continue
-        yield f"{head} {{", span
-        yield from _lines(directive.block, indent + "    ", span)
-        yield f"{indent}}}", span
+        text.append(f"{indent}{directive.name}{args} {{")
+        _print(directive.block, indent + "    ", origin, text, origins)
+        text.append(f"{indent}}}")
+        origins.append(origin)

@@ -4,6 +4,7 @@ header repeats all of them."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from gwc.ir import Gateway, HeaderChanges, Route
 from gwc_nginx import identity, request_id
@@ -58,7 +59,12 @@ def upgrade(base: Expressions) -> Expressions:
 
 
 def directives(expressions: Expressions) -> tuple[Directive, ...]:
-    return tuple(d("proxy_set_header", q(name), value) for name, value in expressions.values())
+    return tuple([_set(*pair) for pair in expressions.values()])
+
+
+@lru_cache(maxsize=4096)  # most are the same for every route
+def _set(name: str, value: str) -> Directive:
+    return d("proxy_set_header", q(name), value)
 
 
 def response(route: Route) -> dict[str, object]:

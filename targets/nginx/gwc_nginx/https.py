@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gwc.diagnostics import Span
-from gwc.ir import Gateway, Https, Secret
+from gwc.ir import Gateway, Https, Origin, Secret
 from gwc.target import SecretOutput
 from gwc_nginx.conf import Directive, d
 from gwc_nginx.quoting import q
@@ -34,9 +33,9 @@ def settings(gateway: Gateway) -> Iterator[Directive]:
     if https is None:
         return
     versions = _VERSIONS[_VERSIONS.index(https.min_version) :]
-    yield d("ssl_certificate", q(https.certificate), span=_span(https, "certificate"))
-    yield d("ssl_certificate_key", q(_key(https.key)), span=_span(https, "key"))
-    yield d("ssl_protocols", *versions, span=_span(https, "min_version"))
+    yield d("ssl_certificate", q(https.certificate), origin=_origin(https, "certificate"))
+    yield d("ssl_certificate_key", q(_key(https.key)), origin=_origin(https, "key"))
+    yield d("ssl_protocols", *versions, origin=_origin(https, "min_version"))
     yield d("ssl_ciphers", _CIPHERS)
     yield d("ssl_prefer_server_ciphers", "off")
     yield d("ssl_session_cache", "shared:gwc_tls:4m")
@@ -79,5 +78,5 @@ def _pem(values: tuple[str, ...]) -> str:
     return text + "\n"
 
 
-def _span(https: Https, field: str) -> Span | None:
-    return https.provenance[field].span if field in https.provenance else None
+def _origin(https: Https, field: str) -> Origin | None:
+    return https.provenance.get(field)

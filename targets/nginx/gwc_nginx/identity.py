@@ -38,9 +38,9 @@ Names as Envoy 1.40, Kong 3.9 and NGINX 1.31 document them."""
 
 def clients(gateway: Gateway) -> Iterator[Directive]:
     """The client's address, and what is believed of a peer: `$gwc_trusted` is 1 for a trusted proxy."""
-    span = gateway.provenance["trusted_proxies"].span if "trusted_proxies" in gateway.provenance else None
+    origin = gateway.provenance.get("trusted_proxies")
     networks = [q(network) for network in gateway.trusted_proxies]
-    yield from (d("set_real_ip_from", network, span=span) for network in networks)
+    yield from (d("set_real_ip_from", network, origin=origin) for network in networks)
     if networks:
         yield d("real_ip_header", "X-Forwarded-For")
         yield d("real_ip_recursive", "on")
@@ -49,7 +49,7 @@ def clients(gateway: Gateway) -> Iterator[Directive]:
         "$realip_remote_addr",
         "$gwc_trusted",
         of=(d("default", "0"), *(d(network, "1") for network in networks)),
-        span=span,
+        origin=origin,
     )
     yield _map("$gwc_trusted:$http_x_forwarded_for", "$gwc_forwarded_for", "$realip_remote_addr", (
         (r"~^1:.", "$http_x_forwarded_for, $realip_remote_addr"),

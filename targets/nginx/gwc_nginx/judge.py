@@ -10,7 +10,7 @@ from gwc.target import Artifact, OutputFile
 
 _MISTAKES = (
     # In a header these split the response: they hold the client's bytes, decoded.
-    (re.compile(r"^\s*add_header .*\$(document_)?uri\b"), "a decoded path in a response header"),
+    (re.compile(r"^[ \t]*add_header .*\$(document_)?uri\b", re.MULTILINE), "a decoded path in a response header"),
     (re.compile(r"[\x00-\x08\x0b-\x1f\x7f]"), "a control character"),
 )
 
@@ -22,9 +22,9 @@ def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
 
 
 def _faults(name: str, output: OutputFile) -> Iterator[Diagnostic]:
-    for number, line in enumerate(output.text.splitlines(), 1):
-        for pattern, what in _MISTAKES:
-            if pattern.search(line):
-                span = output.lines.get(number, Span(name, number, 1, number, 1))
-                hint = "this is a fault of gwc's NGINX target, not of the policy: please report it with the policy"
-                yield Diagnostic(span, "GWC603", Severity.ERROR, f"NGINX's {name} would hold {what}", hint)
+    for pattern, what in _MISTAKES:
+        for found in pattern.finditer(output.text):
+            number = output.text.count("\n", 0, found.end()) + 1
+            span = output.lines.get(number, Span(name, number, 1, number, 1))
+            hint = "this is a fault of gwc's NGINX target, not of the policy: please report it with the policy"
+            yield Diagnostic(span, "GWC603", Severity.ERROR, f"NGINX's {name} would hold {what}", hint)

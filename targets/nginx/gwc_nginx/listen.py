@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gwc.diagnostics import Span
-from gwc.ir import Address, Gateway, Route, Service
+from gwc.ir import Address, Gateway, Origin, Route, Service
 from gwc_nginx import (
     auth,
     body,
@@ -100,7 +99,7 @@ def _common() -> tuple[Directive, ...]:
 
 def _redirect(gateway: Gateway) -> Directive:
     assert gateway.listen.http is not None
-    return block("server", span=_span(gateway, "http"), of=(
+    return block("server", origin=_origin(gateway, "http"), of=(
         d("listen", address(gateway.listen.http), "default_server"),
         # A request without a host has none, instead of the server's name.
         d("server_name", q("")),
@@ -115,24 +114,23 @@ def listeners(gateway: Gateway, *options: str, old: bool = False) -> Iterator[Di
     """Of the server that serves. `old`: an NGINX before 1.25.1 takes HTTP/2 as a word of `listen`."""
     plain, encrypted = gateway.listen.http, gateway.listen.https
     if plain is not None and not https.redirects(gateway):
-        yield d("listen", address(plain), *options, span=_span(gateway, "http"))
+        yield d("listen", address(plain), *options, origin=_origin(gateway, "http"))
     if encrypted is not None:
         words = ("ssl", "http2") if old else ("ssl",)
-        yield d("listen", address(encrypted.address), *words, *options, span=_span(gateway, "https"))
+        yield d("listen", address(encrypted.address), *words, *options, origin=_origin(gateway, "https"))
         yield from () if old else (d("http2", "on"),)
 
 
-def _span(gateway: Gateway, field: str) -> Span | None:
-    written = gateway.listen.provenance
-    return written[field].span if field in written else None
+def _origin(gateway: Gateway, field: str) -> Origin | None:
+    return gateway.listen.provenance.get(field)
 
 
 def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
     """A location for each of the distinct sets of directives."""
     for name, service, route in distinct(gateway, places(gateway)):
-        span = route.provenance["path"].span if "path" in route.provenance else None
+        origin = route.provenance.get("path")
         of = (d("internal"), *concurrency.caps(gateway, service), *_settings(service, route, base))
-        yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, span=span)
+        yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, origin=origin)
 
 
 def _settings(service: Service, route: Route, base: Expressions) -> tuple[Directive, ...]:

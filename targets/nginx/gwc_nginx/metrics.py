@@ -61,8 +61,8 @@ def of_plain(gateway: Gateway) -> Iterator[Directive]:
 
 
 def _location(gateway: Gateway, *of: Directive) -> Directive:
-    span = gateway.provenance["metrics_path"].span if "metrics_path" in gateway.provenance else None
-    return block("location", "=", q(gateway.metrics_path), of=of, span=span)
+    origin = gateway.provenance.get("metrics_path")
+    return block("location", "=", q(gateway.metrics_path), of=of, origin=origin)
 
 
 _GAUGE = (

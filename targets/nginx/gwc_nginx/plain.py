@@ -232,9 +232,9 @@ def _entry(entry: PathEntry, origins: tuple[Cors, ...], *, exactly: bool) -> Dir
         for method in m.route.methods
     )
     refusal = (d("set", "$gwc_allow", q(", ".join(entry.allow))), d("return", "405"))
-    span = entry.routes[0].route.provenance.get("path")
+    origin = entry.routes[0].route.provenance.get("path")
     of = (*cors.choices(entry, origins), *choices, *refusal)
-    return block("location", *_matcher(entry, exactly), of=of, span=span.span if span else None)
+    return block("location", *_matcher(entry, exactly), of=of, origin=origin)
 
 
 def _matcher(entry: PathEntry, exactly: bool) -> tuple[str, str]:
@@ -248,13 +248,13 @@ def _matcher(entry: PathEntry, exactly: bool) -> tuple[str, str]:
 
 def _route(service: Service, route: Route, base: Expressions, correlation: Directive) -> Directive:
     name = route_name(service, route)
-    span = route.provenance["path"].span if "path" in route.provenance else None
+    origin = route.provenance.get("path")
     matcher = ("=", q(f"/_gwc/route/{name}"))
     if route.auth is not None:
         # Fail closed: credentials that nothing here can verify open no route.
-        return block("location", *matcher, of=(d("internal"), d("return", "401")), span=span)
+        return block("location", *matcher, of=(d("internal"), d("return", "401")), origin=origin)
     wanted = headers.changed(headers.upgrade(base) if route.websocket else base, route.headers.request)
-    return block("location", *matcher, span=span, of=(
+    return block("location", *matcher, origin=origin, of=(
         d("internal"),
         *(() if wanted == base else headers.directives(wanted)),
         *_answering(route, correlation),
@@ -270,8 +270,8 @@ def _cached(
     """The store answers, or the hop is asked."""
     assert route.cache is not None
     name = route_name(service, route)
-    span = route.cache.provenance["ttl"].span if "ttl" in route.cache.provenance else None
-    return block("location", "=", q(f"/_gwc/cache/{name}"), span=span, of=(
+    origin = route.cache.provenance.get("ttl")
+    return block("location", "=", q(f"/_gwc/cache/{name}"), origin=origin, of=(
         d("internal"),
         *kept.asking(route, base, queries),
         *_answering(route, correlation),

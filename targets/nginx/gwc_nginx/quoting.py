@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 DOLLAR = "${gwc_dollar}"
 """A `geo` variable of the emitted configuration whose value is the one character."""
 
 _LONGEST = 4000  # one argument of more than 4096 bytes is refused by NGINX's own parser
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+@lru_cache(maxsize=4096)  # most are the same for every route
 def q(text: str) -> str:
     """One double-quoted argument. `$` keeps its meaning: for our own expressions and for regexes."""
-    if any(ord(c) < 32 or ord(c) == 127 for c in text):
+    if _CONTROL.search(text):
         raise ValueError("a control character cannot be written into an NGINX configuration")
     quoted = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if len(quoted.encode()) > _LONGEST:

@@ -69,12 +69,12 @@ def locations(gateway: Gateway) -> Iterator[Directive]:
 
 def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
     statuses = tuple(str(status) for status in route.retries.statuses)
-    span = route.provenance["retries"].span if "retries" in route.provenance else None
+    origin = route.provenance.get("retries")
     seen = _watch(route)
     ours = (*_service(service, route), *seen)
 
     def lane(kind: str, *of: Directive) -> Directive:
-        return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), span=span)
+        return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), origin=origin)
 
     yield lane("last", *ours, d("error_page", *_OWN, "=", "@gwc_again"))
     if not statuses or not route.retries.attempts:

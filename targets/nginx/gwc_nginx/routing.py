@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any
 
+from gwc.derived import per_gateway
 from gwc.ir import Gateway, Route, Segment, SegmentKind, Service
 from gwc.routing import PathEntry, host_tables
 from gwc_nginx.breaker import guarded
@@ -27,6 +28,7 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
             yield route_name(service, route), service, route
 
 
+@per_gateway
 def shared(gateway: Gateway) -> dict[str, str]:
     """By route: the first one with the same settings. What differs between them is in variables, so the size of the
     output follows the settings and not the routes."""
@@ -39,6 +41,7 @@ def _guards(service: Service, route: Route) -> tuple[Hashable, ...]:
     return (route.auth, route.cors, service.limits, route.limits, budget)
 
 
+@per_gateway
 def places(gateway: Gateway) -> dict[str, str]:
     """By route: the first one with the same directives, and so the one whose location it shares."""
     return _first(gateway, _place)

@@ -47,8 +47,8 @@ def upstreams(gateway: Gateway, *, keepalive: bool) -> Iterator[Directive]:
 
 def _upstream(name: str, endpoints: tuple[Endpoint, ...], keepalive: bool) -> Directive:
     names = any(is_name(e.address.host) for e in endpoints)
-    span = endpoints[0].provenance["address"].span if "address" in endpoints[0].provenance else None
-    return block("upstream", name, span=span, of=(
+    origin = endpoints[0].provenance.get("address")
+    return block("upstream", name, origin=origin, of=(
         *((d("zone", name, "128k"),) if names else ()),
         *(server(e) for e in endpoints),
         *((d("keepalive", "64"), d("keepalive_timeout", _KEPT)) if keepalive else ()),
@@ -76,8 +76,8 @@ def _others(service: Service) -> dict[str, tuple[str, tuple[Endpoint, ...]]]:
 def server(endpoint: Endpoint) -> Directive:
     """`max_fails=0`: NGINX would otherwise take an endpoint out after one failure, breaker or not."""
     extra = ("resolve",) if is_name(endpoint.address.host) else ()
-    span = endpoint.provenance["address"].span if "address" in endpoint.provenance else None
-    return d("server", q(str(endpoint.address)), f"weight={endpoint.weight}", "max_fails=0", *extra, span=span)
+    origin = endpoint.provenance.get("address")
+    return d("server", q(str(endpoint.address)), f"weight={endpoint.weight}", "max_fails=0", *extra, origin=origin)
 
 
 def scheme(service: Service) -> str:
@@ -89,14 +89,14 @@ def verification(service: Service) -> tuple[Directive, ...]:
     tls = service.upstream.tls
     if tls is None:
         return ()
-    span = tls.provenance["ca"].span if "ca" in tls.provenance else None
+    origin = tls.provenance.get("ca")
     return (
         d("proxy_ssl_verify", "on"),
         d("proxy_ssl_protocols", "TLSv1.2", "TLSv1.3"),
         d("proxy_ssl_verify_depth", "4"),
         d("proxy_ssl_server_name", "on"),
-        d("proxy_ssl_trusted_certificate", q(tls.ca if tls.ca is not None else TRUST_STORE), span=span),
-        d("proxy_ssl_name", q(server_name(service, tls)), span=span),
+        d("proxy_ssl_trusted_certificate", q(tls.ca if tls.ca is not None else TRUST_STORE), origin=origin),
+        d("proxy_ssl_name", q(server_name(service, tls)), origin=origin),
         *_own_certificate(tls),
     )
 
