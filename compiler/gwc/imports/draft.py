@@ -23,7 +23,7 @@ class Said:
     comment: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Table:
     """A mapping of the draft. Its `items` are in the order in which they were said."""
 

@@ -6,9 +6,9 @@ What is filled in lets nobody in until somebody writes the true issuer, key set 
 from __future__ import annotations
 
 import json
+import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from gwc.diagnostics import Span
 from gwc.imports.draft import Table
@@ -25,7 +25,7 @@ def assume_jwt(
     platform: Table, span: Span, findings: Findings, *, issuer: str = "", audience: tuple[str, ...] = (), keys: str = ""
 ) -> None:
     """An issuer of signed tokens. Once for each issuer. Without `keys`, a URL, the key set is a file to be replaced."""
-    true = issuer if urlsplit(issuer).scheme in ("http", "https") else ""
+    true = issuer if re.match(r"https?://[^\s]", issuer) else ""
     known = _issuers(platform)
     if any(row.value("issuer") == (true or PLACEHOLDER_ISSUER) for row in known) or (known and not true):
         return

@@ -24,3 +24,8 @@ def masked_text(text: str) -> str:
 
 def _hide(found: re.Match[str]) -> str:
     return found[1] + re.sub(r"[^\r\n]", "*", found[2])
+
+
+def without_user(authority: str) -> str:
+    """`user:password@host:port` without what is before the @."""
+    return authority.rpartition("@")[2]

@@ -92,6 +92,8 @@ def _guarded(loc: tuple[Step, ...]) -> tuple[Step, ...]:
 
 
 def _whole(draft: Draft, table: Table, path: tuple[Step, ...], span: Span, why: str, findings: Findings) -> None:
+    if table is not draft.platform and table not in draft.services:
+        return  # gone already, with another fault
     removed = take_out(table, path) if path else ()
     if not removed or (not table.rows("routes") and table is not draft.platform):
         if table is draft.platform:
