@@ -87,7 +87,7 @@ def _merged(base: Any, over: Any) -> Any:
 
 
 _MARK = "@@ end of a command @@"
-_DATED = "compile|diff|verify|lint|replay|explain|run"
+_DATED = "compile|diff|docs|verify|lint|replay|explain|run"
 _PRELUDE = f"""exec 2>&1 </dev/null
 gwc() {{ case $1 in ({_DATED}) command gwc "$@" --now {accept.NOW};; (*) command gwc "$@";; esac; }}
 """

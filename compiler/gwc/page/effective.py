@@ -217,10 +217,13 @@ def _messages(route: Route) -> Values:
 def _headers(side: str, changes: HeaderChanges) -> Values:
     for name, value in changes.set:
         shown = HIDDEN if looks_like_credential(name, value) else value
-        origin = changes.provenance[f"set.{name.lower()}"]
-        yield Value("Messages", f"headers.{side}.set", f"{name}: {shown}", origin)
+        yield Value("Messages", f"headers.{side}.set", f"{name}: {shown}", _header_origin(changes, "set", name))
     for name in changes.remove:
-        yield Value("Messages", f"headers.{side}.remove", name, changes.provenance[f"remove.{name.lower()}"])
+        yield Value("Messages", f"headers.{side}.remove", name, _header_origin(changes, "remove", name))
+
+
+def _header_origin(changes: HeaderChanges, leaf: str, name: str) -> Origin:
+    return changes.provenance.get(f"{leaf}.{name.lower()}", changes.provenance[leaf])
 
 
 def _cors(route: Route) -> Values:

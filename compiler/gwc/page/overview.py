@@ -13,7 +13,7 @@ from gwc.page.way import MOST_LINES, Stage
 def overview(gateway: Gateway) -> tuple[Stage, ...]:
     """The same checks as those of a route. A line counts, so that it holds for all of them."""
     return (
-        _stage("match", "Match", _matching(gateway), ("bad-request", "not-found", "method-not-allowed")),
+        _stage("match", "Match", _matching(gateway), _unmatched(gateway)),
         _stage("ip", "Per address", _limits(gateway, per_ip=True), ("rate-limited",)),
         _stage("auth", "Credentials", _auth(gateway), ("unauthorized", "forbidden")),
         _stage("body", "Body size", iter(("bounded everywhere",)), ("payload-too-large",)),
@@ -38,6 +38,10 @@ def _matching(gateway: Gateway) -> Iterator[str]:
     yield _count(sum(1 for _ in routes(gateway)), "route")
     if gateway.concurrency is not None:
         yield f"{gateway.concurrency} in flight in all"
+
+
+def _unmatched(gateway: Gateway) -> tuple[str, ...]:
+    return ("bad-request", "not-found", "method-not-allowed", *["overloaded"] * (gateway.concurrency is not None))
 
 
 def _limits(gateway: Gateway, *, per_ip: bool) -> Iterator[str]:

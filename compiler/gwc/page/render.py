@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from gwc.page.effective import LEVELS
 from gwc.page.picture import fitted
@@ -23,6 +24,18 @@ MARK = '<meta name="generator" content="gwc docs'
 def render(view: View) -> str:
     """The page. The same view gives the same bytes."""
     style, script = _asset("page.css"), _asset("page.js")
+    return _template().render(
+        view=view,
+        style=style,
+        script=script,
+        data=as_script(view.data),
+        policy=content_policy(style, script),
+        generator=f"gwc docs {view.version}",
+    )
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         autoescape=True,
         loader=PackageLoader("gwc.page"),
@@ -32,14 +45,7 @@ def render(view: View) -> str:
         keep_trailing_newline=True,
     )
     environment.globals |= {"place": place, "level": LEVELS.__getitem__, "ahead": ahead, "fitted": fitted}
-    return environment.get_template("page.html.j2").render(
-        view=view,
-        style=style,
-        script=script,
-        data=as_script(view.data),
-        policy=content_policy(style, script),
-        generator=f"gwc docs {view.version}",
-    )
+    return environment.get_template("page.html.j2")
 
 
 def content_policy(style: str, script: str) -> str:

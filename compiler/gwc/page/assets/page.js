@@ -8,6 +8,9 @@
   const services = [...document.querySelectorAll(".service")];
   const rows = new Map([...document.querySelectorAll("[data-route]")].map((row) => [row.dataset.route, row]));
   const total = byId("count").textContent;
+  const unfolded = services.every((service) => service.open);
+  const FEW = 12; // services that match are unfolded, unless there are more
+  let active = false;
   const words = new Map(Object.entries(data.routes).map(([id, route]) => [id, haystack(id, route)]));
 
   function haystack(id, route) {
@@ -38,7 +41,8 @@
   function filter() {
     const wanted = asked();
     const terms = (wanted.q || "").toLowerCase().split(/\s+/).filter(Boolean);
-    const active = Object.keys(wanted).length > 0;
+    const before = active;
+    active = Object.keys(wanted).length > 0;
     let shown = 0;
     for (const [id, row] of rows) {
       row.hidden = active && !matches(id, wanted, terms);
@@ -49,7 +53,8 @@
       return !service.hidden;
     });
     for (const owner of document.querySelectorAll(".owner")) owner.hidden = !owner.querySelector(".service:not([hidden])");
-    if (active) unfold(left, left.length <= 12);
+    if (active) unfold(left, left.length <= FEW);
+    else if (before) unfold(services, unfolded);
     byId("count").textContent = active ? `${shown} of ${total}` : total;
     byId("nothing").hidden = shown > 0;
     byId("clear").hidden = !active;
@@ -202,7 +207,10 @@
       return;
     }
     if (dialog.open) dialog.close();
-    if ([...wanted.keys()].some((name) => filters.elements.namedItem(name))) set(wanted);
+    if ([...wanted.keys()].some((name) => filters.elements.namedItem(name))) {
+      set(wanted);
+      byId("services").scrollIntoView();
+    }
     const service = hash.startsWith("service-") && byId(hash);
     if (service) {
       if (service.hidden) set(new URLSearchParams());
