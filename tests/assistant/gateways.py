@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx
 import yaml
@@ -25,6 +25,12 @@ from ports import free_port
 
 POLICY = Path(__file__).parents[2] / "policies/assistant.yaml"
 SECRETS = {"GATEWAY_SECRET": SECRET}
+Change: TypeAlias = Callable[[dict[str, Any]], None]
+"""What a test wants otherwise in the service's policy."""
+
+
+def as_it_is(policy: dict[str, Any]) -> None:
+    """Nothing is changed."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,10 @@ def bearer(user: str, **more: str) -> dict[str, str]:
 
 
 @contextmanager
-def edge(variant: Variant, service: str, directory: Path) -> Iterator[Edge]:
-    """`service` is the URL of the only endpoint; nothing else of the service's policy is changed."""
+def edge(variant: Variant, service: str, directory: Path, *more: str, change: Change = as_it_is) -> Iterator[Edge]:
+    """`service` is the URL of the only endpoint, but for `more`; else the service's policy is as `change` leaves it."""
     port = free_port()
-    gateway = _compiled(variant, service, port)
+    gateway = _compiled(variant, _policy([service, *more], change), port)
     artifact = variant.target.emit(gateway, variant.profile)
     write(artifact, directory, SECRETS)
     running = variant.engine.launch(variant.engine.find(variant.profile), directory, SECRETS)
@@ -57,16 +63,21 @@ def edge(variant: Variant, service: str, directory: Path) -> Iterator[Edge]:
         running.stop()
 
 
-def _compiled(variant: Variant, service: str, port: int) -> Gateway:
-    """Compiled once to learn what the target cannot do exactly, then with that accepted."""
-    strict = _gateway(variant, service, port, ())
-    return _gateway(variant, service, port, tuple(sorted(below_exact(strict, variant.target.support(variant.profile)))))
-
-
-def _gateway(variant: Variant, service: str, port: int, accept: tuple[str, ...]) -> Gateway:
-    policy = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
-    policy["upstream"]["endpoints"] = [{"url": service}]
+def _policy(services: list[str], change: Change) -> dict[str, Any]:
+    policy: dict[str, Any] = yaml.safe_load(POLICY.read_text(encoding="utf-8"))
+    policy["upstream"]["endpoints"] = [{"url": url} for url in services]
     del policy["environments"]
+    change(policy)
+    return policy
+
+
+def _compiled(variant: Variant, policy: dict[str, Any], port: int) -> Gateway:
+    """Compiled once to learn what the target cannot do exactly, then with that accepted."""
+    strict = _gateway(variant, policy, port, ())
+    return _gateway(variant, policy, port, tuple(sorted(below_exact(strict, variant.target.support(variant.profile)))))
+
+
+def _gateway(variant: Variant, policy: dict[str, Any], port: int, accept: tuple[str, ...]) -> Gateway:
     documents = {"platform": _platform(variant, port, accept), "assistant": policy}
     report = Report()
     sources = [Source(f"{name}.yaml", json.dumps(data, indent=1)) for name, data in documents.items()]

@@ -10,7 +10,9 @@ _PATIENCE = 2.0
 
 
 def cluster_fields(upstream: Upstream) -> Json:
-    """Two failed checks take an endpoint out of use, one good check brings it back; idle services are checked alike."""
+    """An endpoint that says it is not ready is out of use at once (Envoy's threshold counts checks without an answer
+    alone), one that does not answer after two checks; one good check brings it back. Idle services are checked alike.
+    """
     if upstream.health is None:
         return {}
     every = duration(upstream.health.every)

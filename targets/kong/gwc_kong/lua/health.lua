@@ -1,10 +1,11 @@
--- Active checks of endpoints, made by one worker for all of them.
+-- Active checks of endpoints, made by one worker for all of them. An endpoint that says it is not ready is out of use at
+-- once, one that says nothing after the second time in a row; one that passes is back.
 
 local counters = require("kong.plugins.gwc.counters")
 
 local M = {}
 
-local IN_A_ROW = 2 -- equal outcomes before an endpoint changes sides
+local SILENT = 2 -- checks in a row without an answer that put an endpoint out of use
 local PATIENCE = 1000 -- milliseconds for one check
 local REMEMBERED = 10 -- checks; when nobody checks any more, what was found last does not hold for ever
 
@@ -18,17 +19,21 @@ function M.failing(route, index)
   return route.health ~= nil and counters.dict():get(name(route.service, route.endpoints[index])) ~= nil
 end
 
+-- nil where there is no answer.
 local function passes(endpoint, path)
   local socket = ngx.socket.tcp()
   socket:settimeout(PATIENCE)
   if not socket:connect(endpoint.host, endpoint.port) then
-    return false
+    return nil
   end
   local host = endpoint.host .. ":" .. endpoint.port
   local sent = socket:send("GET " .. path .. " HTTP/1.1\r\nHost: " .. host .. "\r\nConnection: close\r\n\r\n")
   local line = sent and socket:receive("*l")
   socket:close()
-  return type(line) == "string" and string.find(line, "^HTTP/1%.[01] 2%d%d") ~= nil
+  if type(line) ~= "string" then
+    return nil
+  end
+  return string.find(line, "^HTTP/1%.[01] 2%d%d") ~= nil
 end
 
 local check
@@ -45,9 +50,8 @@ check = function(premature, target)
     return
   end
   local passed = passes(target.endpoint, target.path)
-  target.row = passed == target.passed and target.row + 1 or 1
-  target.passed = passed
-  if target.row >= IN_A_ROW then
+  target.silent = passed == nil and target.silent + 1 or 0
+  if passed ~= nil or target.silent >= SILENT then
     target.failing = not passed
   end
   if target.failing then
@@ -65,7 +69,7 @@ local function begin(route, seen)
       seen[key] = true
       check(false, {
         generation = generation, key = key, service = route.service, endpoint = endpoint,
-        path = route.health.path, every = route.health.every, row = 0, failing = false,
+        path = route.health.path, every = route.health.every, silent = 0, failing = false,
       })
     end
   end

@@ -51,10 +51,10 @@ function end(service, index) {
     ngx.shared.gwc_breaker.delete(key('checking', service, index));
 }
 
-// The result of a check: `failures` in a row make an endpoint sick.
-function examined(service, index, passed, failures) {
+// The result of a check: `failures` in a row make an endpoint sick, 0 is one that passed.
+function examined(service, index, failures) {
     const count = key('failed checks', service, index);
-    if (passed) {
+    if (failures === 0) {
         ngx.shared.gwc_breaker.delete(count);
         ngx.shared.gwc_breaker.delete(key('sick', service, index));
     } else if (ngx.shared.gwc_breaker.incr(count, 1, 0, KEPT) >= failures) {

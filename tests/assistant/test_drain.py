@@ -1,0 +1,107 @@
+"""A process of the service leaves under load, behind a real gateway: nobody who asks through the gateway notices."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from assistant.gateways import Edge, bearer, edge
+from assistant.running import SECRET, Process, process_of
+from conformance.variants import Variant, variants
+from gwc_assistant.settings import Settings
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+NAMES = ("envoy/default", "nginx/njs", "kong-standin/plugin", "kong/plugin")
+GATEWAYS = [
+    pytest.param(one, id=one.name, marks=pytest.mark.xdist_group(f"drain-{one.name}"))
+    for one in variants()
+    if one.name in NAMES
+]
+CLIENTS = 4
+AFTERWARDS = 2.0
+"""Seconds of load when the process has gone: whoever still sent requests there would be seen."""
+
+
+@dataclass
+class Load:
+    """Clients that ask without pause, none of it from the edge's cache; `wrong` is what was no answer."""
+
+    front: Edge
+    stop: threading.Event = field(default_factory=threading.Event)
+    served: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def run(self, client: int) -> None:
+        asked = bearer(f"user-{client}")
+        base, host = self.front.client.base_url, {"Host": "api.example.com"}
+        with httpx.Client(base_url=base, headers=host, timeout=30, trust_env=False) as http:
+            for number in itertools.count():
+                if self.stop.is_set():
+                    return
+                target = f"/assistant/v1/scripture/Psalm%20119:{1 + client * 40 + number % 40}"
+                if number % 3 == 0:
+                    body = {"question": f"What is written in Genesis 1:{1 + number % 30}?"}
+                    self._judge(http.post("/assistant/v1/ask", json=body, headers=asked))
+                else:
+                    self._judge(http.get(target, params={"version": "KJV" if number % 2 else "ASV"}))
+
+    def _judge(self, response: httpx.Response) -> None:
+        if response.status_code == 200:
+            self.served += 1
+        else:
+            self.wrong.append(f"{response.request.method} {response.request.url.path}: {response.text}")
+
+
+def unlimited(policy: dict[str, Any]) -> None:
+    """Load is what the limits are against, and the edge's cache would hide who has left; the rest is the policy's."""
+    del policy["limits"], policy["budget"]
+    for route in policy["routes"]:
+        route.pop("limits", None)
+        route.pop("cache", None)
+        route.pop("cost", None)
+
+
+@pytest.fixture
+def processes(settings: Settings) -> Iterator[tuple[Process, Process]]:
+    """Two, with the settings that they have in production."""
+    told = {"GATEWAY_SECRET": SECRET, "DATA_DIR": str(settings.data_dir), "EMBEDDER": "lexical"}
+    with process_of(told) as one, process_of(told) as other:
+        one.until_ready()
+        other.until_ready()
+        yield one, other
+
+
+@pytest.mark.parametrize("variant", GATEWAYS)
+def test_sigterm_under_load_drops_no_request_through_the_gateway(
+    variant: Variant, processes: tuple[Process, Process], tmp_path: Path
+) -> None:
+    if missing := variant.missing():
+        pytest.skip(missing)
+    leaving, staying = processes
+    (tmp_path / "gateway").mkdir()
+    with edge(variant, leaving.url, tmp_path / "gateway", staying.url, change=unlimited) as front:
+        load = Load(front)
+        clients = [threading.Thread(target=load.run, args=(number,)) for number in range(CLIENTS)]
+        for client in clients:
+            client.start()
+        time.sleep(1)
+        before = load.served
+        leaving.process.send_signal(signal.SIGTERM)
+        _, log = leaving.process.communicate(timeout=60)
+        meanwhile = load.served
+        time.sleep(AFTERWARDS)
+        load.stop.set()
+        for client in clients:
+            client.join(timeout=60)
+    assert leaving.process.returncode == 0, log
+    assert load.wrong == []
+    assert 0 < before < meanwhile < load.served
