@@ -18,9 +18,9 @@ Run = Callable[[Settings], Running]
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
-def asked(service: Running, flags: str | None) -> dict[str, ReadableSpan]:
+def asked(service: Running, flags: str | None, question: str = QUESTION) -> dict[str, ReadableSpan]:
     traced = {} if flags is None else {"traceparent": f"00-{TRACE}-{PARENT}-{flags}"}
-    service.client.post("/v1/ask", json={"question": QUESTION}, headers=headers(**traced))
+    service.client.post("/v1/ask", json={"question": question}, headers=headers(**traced))
     for _ in range(100):
         service.parts.telemetry.tracers.force_flush()
         spans = {span.name: span for span in service.spans.get_finished_spans()}
@@ -97,3 +97,17 @@ def test_metrics_count_tokens_time_cost_and_layers(run: Run, settings: Settings,
         'assistant_breaker_state{breaker="llm:gpt-4o-mini"} 0.0',
     ):
         assert line in text, text
+
+
+def test_a_question_in_other_words_is_embedded_and_no_model_is_asked(
+    run: Run, settings: Settings, model_server: ModelServer
+) -> None:
+    service = run(with_model(settings, model_server, embedder="lexical"))
+    service.ask("Who was David's father?")
+    spans = asked(service, "01", "Who is the father of David?")
+    assert set(spans) == {"POST /v1/ask", "cache lookup", "retrieval", "embeddings lexical-256-1"}
+    assert dict(spans["embeddings lexical-256-1"].attributes or {}) == {
+        "gen_ai.operation.name": "embeddings",
+        "gen_ai.request.model": "lexical-256-1",
+    }
+    assert {format(span.context.trace_id, "032x") for span in spans.values()} == {TRACE}

@@ -38,8 +38,9 @@ def embedder(
     if model is None:
         if settings.embedder == "auto":
             log.warning("no model of meaning is installed: closeness is of letters", extra={"embedder": "lexical"})
+        lexical = LexicalEmbedder(partial(_span, telemetry, LexicalEmbedder.id))
         # not shared: to make such a vector anew is quicker than to ask for it
-        return CachedEmbedder(LexicalEmbedder(), entries, None, telemetry.embedded)
+        return CachedEmbedder(lexical, entries, None, telemetry.embedded)
     observe = partial(telemetry.batched, model.id)
     batched = BatchedEmbedder(model, batch=settings.embedder_batch, queue=settings.embedder_queue, observe=observe)
     breaker = telemetry.breaker(f"embedding:{model.id}", policy)
