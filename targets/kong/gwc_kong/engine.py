@@ -147,6 +147,10 @@ class KongProcess(GatewayProcess):
         )
 
     @property
+    def nginx_pid(self) -> Path:
+        return Path(self._prefix.name) / "pids/nginx.pid"
+
+    @property
     def error_log(self) -> Path:
         """In Kong's own words: never for a user's eyes."""
         return Path(self._prefix.name) / "logs/error.log"

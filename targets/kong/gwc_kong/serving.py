@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 from collections.abc import Callable
 from signal import SIGQUIT
@@ -46,8 +48,10 @@ class KongServed:
             time.sleep(0.05)
 
     def stop(self, patience: float) -> None:
-        self._process.send(SIGQUIT)
-        self._process.wait(patience)
+        """The process that was started waits for nginx, and nginx for its requests."""
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(self._process.nginx_pid.read_text(encoding="utf-8")), SIGQUIT)
+            self._process.wait(patience)
         self._process.stop()
 
 

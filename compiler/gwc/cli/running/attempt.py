@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +30,7 @@ class Attempt:
     rendered: Rendered | None
     binary: Binary | None
     remarks: tuple[str, ...] = ()
+    made_up: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def public(self) -> tuple[Path, ...]:
@@ -54,21 +56,21 @@ def attempt(wanted: Wanted, issuer: DevIssuer | None) -> Attempt:
     if gateway is None:
         return Attempt(job, None, None, None)
     local, remarks = localised(gateway if issuer is None else issuer.trusted_by(gateway), wanted)
-    _provide_secrets(local, wanted)
+    made_up = _provide_secrets(local, wanted)
     rendered = job.render(local, [wanted.target])
     if rendered is None:
         return Attempt(job, local, None, None)
     binary = _binary(rendered[0])
-    tried = Attempt(job, local, rendered[0], binary, remarks)
+    tried = Attempt(job, local, rendered[0], binary, remarks, made_up)
     return tried if _accepted(tried, binary) else Attempt(job, local, None, binary)
 
 
-def _provide_secrets(gateway: Gateway, wanted: Wanted) -> None:
+def _provide_secrets(gateway: Gateway, wanted: Wanted) -> dict[str, str]:
     """What is made up stays for the whole run: a service may have started with it."""
-    lacking = secrets.missing(gateway)
-    if wanted.dev_secrets:
-        secrets.provide(secrets.throw_away(lacking))
+    made_up = secrets.throw_away(secrets.missing(gateway)) if wanted.dev_secrets else {}
+    secrets.provide(made_up)
     secrets.check_there(secrets.missing(gateway), made_up=wanted.dev_secrets)
+    return made_up
 
 
 def _binary(one: Rendered) -> Binary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -40,7 +39,6 @@ class Session:
 
     def run(self) -> ExitCode:
         """Returns when a signal, the gateway or standard output has ended it. Raises CommandError."""
-        known = dict(os.environ)
         self._seen = watch.fingerprint(self._wanted.policies, ())
         first = attempt(self._wanted, self._issuer)
         if self._ending.wanted:
@@ -48,11 +46,10 @@ class Session:
         if first.gateway is None or first.rendered is None:
             return first.job.publish(first.job.outcome, "nothing is served")
         check_free(first.gateway, frozenset())
-        made_up = {name: value for name, value in os.environ.items() if name not in known}
         with TemporaryDirectory(prefix="gwc-run-") as scratch:
-            return self._begin(first, first.gateway, Path(scratch), made_up)
+            return self._begin(first, first.gateway, Path(scratch))
 
-    def _begin(self, first: Attempt, gateway: Gateway, scratch: Path, made_up: dict[str, str]) -> ExitCode:
+    def _begin(self, first: Attempt, gateway: Gateway, scratch: Path) -> ExitCode:
         self._served_now = first
         self._watch_also(first)
         self._directory = scratch / "gateway"
@@ -61,7 +58,7 @@ class Session:
         try:
             self._service = Service(self._wanted.service) if self._wanted.service else None
             served = self._start(first, log)
-            telling.started(first, gateway, self._wanted, made_up, self._issuer)
+            telling.started(first, gateway, self._wanted, self._issuer)
             log.places = places(gateway)
             log.start()
             return self._until_it_ends(served, log)

@@ -21,9 +21,7 @@ _MOST = 5
 """Changes that are told one by one."""
 
 
-def started(
-    first: Attempt, gateway: Gateway, wanted: Wanted, made_up: Mapping[str, str], issuer: DevIssuer | None
-) -> None:
+def started(first: Attempt, gateway: Gateway, wanted: Wanted, issuer: DevIssuer | None) -> None:
     assert first.binary is not None
     routes = sum(len(service.routes) for service in gateway.services)
     listens = {name: str(address) for name, (address, _) in addresses(gateway).items()}
@@ -34,23 +32,27 @@ def started(
         say(remark)
     if first.warnings():
         say(f"{_count(first.warnings(), 'warning')}: gwc compile -t {wanted.target} says which")
-    _development(gateway, wanted, made_up, issuer)
+    _secrets(gateway, first.made_up)
+    for token in issuer.tokens(gateway, wanted.dev_users) if issuer is not None else ():
+        _token(token, _base(gateway))
     say(f"watching {wanted.policies}; Ctrl-C ends it")
 
 
-def _development(gateway: Gateway, wanted: Wanted, made_up: Mapping[str, str], issuer: DevIssuer | None) -> None:
+def _secrets(gateway: Gateway, made_up: Mapping[str, str]) -> None:
     """Values that are good for nothing but this run, so that they may be shown."""
     if made_up:
         say("throw-away secrets, for this run alone (a service that is started elsewhere needs the same):")
         for name, value in sorted(made_up.items()):
             sys.stderr.write(f"  export {name}={value}\n")
-    base = f"http://{addresses(gateway)['http'][0]}/..." if "http" in addresses(gateway) else "..."
     keys = gateway.identity.api_key
     for consumer in keys.consumers if keys is not None else ():
         if keys is not None and consumer.secret.source == "env" and consumer.secret.name in made_up:
-            say(f"as {consumer.name}: curl -H '{keys.header}: {made_up[consumer.secret.name]}' {base}")
-    for token in issuer.tokens(gateway, wanted.dev_users) if issuer is not None else ():
-        _token(token, base)
+            say(f"as {consumer.name}: curl -H '{keys.header}: {made_up[consumer.secret.name]}' {_base(gateway)}")
+
+
+def _base(gateway: Gateway) -> str:
+    listens = addresses(gateway)
+    return next(f"{name}://{listens[name][0]}/..." for name in ("http", "https") if name in listens)
 
 
 def _token(token: Token, base: str) -> None:
@@ -67,6 +69,7 @@ def reloaded(files: Sequence[str], before: Attempt, after: Attempt, seconds: flo
         sys.stderr.write(f"  {_line(change)}\n")
     if len(changes) > _MOST:
         sys.stderr.write(f"  and {len(changes) - _MOST} more: gwc diff tells them\n")
+    _secrets(after.gateway, after.made_up)
 
 
 def _line(change: Change) -> str:
