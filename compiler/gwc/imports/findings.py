@@ -5,7 +5,8 @@ An import never drops anything silently: whatever it read and did not turn into 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 
 from gwc.diagnostics import Diagnostic, Report, Severity, Span
@@ -38,7 +39,7 @@ class Findings:
 
     report: Report = field(default_factory=Report)
     texts: dict[str, str] = field(default_factory=dict)
-    _counted: dict[tuple[str, str], tuple[Diagnostic, int]] = field(default_factory=dict)
+    _places: dict[tuple[str, str], set[Span]] = field(default_factory=dict)
 
     def left_out(self, span: Span, what: str, instead: str = "") -> None:
         self._add(Fate.LEFT_OUT, span, what, instead)
@@ -55,9 +56,7 @@ class Findings:
 
     def no_matter(self, span: Span, word: str, why: str) -> None:
         """Once for each word, at its first place, however often the source has it."""
-        key = (word, why)
-        first, count = self._counted.get(key, (Diagnostic(span, *Fate.NO_MATTER.value, ""), 0))
-        self._counted[key] = (min(first, replace(first, span=span)), count + 1)
+        self._places.setdefault((word, why), set()).add(span)
 
     def broken(self, span: Span, what: str, instead: str = "") -> ImportFailedError:
         """To be raised."""
@@ -72,12 +71,10 @@ class Findings:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         return tuple(sorted((*self.report.diagnostics, *self._said_once())))
 
-    def _said_once(self) -> list[Diagnostic]:
-        found = []
-        for (word, why), (first, count) in self._counted.items():
-            times = f" ({count} times)" if count > 1 else ""
-            found.append(replace(first, message=f"`{word}`{times}: {why}"))
-        return found
+    def _said_once(self) -> Iterator[Diagnostic]:
+        for (word, why), places in self._places.items():
+            times = f" ({len(places)} times)" if len(places) > 1 else ""
+            yield Diagnostic(min(places), *Fate.NO_MATTER.value, f"`{word}`{times}: {why}")
 
     @property
     def lossy(self) -> bool:

@@ -12,7 +12,7 @@ def hoisted(service: Table) -> None:
     routes = service.rows("routes")
     for section in _SECTIONS:
         found = [route.items.get(section) for route in routes]
-        if section in service.items or any(one is None for one in found):
+        if not found or section in service.items or any(one is None for one in found):
             continue
         first = found[0]
         assert first is not None

@@ -13,7 +13,6 @@ from hashlib import sha256
 from gwc.diagnostics import Span
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
-from gwc.imports.values import environment_name, slug
 
 PLACEHOLDER_ISSUER = "https://issuer.invalid"
 KEY_FILE = "keys/jwks.json"
@@ -47,25 +46,24 @@ def assume_jwt(
 
 
 def assume_api_key(
-    platform: Table, header: str, span: Span, findings: Findings, consumers: tuple[str, ...] = ()
+    platform: Table, header: str, span: Span, findings: Findings, *, keys: tuple[tuple[str, str], ...] = ()
 ) -> None:
-    """API keys in `header`; the secret of each of `consumers` is looked for in an environment variable of its name."""
+    """API keys in `header`; `keys` are consumers with the environment variable that holds the key of each."""
     said = platform.said("identity.api_key.header")
     if said is not None:
         if header and said.value.lower() != header.lower():
-            findings.left_out(
-                span, f"API keys in a second header, beside {said.value}", "a platform has one header for them"
-            )
+            hint = "a platform has one header for them"
+            findings.left_out(span, f"API keys in a second header, beside {said.value}", hint)
         return
     identity = _identity(platform, span)
     identity.put("api_key.header", header or "X-API-Key", span)
-    keys = identity.items["api_key"]
-    assert isinstance(keys, Table)
-    for name in consumers or ("client",):
-        consumer = keys.add("consumers", Table(span))
+    table = identity.items["api_key"]
+    assert isinstance(table, Table)
+    for name, variable in keys or (("client", "KEY_CLIENT"),):
+        consumer = table.add("consumers", Table(span))
         consumer.put("name", name, span)
-        consumer.put("secret", {"env": environment_name("KEY", name)}, span)
-    if not consumers:
+        consumer.put("secret", {"env": variable}, span)
+    if not keys:
         hint = "name your consumers in platform.yaml, below identity.api_key; until then nobody gets in"
         findings.assumed(span, "API keys are asked for, and not said whose", hint)
 
@@ -108,7 +106,3 @@ def _field(number: int) -> str:
 
 def needs_keys(platform: Table) -> bool:
     return any(row.value("jwks.file") == KEY_FILE for row in _issuers(platform))
-
-
-def consumer_name(text: str) -> str:
-    return slug(text, "client")

@@ -14,6 +14,7 @@ from gwc.imports.identity import KEY_FILE, assume_api_key, assume_jwt, needs_key
 from gwc.imports.openapi import PLACEHOLDER, read
 from gwc.imports.reading import read_file
 from gwc.imports.settle import settled
+from gwc.imports.values import environment_name
 from gwc.policy.addresses import parse_url
 from gwc.policy.platform import PlatformPolicy
 
@@ -126,7 +127,7 @@ def _decide(draft: Draft, service: Table, auth: str, platform: PlatformPolicy | 
     if auth == "jwt":
         assume_jwt(draft.platform, _HERE, findings)
     else:
-        assume_api_key(draft.platform, "", _HERE, findings, consumers=(name,))
+        assume_api_key(draft.platform, "", _HERE, findings, keys=((name, environment_name("KEY", name)),))
 
 
 def _is_known(table: Table) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gwc.diagnostics import Span
@@ -53,16 +53,42 @@ class _Composer(Composer):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A place of the tree: its value, or None where the tree has nothing there. Never raises for a wrong type."""
+    """A place of the tree: its value, or None where the tree has nothing there. Never raises for a wrong type.
+
+    Whatever is asked for by its key is `seen`; `unseen` tells what nobody asked for.
+    """
 
     node: Node | None
     span: Span
+    seen: set[int] = field(default_factory=set, compare=False, repr=False)
 
     def __getitem__(self, key: str) -> Word:
         if isinstance(self.node, MappingNode) and key in self.node.items:
-            node = self.node.items[key]
-            return Word(node, node.span if isinstance(node, ScalarNode) else self.node.keys[key])
-        return Word(None, self.span)
+            self.seen.add(id(self.node.items[key]))
+            return self._child(self.node, key)
+        return Word(None, self.span, self.seen)
+
+    def _child(self, node: MappingNode, key: str) -> Word:
+        child = node.items[key]
+        return Word(child, child.span if isinstance(child, ScalarNode) else node.keys[key], self.seen)
+
+    def mark(self) -> None:
+        """Everything in it has been spoken of."""
+        for _, child, _ in self.items():
+            self.seen.add(id(child.node))
+            child.mark()
+        for child in self.each():
+            child.mark()
+
+    def unseen(self) -> Iterator[tuple[str, Word, Span]]:
+        """Keys that nobody asked for, with their values and places; not what lies below such a key."""
+        for key, child, span in self.items():
+            if id(child.node) in self.seen:
+                yield from child.unseen()
+            elif child.there:
+                yield key, child, span
+        for child in self.each():
+            yield from child.unseen()
 
     def at(self, path: str) -> Word:
         """`at("a.b")` is `["a"]["b"]`."""
@@ -73,7 +99,7 @@ class Word:
 
     def first(self, *keys: str) -> Word:
         """The first of `keys` that is there."""
-        return next((self[key] for key in keys if self[key].there), Word(None, self.span))
+        return next((self[key] for key in keys if self[key].there), Word(None, self.span, self.seen))
 
     @property
     def there(self) -> bool:
@@ -119,15 +145,15 @@ class Word:
         return self.value is False
 
     def items(self) -> Iterator[tuple[str, Word, Span]]:
-        """Key, value, and the place of the key."""
+        """Key, value, and the place of the key. Nothing is seen by that."""
         if isinstance(self.node, MappingNode):
             for key in self.node.items:
-                yield key, self[key], self.node.keys[key]
+                yield key, self._child(self.node, key), self.node.keys[key]
 
     def each(self) -> Iterator[Word]:
         if isinstance(self.node, SequenceNode):
             for node in self.node.items:
-                yield Word(node, _place(node))
+                yield Word(node, _place(node), self.seen)
 
     def texts(self) -> list[str]:
         """The texts of a list, or the one text."""
