@@ -37,12 +37,13 @@ def faults(step: PlannedStep, happened: SeenStep, service: str, *, modelled: boo
                 told.add(message)
                 which = f"repetition {index}: " if len(happened.seen) > 1 else ""
                 yield Fault((*path, *key), which + message, seen.words, unknowable)
-    words = _summary(happened.seen)
+    words = summary(happened.seen)
     for key, message, unknowable in _together(step.expect, happened, modelled=modelled):
         yield Fault((*path, *key), message, words, unknowable)
 
 
-def _summary(seen: Sequence[Seen]) -> str:
+def summary(seen: Sequence[Seen]) -> str:
+    """In short what all repetitions came to, the most frequent first."""
     counts = Counter(one.words for one in seen)
     return "; ".join(f"{number} x {words}" if number > 1 else words for words, number in counts.most_common(4))
 
@@ -81,8 +82,8 @@ def _route(wanted: str, seen: Seen, service: str) -> _Found:
 def _together(expect: Expectation, happened: SeenStep, *, modelled: bool) -> _Found:
     counts = Counter(str(one.status) for one in happened.seen)
     for status, number in (expect.statuses or {}).items():
-        if counts[status] != number:
-            yield ("statuses", status), f"{counts[status]} answers with {status}, expected {number}", False
+        if not number[0] <= counts[status] <= number[1]:
+            yield ("statuses", status), f"{counts[status]} answers with {status}, expected {_range(number)}", False
     if expect.statuses is not None and (others := counts.keys() - expect.statuses.keys()):
         yield ("statuses",), f"answers with {', '.join(sorted(others))}, which nobody expects", False
     if expect.receives == "none":
@@ -94,8 +95,8 @@ def _together(expect: Expectation, happened: SeenStep, *, modelled: bool) -> _Fo
 
 def _received(expect: Receipt, happened: SeenStep, *, modelled: bool) -> _Found:
     received = happened.received
-    if expect.calls is not None and len(received) != expect.calls:
-        message = f"the service was asked {len(received)} times, expected {expect.calls}"
+    if expect.calls is not None and not expect.calls[0] <= len(received) <= expect.calls[1]:
+        message = f"the service was asked {len(received)} times, expected {_range(expect.calls)}"
         yield ("receives", "calls"), message, False
     if not received:
         if expect.calls is None:
@@ -127,6 +128,10 @@ def _text(path: Path, what: str, values: Collection[str], wanted: TextExpectatio
         yield path, f"{what} is {shown}, expected a match of /{wanted.matches}/", False
     if wanted.lacks is not None and re.search(wanted.lacks, text):
         yield path, f"{what} is {shown}, which should lack /{wanted.lacks}/", False
+
+
+def _range(number: tuple[int, int]) -> str:
+    return str(number[0]) if number[0] == number[1] else f"{number[0]} to {number[1]}"
 
 
 def _shown(values: Collection[str]) -> str:

@@ -27,7 +27,6 @@ from gwc.policy.types import (
     Size,
     fault,
     from_text,
-    named,
     shorten,
 )
 from gwc.problems import PROBLEMS
@@ -54,19 +53,31 @@ RequestLine = Annotated[str, from_text(_request, FORM, "GET /notes/v1/notes"), W
     {"type": "string", "pattern": "^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) /[!-~]*$", "examples": ["GET /v1/notes"]}
 )]  # fmt: skip
 Regex = Annotated[str, from_text(_pattern, FORM, "[0-9]+"), WithJsonSchema({"type": "string", "format": "regex"})]
-_CLIENT = named(r"[0-9A-Fa-f:.]*(\$\{n\})?[0-9A-Fa-f:.]*", "an IP address", "203.0.113.7", 60)
+
+
+def _worded(pattern: str, what: str, example: str, limit: int) -> tuple[BeforeValidator, WithJsonSchema]:
+    def check(text: str) -> str:
+        if len(text) > limit or not re.fullmatch(pattern, text):
+            raise ValueError(f"{shorten(text)!r} is not {what}, such as {example}")
+        return text
+
+    schema = WithJsonSchema({"type": "string", "pattern": f"^({pattern})$", "maxLength": limit, "examples": [example]})
+    return from_text(check, FORM, example), schema
+
+
+_CLIENT = _worded(r"[0-9A-Fa-f:.]*(\$\{n\})?[0-9A-Fa-f:.]*", "an IP address", "203.0.113.7", 60)
 ClientAddress = Annotated[str, *_CLIENT]
 """May hold `${n}`, the number of the repetition."""
-_LIMIT = named(
+_LIMIT = _worded(
     r"platform/[0-9]+|service/[a-z0-9-]+/[0-9]+|route/[a-z0-9-]+/[a-z0-9_-]+/[0-9]+|budget|concurrency|"
     r"upstream\.concurrency|breaker",
     "the id of a limit or a guard's name, as in the access log", "service/notes/0", 200,
 )  # fmt: skip
 LimitId = Annotated[str, *_LIMIT]
-_ROUTE = named(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?/)?[a-z0-9]([a-z0-9_-]*[a-z0-9])?", "a route", "notes/create", 130)
+_ROUTE = _worded(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?/)?[a-z0-9]([a-z0-9_-]*[a-z0-9])?", "a route", "notes/create", 130)
 RouteRef = Annotated[str, *_ROUTE]
 """`create`, or `notes/create` for one of another service; `none` for no route."""
-_STATUS = named(r"[1-5][0-9][0-9]", "a status", '"429"', 3)
+_STATUS = _worded(r"[1-5][0-9][0-9]", "a status", '"429"', 3)
 StatusText = Annotated[str, *_STATUS]
 Status = Annotated[int, Field(ge=100, le=599)]
 Problem = Literal["none", *PROBLEMS]  # type: ignore[valid-type]  # the vocabulary is data
@@ -183,10 +194,28 @@ Answers = Annotated[
 """One answer, or one a try, the last for all further ones."""
 
 
+def _range(value: Any) -> Any:
+    return value if isinstance(value, list) else [value, value]
+
+
+Number = Annotated[
+    tuple[CountOrZero, CountOrZero],
+    Field(strict=False),
+    BeforeValidator(_range),
+    WithJsonSchema({
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2},
+        ]
+    }),
+]  # fmt: skip
+"""A number, or the lowest and the highest that are right."""
+
+
 class Receipt(Model):
     """What the service receives: `calls` of the whole step, the rest of its last request."""
 
-    calls: Annotated[Maybe[CountOrZero], Field(description="Tries, all repetitions together.")] = None
+    calls: Annotated[Maybe[Number], Field(description="Tries, all repetitions together.")] = None
     method: Maybe[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]] = None
     path: Annotated[Maybe[Text], Field(description="As forwarded, without the query.")] = None
     query: Maybe[Text] = None
@@ -206,7 +235,7 @@ class Expectation(Model):
         WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}),
     ] = None
     statuses: Annotated[
-        Maybe[dict[StatusText, CountOrZero]], Field(description="How many of the repetitions had each status.")
+        Maybe[dict[StatusText, Number]], Field(description="How many of the repetitions had each status.")
     ] = None
     headers: Annotated[dict[HeaderName, Text], Field(description="A value, or present, equals, matches, lacks.")] = {}
     body: Maybe[Text] = None
@@ -235,7 +264,7 @@ class Asking(Model):
     host: Annotated[Maybe[HostName], Field(description="Default: the service's first.")] = None
     client: Annotated[Maybe[ClientAddress], Field(description="Whose connection it is; default 192.0.2.1.")] = None
     user: Annotated[Maybe[UserOrNone], Field(description="A name is a user with a good token; none: nobody.")] = None
-    api_key: Annotated[Maybe[OrNone[Label]], Field(description="A consumer of the platform; none: no key.")] = None
+    api_key: Annotated[Maybe[Label], Field(description="A consumer of the platform; none: no key.")] = None
     headers: Headers = {}
     answer: Maybe[Answers] = None
     scheme: Annotated[Maybe[Literal["http", "https"]], Field(description="Default: https where it is served.")] = None

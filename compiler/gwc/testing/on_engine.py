@@ -26,6 +26,8 @@ LATENESS = 0.05
 has arrived, and not before."""
 PATIENCE = 30.0
 """Seconds that an answer may take beyond what the model says."""
+GRACE = 0.5
+"""Seconds for the last lines of the log."""
 _AT_ONCE = 64
 
 
@@ -70,9 +72,17 @@ def run_steps(engine: Engine, test: PlannedTest, steps: Sequence[PlannedStep], a
         stack.callback(running.stop)
         player = _Player(engine, desk, clients, ("127.0.0.1", listen))
         happened = player.play(steps, align)
+        _let_log(running, player)
         _close(running, services)
     _told(happened, player, running)
     return happened
+
+
+def _let_log(running: Running, player: _Player) -> None:
+    """A request is logged after its answer was sent: a moment for the last ones. Envoy keeps its until it ends."""
+    deadline = time.monotonic() + GRACE
+    while time.monotonic() < deadline and not _lines(running.output()).keys() >= {name for name, _ in player.ids}:
+        time.sleep(0.05)
 
 
 def _close(running: Running, services: Mapping[str, TestService]) -> None:

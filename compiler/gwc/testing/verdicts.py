@@ -56,9 +56,9 @@ class Verdict:
         message = f"{self._at(step)}: {fault.message}"
         self.found.append(Diagnostic(place, EXPECTATION, Severity.ERROR, message, f"{self.engine} says {fault.seen}"))
 
-    def disagrees(self, step: PlannedStep, model: Seen, engine: Seen, note: str) -> None:
+    def disagrees(self, step: PlannedStep, model: str, engine: str, note: str) -> None:
         place = self.test.place((*step.path, "request"))
-        message = f"{self._at(step)}: the model says {model.words}, {self.engine} says {engine.words}"
+        message = f"{self._at(step)}: the model says {model}, {self.engine} says {engine}"
         self.found.append(Diagnostic(place, DISAGREEMENT, Severity.ERROR, message, note))
 
     def not_run(self, step: PlannedStep | None, why: str, hint: str = "") -> None:
