@@ -6,29 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gwc.policy.texts import REQUEST_OWNED, RESPONSE_OWNED, header_is_free
 from gwc.policy.types import COMBINATION, FORM, HeaderName, HeaderValue, List, Maybe, Model, fault, unique_names
-
-_FRAMING = frozenset(
-    {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"}
-    | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
-_REQUEST = _FRAMING | {
-    "forwarded",
-    "traceparent",
-    "tracestate",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-}
-_RESPONSE = _FRAMING | {
-    "content-encoding",
-    "content-type",
-    "date",
-    "ratelimit",
-    "ratelimit-policy",
-    "retry-after",
-    "x-cache",
-}
 
 
 class HeaderChangesPolicy(Model):
@@ -47,7 +26,7 @@ class HeaderChangesPolicy(Model):
 
 
 def _free(name: str) -> str:
-    if name.lower() in _REQUEST | _RESPONSE:
+    if not header_is_free(name):
         raise fault(FORM, f"`{name}` has a meaning of its own in HTTP or for the gateway", "choose another header")
     return name
 
@@ -64,5 +43,5 @@ def _not_among(owned: frozenset[str], changes: HeaderChangesPolicy) -> HeaderCha
 
 
 class HeadersPolicy(Model):
-    request: Maybe[Annotated[HeaderChangesPolicy, AfterValidator(lambda c: _not_among(_REQUEST, c))]] = None
-    response: Maybe[Annotated[HeaderChangesPolicy, AfterValidator(lambda c: _not_among(_RESPONSE, c))]] = None
+    request: Maybe[Annotated[HeaderChangesPolicy, AfterValidator(lambda c: _not_among(REQUEST_OWNED, c))]] = None
+    response: Maybe[Annotated[HeaderChangesPolicy, AfterValidator(lambda c: _not_among(RESPONSE_OWNED, c))]] = None

@@ -16,6 +16,7 @@ from gwc.policy.identity import IdentityPolicy
 from gwc.policy.limits import LimitPolicy
 from gwc.policy.secrets import FileReference, SecretReference
 from gwc.policy.service import Sections
+from gwc.policy.texts import is_metrics_path
 from gwc.policy.types import (
     COMBINATION,
     FORM,
@@ -82,11 +83,8 @@ class TracingPolicy(Model):
     sample: Annotated[Share, Field(json_schema_extra={"default": "10%"})] = 0.1
 
 
-_UNNORMAL = re.compile(r"//|/\.\.?(/|\Z)")
-
-
 def _admin_path(text: str) -> str:
-    if not re.fullmatch(r"/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]", text) or _UNNORMAL.search(text) or text == "/ready":
+    if not is_metrics_path(text):
         raise fault(FORM, f"{text[:60]!r} is not a path such as /metrics (/ready is taken)")
     return text
 

@@ -137,3 +137,41 @@ def base_path(text: str) -> str:
     if text.endswith("/") or any(s.kind is not SegmentKind.LITERAL for s in template.segments):
         raise ValueError(f"{shorten(text)!r} is not a base path such as /assistant (literal, no slash at the end)")
     return text
+
+
+_FRAMING = frozenset(
+    {"connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"}
+    | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+REQUEST_OWNED = _FRAMING | {
+    "forwarded",
+    "traceparent",
+    "tracestate",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+}
+RESPONSE_OWNED = _FRAMING | {
+    "content-encoding",
+    "content-type",
+    "date",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "x-cache",
+}
+"""Headers with a meaning of their own in HTTP or for the gateway, in lower case."""
+
+
+def header_is_free(name: str) -> bool:
+    """Whether the gateway can take a header of this name for a purpose of its own."""
+    return name.lower() not in REQUEST_OWNED and name.lower() not in RESPONSE_OWNED
+
+
+def is_health_path(text: str) -> bool:
+    return re.fullmatch(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*", text) is not None
+
+
+def is_metrics_path(text: str) -> bool:
+    whole = re.fullmatch(r"/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-]", text)
+    return whole is not None and not re.search(r"//|/\.\.?(/|\Z)", text) and text != "/ready"

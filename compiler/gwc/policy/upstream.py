@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from gwc.policy.addresses import EndpointUrl, HostName
 from gwc.policy.secrets import FileReference, SecretReference
+from gwc.policy.texts import is_health_path
 from gwc.policy.types import COMBINATION, FORM, Count, Duration, List, Maybe, Model, PlainText, Tighter, fault
 
 
@@ -38,7 +38,7 @@ class BreakerPolicy(Model):
 
 
 def _health_path(text: str) -> str:
-    if not re.fullmatch(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*", text):
+    if not is_health_path(text):
         raise fault(FORM, f"{text[:60]!r} is not a path such as /readyz")
     return text
 
