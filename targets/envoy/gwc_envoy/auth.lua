@@ -46,6 +46,15 @@ local function subject(claim)
   return claim
 end
 
+local function meant(audience, provider)
+  if type(audience) == "string" then return provider.audiences[audience] == true end
+  for _, one in ipairs(type(audience) == "table" and audience or {}) do
+    if provider.audiences[one] then return true end
+  end
+  return false
+end
+
+-- Who holds a good token; and whether there is one, but for other services.
 local function by_token(handle)
   local found = handle:streamInfo():dynamicMetadata():get("gwc.jwt")
   if found == nil then found = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn") end
@@ -54,6 +63,7 @@ local function by_token(handle)
     local payload, header = found["payload:" .. provider.name], found["header:" .. provider.name]
     if payload and header and provider.algorithms[header.alg] then
       local user = subject(payload[provider.user])
+      if user and not meant(payload.aud, provider) then return nil, true end
       if user then
         return {user = user, key = "jwt:" .. provider.name .. ":" .. user, scopes = payload[provider.scopes]}
       end
@@ -86,8 +96,10 @@ function envoy_on_request(handle)
   local accepts = handle:metadata():get("accepts")
   if accepts == "none" then return end
   if accepts == nil then return refuse(handle, "403") end
-  local caller = accepts:find("jwt", 1, true) and by_token(handle) or nil
+  local caller, elsewhere
+  if accepts:find("jwt", 1, true) then caller, elsewhere = by_token(handle) end
   if caller == nil and accepts:find("api_key", 1, true) then caller = by_key(handle) end
+  if caller == nil and elsewhere then return refuse(handle, "403") end
   if caller == nil then return refuse(handle, "401", challenge(accepts)) end
   handle:streamInfo():dynamicMetadata():set("gwc.access_log", "user", caller.user)
   for wanted in (handle:metadata():get("scopes") or ""):gmatch("%S+") do

@@ -69,10 +69,10 @@ def jwt_filter(gateway: Gateway) -> Json | None:
 
 
 def _provider(provider: JwtProvider) -> Json:
-    """Only what `token_filter` has found counts; Envoy would also read a query parameter."""
+    """Only what `token_filter` has found counts; Envoy would also read a query parameter. Whose services the token is
+    for is judged by the script: where a key is enough, too, the filter forgets why a token was none."""
     return {
         "issuer": provider.issuer,
-        "audiences": list(provider.audiences),
         "from_headers": [{"name": TOKEN_HEADER}],
         "require_expiration": True,
         "clock_skew_seconds": max(int(provider.leeway), 1),
@@ -131,4 +131,5 @@ def _claims(provider: JwtProvider) -> str:
     algorithms = ", ".join(f"{name} = true" for name in provider.algorithms)
     fields = {"name": provider.name, "user": provider.user_claim, "scopes": provider.scope_claim}
     texts = ", ".join(f"{name} = {lua_text(value)}" for name, value in fields.items())
-    return f"{{{texts}, algorithms = {{{algorithms}}}}}"
+    audiences = ", ".join(f"[{lua_text(name)}] = true" for name in provider.audiences)
+    return f"{{{texts}, algorithms = {{{algorithms}}}, audiences = {{{audiences}}}}}"
