@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from gwc.derived import per_gateway
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Limit, LimitKey, Node, Origin, Route, Service
 
@@ -41,10 +42,10 @@ def use(node: Node, field: str, subject: str) -> Use:
     return Use(node, node.provenance[field], subject)
 
 
-def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
-    for service in gateway.services:
-        for route in service.routes:
-            yield f"{service.name}/{route.name}", service, route
+@per_gateway
+def routes(gateway: Gateway) -> tuple[tuple[str, Service, Route], ...]:
+    """Every route with its subject."""
+    return tuple((f"{s.name}/{route.name}", s, route) for s in gateway.services for route in s.routes)
 
 
 def limits(gateway: Gateway) -> Iterator[tuple[str, Limit]]:

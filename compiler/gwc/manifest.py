@@ -16,10 +16,9 @@ from typing import Any
 from gwc import __version__
 from gwc.compile import Rendered
 from gwc.diagnostics import Span
-from gwc.features import FEATURES
 from gwc.ir import Gateway
 from gwc.source import policy_name
-from gwc.support import Fidelity, Support, SupportTable
+from gwc.support import SupportTable
 
 NAME = "manifest.json"
 SCHEMA = 1
@@ -116,19 +115,14 @@ def inexact(gateway: Gateway, table: SupportTable) -> Iterator[Entry]:
     """Every feature in use that the target does not keep exactly, accepted or not, with the places that use it."""
     options = gateway.targets.get(table.target)
     accepted = frozenset(options.accept) if options else frozenset[str]()
-    for name, feature in FEATURES.items():
-        places: dict[Support, set[Span]] = {}
-        for use in feature.uses(gateway):
-            places.setdefault(table.of(name, gateway, use), set()).add(use.span)
-        for support, spans in places.items():
-            if support.fidelity is not Fidelity.EXACT:
-                yield {
-                    "feature": name,
-                    "fidelity": support.fidelity.value,
-                    "accepted": name in accepted,
-                    "note": support.note,
-                    "at": [_place(span) for span in sorted(spans)],
-                }
+    for name, support, uses in table.below(gateway):
+        yield {
+            "feature": name,
+            "fidelity": support.fidelity.value,
+            "accepted": name in accepted,
+            "note": support.note,
+            "at": [_place(span) for span in sorted({use.span for use in uses})],
+        }
 
 
 def _place(span: Span) -> str:

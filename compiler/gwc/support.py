@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gwc.diagnostics import Diagnostic, Related, Severity
+from gwc.diagnostics import Diagnostic, Related, Severity, Span
 from gwc.features import FEATURES, Use
 from gwc.ir import Gateway, Level
 
@@ -88,6 +88,18 @@ class SupportTable:
         entry = self.entries[feature]
         return entry.of(gateway, use) if isinstance(entry, Conditional) else entry
 
+    def below(self, gateway: Gateway) -> Iterator[tuple[str, Support, list[Use]]]:
+        """Every feature that the Gateway uses and that is not exact there, with its uses under each promise."""
+        for name, feature in FEATURES.items():
+            if self.entries[name] == EXACT:
+                continue
+            merged: dict[Support, list[Use]] = {}
+            for use in feature.uses(gateway):
+                support = self.of(name, gateway, use)
+                if support is not EXACT and support.fidelity is not Fidelity.EXACT:
+                    merged.setdefault(support, []).append(use)
+            yield from ((name, support, uses) for support, uses in merged.items())
+
 
 def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
     """What `table` cannot do exactly for this Gateway and nobody accepted.
@@ -96,15 +108,8 @@ def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
     """
     options = gateway.targets.get(table.target)
     accepted = frozenset(options.accept) if options else frozenset()
-    for name, feature in FEATURES.items():
-        if name in accepted:
-            continue
-        merged: dict[Support, list[Use]] = {}
-        for use in feature.uses(gateway):
-            support = table.of(name, gateway, use)
-            if support.fidelity is not Fidelity.EXACT:
-                merged.setdefault(support, []).append(use)
-        for support, uses in merged.items():
+    for name, support, uses in table.below(gateway):
+        if name not in accepted:
             yield _diagnostic(table, name, support, uses)
 
 
@@ -112,7 +117,7 @@ def _diagnostic(table: SupportTable, name: str, support: Support, uses: list[Use
     unsupported_ = support.fidelity is Fidelity.UNSUPPORTED
     verb = "cannot express" if unsupported_ else "only approximates"
     written = [use for use in uses if use.origin.level is not Level.DEFAULT] or uses[:1]
-    spans = list(dict.fromkeys(use.span for use in written))
+    spans = list(_first(use.span for use in written))
     subjects = list(dict.fromkeys(use.subject for use in (*written, *uses)))
     named = subjects[0] if len(subjects) == 1 else f"{subjects[0]} and {len(subjects) - 1} more"
     return Diagnostic(
@@ -121,5 +126,15 @@ def _diagnostic(table: SupportTable, name: str, support: Support, uses: list[Use
         Severity.ERROR if unsupported_ else Severity.WARNING,
         f"{table.target} ({table.profile}) {verb} {name} for {named}: {support.note}",
         f"change the policy, or take it knowingly: targets.{table.target}.accept: [{name}]",
-        tuple(Related(span, "and here") for span in spans[1 : 1 + MOST_RELATED]),
+        tuple(Related(span, "and here") for span in spans[1:]),
     )
+
+
+def _first(spans: Iterator[Span]) -> dict[Span, None]:
+    """As many as are shown, each once: to look for a place is not cheap."""
+    found: dict[Span, None] = {}
+    for span in spans:
+        found[span] = None
+        if len(found) > MOST_RELATED:
+            break
+    return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gwc.cli.exits import CommandError, ExitCode
-from gwc.cli.guard import guarded, say
+from gwc.cli.guard import guarded, in_one_go, say
 from gwc.cli.options import Environment, Format, Now, Policies, ReportFormat, Targets
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Emit(StrEnum):
 
 
 @guarded
+@in_one_go
 def compile_command(
     target: Targets = [],  # noqa: B006  typer copies it
     policies: Policies = "policies",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gwc.cli.exits import CommandError, ExitCode
-from gwc.cli.guard import guarded
+from gwc.cli.guard import guarded, in_one_go
 from gwc.cli.options import AgainstLive, Environment, Host, Log, Now, Policies, ReadAs, ShowUsers, Targets
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class DiffFormat(StrEnum):
 
 
 @guarded
+@in_one_go
 def diff_command(
     against: AgainstLive = None,
     target: Targets = [],  # noqa: B006 - typer copies it

@@ -41,7 +41,8 @@ class Plan:
     @property
     def changed(self) -> tuple[str, ...]:
         """What is to be written, in the order of `files`."""
-        return tuple(path for path in self.files if path in {*self.stale, *self.missing})
+        wanted = {*self.stale, *self.missing}
+        return tuple(path for path in self.files if path in wanted)
 
     @property
     def unchanged(self) -> int:
@@ -55,7 +56,8 @@ class Plan:
 def plan(directory: Path, files: Mapping[str, NewFile], own: frozenset[str]) -> Plan:
     """What it takes to make `directory` hold `files`; `own` are the paths of earlier runs, which may go."""
     missing = tuple(path for path in files if not os.path.lexists(directory / path))
-    stale = tuple(p for p, file in files.items() if p not in missing and not _holds(directory / p, file))
+    there = files.keys() - set(missing)
+    stale = tuple(path for path, file in files.items() if path in there and not _holds(directory / path, file))
     extra = tuple(sorted(path for path in own - files.keys() if os.path.lexists(directory / path)))
     return Plan(directory, files, stale, missing, extra)
 
@@ -101,6 +103,7 @@ class _Transaction:
         self._staged: dict[str, tuple[Path, NewFile]] = {}
         self._undo = ExitStack()
         self._backups = 0
+        self._ready: set[tuple[str, bool]] = set()
         self._emptied: list[Path] = []
 
     def __enter__(self) -> _Transaction:
@@ -134,6 +137,11 @@ class _Transaction:
             self._emptied.extend(_parents_below(self._directory, path))
 
     def _make_parents(self, path: str, file: NewFile) -> None:
+        """Once for each directory, whether or not it is private."""
+        where = (path.rpartition("/")[0], file.private)
+        if where in self._ready:
+            return
+        self._ready.add(where)
         parent = (self._directory / path).parent
         self._created.extend(_make_directories(parent))
         self._check_inside(parent)

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from gwc.cli.exits import ExitCode
-from gwc.cli.guard import guarded, say
+from gwc.cli.guard import guarded, in_one_go, say
 from gwc.cli.options import Environment, Format, Now, Policies, ReportFormat, Targets
 from gwc.cli.progress import progress
 
@@ -39,6 +39,7 @@ class Verdict:
 
 
 @guarded
+@in_one_go
 def verify_command(
     target: Targets = [],  # noqa: B006  typer copies it
     policies: Policies = "policies",

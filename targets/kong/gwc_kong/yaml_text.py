@@ -20,6 +20,7 @@ _PLAIN_KEY = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[a-z_]+\Z")
 """Words that no reader of YAML takes for anything but text."""
 _HARMLESS = re.compile(r"[ !#-\[\]-~]*\Z")
 """Printable ASCII without quotes and backslashes."""
+_PRINTABLE = re.compile(r"[ -~]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,9 @@ class _Line:
 
 def quote(text: str) -> str:
     """A double-quoted scalar in printable ASCII: nothing in it can end it or be taken for another type."""
-    return f'"{text if _HARMLESS.match(text) else "".join(map(_escape, text))}"'
+    if _PRINTABLE.match(text):
+        return '"' + (text if _HARMLESS.match(text) else text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    return '"' + "".join(map(_escape, text)) + '"'
 
 
 def _escape(char: str) -> str:
@@ -94,7 +97,9 @@ def _write(value: object, indent: str, lines: list[str]) -> None:
 
 def _nested(bare: object) -> bool:
     """Whether a value takes lines of its own."""
-    return not isinstance(bare, str) and isinstance(bare, Mapping | Sequence) and bool(bare)
+    if type(bare) is dict or type(bare) is list:  # nearly all that does, and quickly told
+        return bool(bare)
+    return not isinstance(bare, str | int | float) and isinstance(bare, Mapping | Sequence) and bool(bare)
 
 
 def _spans(root: Mapping[str, object]) -> dict[int, Span]:
