@@ -88,3 +88,22 @@ def _why_not(address: Address) -> str:
             words = {errno.EADDRINUSE: "is in use", errno.EACCES: "needs more rights than you have"}
             return words.get(error.errno or 0, f"cannot be used: {error.strerror}")
     return ""
+
+
+def unreachable(gateway: Gateway) -> tuple[tuple[Address, Origin], ...]:
+    """The endpoints on this machine on which nothing listens, with the line of each."""
+    every = [endpoint for service in gateway.services for endpoint in service.upstream.endpoints]
+    own = {str(one.address): (one.address, one.provenance["address"]) for one in every if _is_here(one.address.host)}
+    return tuple(found for found in own.values() if not _listens(found[0]))
+
+
+def _is_here(host: str) -> bool:
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _listens(address: Address) -> bool:
+    try:
+        with socket.create_connection((address.host, address.port), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,7 @@ from gwc.cli.progress import progress
 from gwc.cli.running import telling, watch
 from gwc.cli.running.attempt import Attempt, attempt
 from gwc.cli.running.ending import Ending
-from gwc.cli.running.local import addresses, check_free
+from gwc.cli.running.local import addresses, check_free, unreachable
 from gwc.cli.running.log import RequestLog
 from gwc.cli.running.service import Service
 from gwc.cli.running.tokens import DevIssuer
@@ -24,6 +23,8 @@ from gwc.serving import Place, Served, Serves
 
 POLL = 0.4
 """Seconds between two looks at the policies: soon enough for somebody who has just saved one."""
+SERVICE_TIMEOUT = 10.0
+"""Seconds that a service gets until it listens."""
 PATIENCE = 10.0
 """Seconds that requests in flight get when everything ends."""
 
@@ -56,11 +57,12 @@ class Session:
         log = RequestLog(self._wanted.raw_log, lambda: self._ending.end(ExitCode.BROKEN_PIPE))
         served: Served | None = None
         try:
-            self._service = Service(self._wanted.service) if self._wanted.service else None
+            self._service = Service(self._wanted.service) if self._wanted.service is not None else None
             served = self._start(first, log)
             telling.started(first, gateway, self._wanted, self._issuer)
             log.places = places(gateway)
             log.start()
+            self._wait_for_the_service(gateway)
             return self._until_it_ends(served, log)
         finally:
             self._end(served, log)
@@ -76,6 +78,14 @@ class Session:
                 return engine.serve(first.binary, Place(directory, {}, log.descriptor))
         except RuntimeError as error:
             raise CommandError(ExitCode.ENVIRONMENT, str(error)) from error
+
+    def _wait_for_the_service(self, gateway: Gateway) -> None:
+        """A service takes a moment to listen; one that listens elsewhere than the policies say is a common mistake."""
+        deadline = time.monotonic() + SERVICE_TIMEOUT
+        while (silent := unreachable(gateway)) and self._service is not None and self._service.ended is None:
+            if time.monotonic() > deadline or self._ending.wait(POLL / 4):
+                break
+        telling.silent(silent)
 
     def _until_it_ends(self, served: Served, log: RequestLog) -> ExitCode:
         told = False
@@ -153,5 +163,4 @@ class Session:
         finally:
             if self._service is not None:
                 self._service.stop()
-            sys.stdout.flush() if self._ending.code is not ExitCode.BROKEN_PIPE else None
             log.close()

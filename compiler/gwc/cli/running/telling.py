@@ -12,7 +12,7 @@ from gwc.cli.running.local import addresses
 from gwc.cli.running.tokens import DevIssuer, Token
 from gwc.cli.running.wanted import Wanted
 from gwc.diff import Change, diff
-from gwc.ir import Gateway
+from gwc.ir import Address, Gateway, Origin
 from gwc.report.changes import summary, what, who
 from gwc.report.style import style_for
 from gwc.report.text import counts, render_text
@@ -36,6 +36,13 @@ def started(first: Attempt, gateway: Gateway, wanted: Wanted, issuer: DevIssuer 
     for token in issuer.tokens(gateway, wanted.dev_users) if issuer is not None else ():
         _token(token, _base(gateway))
     say(f"watching {wanted.policies}; Ctrl-C ends it")
+
+
+def silent(endpoints: Sequence[tuple[Address, Origin]]) -> None:
+    """Endpoints of services on which nothing listens."""
+    for address, origin in endpoints:
+        place = f"{origin.span.file}:{origin.span.line}"
+        say(f"nothing listens on {address} ({place}): requests for it are answered with 502 or 503")
 
 
 def _secrets(gateway: Gateway, made_up: Mapping[str, str]) -> None:
