@@ -17,6 +17,7 @@ from gwc.lint.rule import Rule, documentation, page
 from gwc.observability import access_log
 from gwc.policy.schema import json_schema
 from gwc.report import matrix
+from gwc.testing.schema import json_schema as tests_schema
 
 REPOSITORY = Path(__file__).parents[1]
 SUPPORT = """# What each gateway keeps
@@ -32,6 +33,11 @@ asterisk: it depends on the value, see below.
 def schema() -> str:
     """The output of `gwc schema`."""
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def schema_of_tests() -> str:
+    """The output of `gwc schema tests`."""
+    return json.dumps(tests_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def support() -> str:
@@ -61,6 +67,7 @@ def _row(rule: type[Rule]) -> str:
 GENERATED: dict[Path, Callable[[], str]] = {
     REPOSITORY / "policies/platform.yaml": accept.platform_policy,
     REPOSITORY / "schema/gwc-v1.json": schema,
+    REPOSITORY / "schema/gwc-tests-v1.json": schema_of_tests,
     REPOSITORY / "schema/access-log-v1.json": access_log.schema_text,
     REPOSITORY / "docs/support.md": support,
     REPOSITORY / "docs/rules/README.md": rules,

@@ -1,10 +1,10 @@
-"""`gwc schema`: the policy language as JSON Schema, for editors, and that of the access log."""
+"""`gwc schema`: the policy language as JSON Schema, for editors, that of tests, and that of the access log."""
 
 from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,24 +17,35 @@ class Kind(StrEnum):
 
     PLATFORM = "platform"
     SERVICE = "service"
+    TESTS = "tests"
     ACCESS_LOG = "access-log"
 
 
 @guarded
 def schema_command(
-    kind: Annotated[Kind | None, typer.Argument(help="One kind of policy, or the log. Default: both kinds.")] = None,
+    kind: Annotated[Kind | None, typer.Argument(help="A kind of policy, tests, or the log. Default: all policies.")] = None,
 ) -> ExitCode:
-    """Print the policy language, or a line of the access log, as JSON Schema."""
-    sys.stdout.write(_access_log() if kind is Kind.ACCESS_LOG else _policy(kind))
+    """Print the policy language, that of tests, or a line of the access log, as JSON Schema."""
+    sys.stdout.write({Kind.ACCESS_LOG: _access_log, Kind.TESTS: _tests}.get(kind, lambda: _policy(kind))())
     return ExitCode.OK
 
 
 def _policy(kind: Kind | None) -> str:
-    import json
-
     from gwc.policy.schema import json_schema
 
-    return json.dumps(json_schema(kind.value if kind else None), indent=2, ensure_ascii=False) + "\n"
+    return _printed(json_schema(kind.value if kind else None))
+
+
+def _tests() -> str:
+    from gwc.testing.schema import json_schema
+
+    return _printed(json_schema())
+
+
+def _printed(schema: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _access_log() -> str:
