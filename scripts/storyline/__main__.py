@@ -57,6 +57,11 @@ def main() -> int:
     except (EngineMissingError, ModuleNotFoundError, RuntimeError) as missing:
         print(f"the story cannot be told: {missing}", file=sys.stderr)
         return 4
+    return verdict(tell)
+
+
+def verdict(tell: Teller) -> int:
+    """Prints it, and what was wrong; the exit code."""
     print(f"\n{tell.checked - len(tell.wrong)} of {tell.checked} observations are what the policies say.")
     for one in tell.wrong:
         print(f"  WRONG in act {one}")

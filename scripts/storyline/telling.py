@@ -12,6 +12,7 @@ import httpx
 
 from gwc.diagnostics import Span
 from otlp_collector import Span as TraceSpan
+from storyline.stage import ENVIRONMENT
 
 SHOWN = (
     "www-authenticate",
@@ -38,10 +39,11 @@ class Teller:
         """A heading, and the lines of the policies that it is about."""
         self.acts += 1
         print(f"\n== {self.acts}. {title}")
-        lines = dict.fromkeys((span.file, span.line) for span in policy)
-        for file, line in lines:
-            text = Path(file).read_text(encoding="utf-8").splitlines()[line - 1].strip()
-            print(f"   policies/{Path(file).name}: {shortened(text.removeprefix('- '))}")
+        for file, number in dict.fromkeys((span.file, span.line) for span in policy):
+            line = Path(file).read_text(encoding="utf-8").splitlines()[number - 1].strip()
+            here = line.startswith(f"{ENVIRONMENT}:")  # written into the copy, and no line of the policy
+            where = "here" if here else f"policies/{Path(file).name}:{number}"
+            print(f"   {where}: {shortened(line.removeprefix('- '))}")
 
     def say(self, text: str) -> None:
         print(f"   {text}", flush=True)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,21 +26,6 @@ from ports import free_port
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "services/assistant/README.md").read_text(encoding="utf-8")
 
-THERE = {
-    "rate limits": ("assistant limits", "assistant routes ask limits"),
-    "budget": ("assistant budget", "assistant routes ask cost"),
-    "authentication": ("assistant auth",),
-    "cors": ("assistant cors",),
-    "edge cache": ("assistant routes scripture cache",),
-    "body size": ("assistant max_body",),
-    "timeouts": ("assistant timeouts", "assistant routes ask timeouts"),
-    "overload": ("assistant upstream concurrency",),
-    "request ids": ("platform request_id",),
-    "errors": (),
-}
-"""Where each concern is in the policies, as far as the code of the side by side has it:
-a file, then keys and names of routes."""
-
 
 def inside() -> dict[str, int]:
     """Lines of code by concern, blank ones left out."""
@@ -49,20 +35,44 @@ def inside() -> dict[str, int]:
     return {name.lower(): sum(bool(line.strip()) for line in code.splitlines()) for name, code in sections}
 
 
-def there() -> dict[str, int]:
-    """Lines of policy by concern."""
-    return {concern: sum(policy_lines(*place.split()) for place in places) for concern, places in THERE.items()}
+@dataclass(frozen=True)
+class Place:
+    """Where a concern is in the policies, as the README has it: keys and names of routes, in lines of a file."""
+
+    file: str
+    keys: str
+    first: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        return self.last - self.first + 1
 
 
-def policy_lines(file: str, *keys: str) -> int:
-    node = yaml.compose((REPOSITORY / f"policies/{file}.yaml").read_text(encoding="utf-8"))
-    for key in keys:
+_PLACE = re.compile(r"`([\w.]+)` (\w+\.yaml):(\d+)(?:-(\d+))?")
+
+
+def there() -> dict[str, list[Place]]:
+    """By concern."""
+    return {
+        row[0].lower(): [Place(file, keys, int(first), int(last or first)) for keys, file, first, last in named]
+        for row in table()
+        if (named := _PLACE.findall(row[2]))
+    }
+
+
+def place_of(file: str, keys: str) -> Place:
+    """Where it really is."""
+    text = (REPOSITORY / "policies" / file).read_text(encoding="utf-8")
+    node = yaml.compose(text)
+    for key in keys.split("."):
         if isinstance(node, yaml.SequenceNode):
             (node,) = (item for item in node.value if any(value.value == key for _, value in item.value))
         else:
             ((name, node),) = ((name, value) for name, value in node.value if name.value == key)
-    ends = node.end_mark.line - (node.end_mark.column == 0)  # a block's end is where the next key begins
-    return int(ends - name.start_mark.line + 1)
+    lines = text[name.start_mark.index : node.end_mark.index].splitlines()
+    said = max(number for number, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#"))
+    return Place(file, keys, name.start_mark.line + 1, name.start_mark.line + 1 + said)
 
 
 def table() -> list[list[str]]:
@@ -85,7 +95,13 @@ def with_all(counted: Mapping[str, int]) -> dict[str, int]:
 
 def test_the_lines_are_counted() -> None:
     assert told(1) == with_all(inside())
-    assert told(3) == with_all(there())
+    assert told(3) == with_all({concern: sum(place.count for place in places) for concern, places in there().items()})
+
+
+def test_each_concern_lives_where_it_is_said_to() -> None:
+    named = [place for places in there().values() for place in places]
+    assert named == [place_of(place.file, place.keys) for place in named]
+    assert there().keys() == inside().keys()
 
 
 def test_settings_that_it_names_exist() -> None:
@@ -126,7 +142,7 @@ def test_its_first_commands_start_the_service_and_ask_it(settings: Settings, tmp
     """All but the installation, which whoever runs this has behind him."""
     if shutil.which("curl") is None:
         pytest.skip("no curl is installed")
-    start, ask = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    _, start, ask = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     assert start.startswith("pip install '.[assistant]' ")
     told = {"GWC_ASSISTANT_PORT": str(free_port()), "GWC_ASSISTANT_DATA_DIR": str(settings.data_dir)}
     told["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
