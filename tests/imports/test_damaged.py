@@ -15,7 +15,7 @@ from .conftest import Import
 FIXTURES = Path(__file__).parent / "fixtures"
 TEXTS = {
     "nginx": FIXTURES / "nginx" / "conf.d" / "api.conf",
-    **{form: FIXTURES / f"{form}.yaml" for form in ("openapi", "kong")},
+    **{form: FIXTURES / f"{form}.yaml" for form in ("openapi", "kong", "envoy")},
 }
 ODD = (
     *("{", "}", ";", '"', "'", "$", "[", "]", ": ", "- ", "null", "{}", "[]", "true", "-1", "1e99", "\n", "&a ", "*a "),
@@ -39,7 +39,7 @@ VALUES = (
     ["x", 1],
     "é" * 5000,
 )
-ROUNDS = 40
+ROUNDS = 20
 
 
 @pytest.mark.parametrize("form", TEXTS)
@@ -50,7 +50,7 @@ def test_damaged_text(importing: Import, form: str, seed: int) -> None:
         check(importing(form, _damaged(TEXTS[form].read_text(), rng)))
 
 
-@pytest.mark.parametrize("form", ["openapi", "kong"])
+@pytest.mark.parametrize("form", ["openapi", "kong", "envoy"])
 @pytest.mark.parametrize("seed", range(2))
 def test_values_of_wrong_types(importing: Import, form: str, seed: int) -> None:
     rng = random.Random(seed)
