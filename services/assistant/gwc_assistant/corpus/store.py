@@ -28,6 +28,12 @@ teach teaches tells
 """
 _STOP_WORDS = frozenset(_COMMON.split())
 _COLUMNS = "v.id, v.version, v.book, v.chapter, v.verse, v.text"
+# Joined after the best are known: a word like `lord` is in thousands of verses. `rank` is BM25, computed once.
+_SEARCH = f"""
+SELECT {_COLUMNS}, -best.rank FROM (
+    SELECT rowid, rank FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rank, rowid LIMIT ?
+) AS best JOIN verses v ON v.key = best.rowid ORDER BY best.rank, v.id
+"""  # noqa: S608 - constant columns
 
 
 class Corpus:
@@ -37,6 +43,7 @@ class Corpus:
         self._directory = directory
         self._path: Path | None = None
         self._digest = ""
+        self._rows: dict[str, tuple[int, int]] = {}  # of each version, which stand together: the first and the last
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -53,6 +60,8 @@ class Corpus:
         """Builds the file where there is none."""
         self._path = build(self._directory)
         (self._digest,) = self._connection().execute("SELECT digest FROM about").fetchone()
+        rows = self._connection().execute("SELECT version, min(key), max(key) FROM verses GROUP BY version")
+        self._rows = {version: (first, last) for version, first, last in rows}
 
     async def aclose(self) -> None:
         with self._lock:
@@ -87,13 +96,9 @@ class Corpus:
     def search(self, text: str, version: str, limit: int) -> Sequence[Hit]:
         """Verses with any of the words of `text`, the best first. No syntax: every word is only a word."""
         query = _query(text)
-        if not query:
+        if not query or version not in self._rows:
             return ()
-        found = self._connection().execute(
-            f"SELECT {_COLUMNS}, -bm25(words) FROM words JOIN verses v ON v.key = words.rowid "  # noqa: S608 - as above
-            "WHERE words MATCH ? AND v.version = ? ORDER BY bm25(words), v.id LIMIT ?",
-            (query, version, limit),
-        )
+        found = self._connection().execute(_SEARCH, (query, *self._rows[version], limit))
         return [Hit(Verse(*row[:-1]), float(row[-1])) for row in found]
 
     def _connection(self) -> sqlite3.Connection:
