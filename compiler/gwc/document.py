@@ -7,7 +7,7 @@ booleans, one document a file, no duplicate keys, no tags, no merge keys, aliase
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,15 +53,43 @@ class MappingNode:
 Node = ScalarNode | SequenceNode | MappingNode
 
 
-@dataclass(frozen=True, slots=True)
 class Document:
-    """A parsed file. The root is always a mapping."""
+    """A parsed file. The root is always a mapping.
 
-    source: Source
-    root: MappingNode
+    Few are ever asked where something stands, so the nodes, which know, may be `sought` only then.
+    """
 
-    def data(self) -> dict[str, object]:
-        """Fresh dicts, lists and scalars."""
+    __slots__ = ("_data", "_root", "_seek", "source")
+
+    def __init__(self, source: Source, root: MappingNode) -> None:
+        self.source = source
+        self._root: MappingNode | None = root
+        self._data: Mapping[str, Any] | None = None
+        self._seek: Callable[[], MappingNode] | None = None
+
+    @classmethod
+    def sought(cls, source: Source, data: Mapping[str, Any], seek: Callable[[], MappingNode]) -> Document:
+        """A document of which only the `data` is known; `seek` finds the nodes."""
+        document = cls.__new__(cls)
+        document.source, document._root, document._data, document._seek = source, None, data, seek
+        return document
+
+    @property
+    def root(self) -> MappingNode:
+        if self._root is None:
+            assert self._seek is not None
+            self._root = self._seek()
+        return self._root
+
+    @property
+    def items(self) -> Mapping[str, object]:
+        """What stands at the root: of each value only whether it is there, and whether it is the same as another."""
+        return self.root.items if self._data is None else self._data
+
+    def data(self) -> Mapping[str, object]:
+        """Dicts, lists and scalars, which others share."""
+        if self._data is not None:
+            return self._data
         data = to_data(self.root)
         assert isinstance(data, dict)
         return data
@@ -83,7 +111,17 @@ class Document:
         return span if isinstance(node, ScalarNode) else self.key_span(path)
 
     def has(self, path: Path) -> bool:
-        return find(self.root, path)[2]
+        return find(self.root, path)[2] if self._data is None else _leads(self._data, path)
+
+
+def _leads(data: Any, path: Path) -> bool:
+    """Whether `path` leads somewhere in `data`."""
+    for part in path:
+        known = range(len(data)) if isinstance(data, list) else data if isinstance(data, dict) else ()
+        if part not in known:
+            return False
+        data = data[part]
+    return True
 
 
 def find(root: Node, path: Path) -> tuple[Node, Span, bool]:
@@ -304,7 +342,7 @@ def _height(node: Node) -> int:
     return 1 + max((_height(item) for item in children), default=-1)
 
 
-_ALTERNATIVES = {"secret": {"env", "file"}, "jwks": {"file", "url"}}
+ALTERNATIVES = {"secret": {"env", "file"}, "jwks": {"file", "url"}}
 """Mappings that hold one of these keys: an overlay that names the other takes the first one's place."""
 
 
@@ -319,7 +357,7 @@ def merge(base: MappingNode, overlay: MappingNode) -> MappingNode:
 
 def _merged(key: str, base: Node, overlay: Node) -> Node:
     if isinstance(base, MappingNode) and isinstance(overlay, MappingNode):
-        return overlay if _ALTERNATIVES.get(key, set()) & overlay.items.keys() else merge(base, overlay)
+        return overlay if ALTERNATIVES.get(key, set()) & overlay.items.keys() else merge(base, overlay)
     if key == "routes" and isinstance(base, SequenceNode) and isinstance(overlay, SequenceNode):
         return _merged_routes(base, overlay)
     return overlay

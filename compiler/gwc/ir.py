@@ -33,37 +33,38 @@ class Origin:
     Few of a Gateway's origins are ever asked for, so one may be `sought` only then.
     """
 
-    __slots__ = ("_found", "_seek")
+    __slots__ = ("_level", "_seek_level", "_seek_span", "_span")
+    _seek_level: Callable[[], Level]
+    _seek_span: Callable[[], Span]
 
     def __init__(self, level: Level, span: Span) -> None:
-        self._found: tuple[Level, Span] | None = (level, span)
-        self._seek: Callable[[], tuple[Level, Span]] | None = None
+        self._level: Level | None = level
+        self._span: Span | None = span
 
     @classmethod
-    def sought(cls, seek: Callable[[], tuple[Level, Span]]) -> Origin:
+    def sought(cls, level: Callable[[], Level], span: Callable[[], Span]) -> Origin:
         origin = cls.__new__(cls)
-        origin._found, origin._seek = None, seek
+        origin._level = origin._span = None
+        origin._seek_level, origin._seek_span = level, span
         return origin
-
-    def _answer(self) -> tuple[Level, Span]:
-        if self._found is None:
-            assert self._seek is not None
-            self._found, self._seek = self._seek(), None
-        return self._found
 
     @property
     def level(self) -> Level:
-        return self._answer()[0]
+        if self._level is None:
+            self._level = self._seek_level()
+        return self._level
 
     @property
     def span(self) -> Span:
-        return self._answer()[1]
+        if self._span is None:
+            self._span = self._seek_span()
+        return self._span
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Origin) and self._answer() == other._answer()
+        return isinstance(other, Origin) and (self.level, self.span) == (other.level, other.span)
 
     def __hash__(self) -> int:
-        return hash(self._answer())
+        return hash((self.level, self.span))
 
     def __repr__(self) -> str:
         return f"Origin({self.level!r}, {self.span!r})"

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Span
 from gwc.document import Document, Path
 from gwc.ir import Gateway
 from gwc.lint.code.project import ServiceCode
-from gwc.policy import Loaded, PlatformPolicy
-from gwc.support import SupportTable
+from gwc.policy.variants import Loaded, platform_of
+
+if TYPE_CHECKING:
+    from gwc.policy.platform import PlatformPolicy
+    from gwc.support import SupportTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,6 @@ def context_of(
     gateway: Gateway, policies: Sequence[Loaded], tables: Mapping[str, SupportTable], code: tuple[ServiceCode, ...]
 ) -> Context:
     """`policies` are those that the gateway was made of. Raises StopIteration where none of them is a platform's."""
-    platform = next(loaded.policy for loaded in policies if isinstance(loaded.policy, PlatformPolicy))
+    platform = next(policy for loaded in policies if (policy := platform_of(loaded)) is not None)
     documents = {loaded.document.source.name: loaded.document for loaded in policies}
     return Context(gateway, platform, documents, tables, code)

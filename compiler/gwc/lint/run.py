@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from gwc.diagnostics import Report
-from gwc.document import parse
+from gwc.document import Document, parse
 from gwc.environments import check_environment
 from gwc.ir import Gateway, Route
 from gwc.lint import lint
@@ -16,18 +16,16 @@ from gwc.lint.context import Context, context_of
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule
 from gwc.lint.suppress import OWN_CODES, applied, suppressions, suppressions_in_code
-from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
-from gwc.policy.load import load_variants, under
+from gwc.policy.shapes.platform import PLATFORM
+from gwc.policy.variants import Loaded, Variants, platform_of, quick_variants, service_of, under
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.support import SupportTable
 
 APART = frozenset({"upstream", "owner", "description", "hosts", "limits", "budget", "environments"})
 """Keys of a service that its routes are not made of."""
-ALL = frozenset(PlatformPolicy.model_fields) - {"defaults"}
+ALL = frozenset(PLATFORM) - {"defaults"}
 """And of the platform."""
-Variants = Mapping[str | None, Loaded]
-"""One policy as it is, and under each of its environments."""
 
 
 def lint_sources(
@@ -46,10 +44,7 @@ def lint_sources(
     Without an `environment`: in the policies as they are and in every environment. `whole` as for `resolve`. `code` is
     the directory of the services' Python; returns what was read of it. Raises UnknownNameError and CodeError.
     """
-    documents = [document for source in sources if (document := parse(source, report)) is not None]
-    if environment is not None and not report.failed:
-        check_environment(documents, environment)
-    variants = [loaded for document in documents if (loaded := load_variants(document, report)) is not None]
+    variants = _variants(sources, environment, report)
     if report.failed:
         return ()
     policies = [under(loaded, environment) for loaded in variants]
@@ -68,8 +63,24 @@ def lint_sources(
     return modules
 
 
+def _variants(sources: Sequence[Source], environment: str | None, report: Report) -> list[Variants]:
+    """The quick way where there is one. What one policy lacks keeps no other one from being looked at."""
+    quick = [(source, quick_variants(source)) for source in sources]
+    read = [(parse(source, report) if known is None else known[None].document, known) for source, known in quick]
+    if environment is not None and not report.failed:
+        check_environment([document for document, _ in read if document is not None], environment)
+    strict = (known or _strict(document, report) for document, known in read if document is not None)
+    return [variants for variants in strict if variants is not None]
+
+
+def _strict(document: Document, report: Report) -> Variants | None:
+    from gwc.policy.load import load_variants
+
+    return load_variants(document, report)
+
+
 def _services(policies: Sequence[Loaded]) -> tuple[str, ...]:
-    return tuple(p.policy.service for p in policies if isinstance(p.policy, ServicePolicy))
+    return tuple(policy.service for p in policies if (policy := service_of(p)) is not None)
 
 
 def _names(variants: Sequence[Variants], environment: str | None) -> tuple[str | None, ...]:
@@ -92,10 +103,10 @@ class _Job:
     def _same_routes(self, policies: Sequence[Loaded]) -> dict[str, tuple[Route, ...]]:
         """Of the services in whose `policies` an environment changes nothing that routes are made of."""
         pairs = [(under(loaded, None), other) for loaded, other in zip(self.variants, policies, strict=True)]
-        if any(isinstance(plain.policy, PlatformPolicy) and _differ(plain, other, ALL) for plain, other in pairs):
+        if any(platform_of(plain) is not None and _differ(plain, other, ALL) for plain, other in pairs):
             return {}
-        same = (plain.policy for plain, other in pairs if not _differ(plain, other, APART))
-        known = (policy.service for policy in same if isinstance(policy, ServicePolicy))
+        same = (service_of(plain) for plain, other in pairs if not _differ(plain, other, APART))
+        known = (policy.service for policy in same if policy is not None)
         return {service: self.routes[service] for service in known if service in self.routes}
 
     def context(self, name: str | None) -> Iterator[Context]:
@@ -117,7 +128,7 @@ class _Job:
 
 def _differ(plain: Loaded, other: Loaded, apart: frozenset[str]) -> bool:
     """Whether keys but those `apart` differ. Merging leaves what an environment does not mention as the same node."""
-    before, after = plain.document.root.items, other.document.root.items
+    before, after = plain.document.items, other.document.items
     return any(before.get(key) is not after.get(key) for key in (before.keys() | after.keys()) - apart)
 
 

@@ -37,7 +37,9 @@ class Suppression:
 
 def suppressions(document: Document) -> tuple[Suppression, ...]:
     """Those in comments. What looks like one inside a scalar is text."""
-    found = []
+    found: list[Suppression] = []
+    if not _COMMENT.search(document.source.text):
+        return ()
     for number, line in enumerate(document.source.text.split("\n"), start=1):
         match = _COMMENT.search(line)
         if match and not _inside_scalar(document.root, number, match.start() + 1):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -15,32 +14,20 @@ from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
 from gwc.policy.texts import describe, shorten
 from gwc.policy.types import COMBINATION, FORM, MAX_ENVIRONMENTS, SECRET, UNIT
+from gwc.policy.variants import FIXED, Loaded, environments, under
 
-Policy = PlatformPolicy | ServicePolicy
 _MODELS: dict[object, type[PlatformPolicy] | type[ServicePolicy]] = {
     "Platform": PlatformPolicy,
     "Service": ServicePolicy,
 }
+__all__ = ["Loaded", "environments", "faults", "known_path", "load", "load_variants", "root_under", "under"]
 _KINDS = "write kind: Service or kind: Platform"
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A valid policy and the document, environment merged in, that its spans come from."""
-
-    policy: Policy
-    document: Document
 
 
 def load(document: Document, environment: str | None, report: Report) -> Loaded | None:
     """Validate `document` as it is under `environment`. Every declared environment is validated as well."""
     variants = load_variants(document, report)
     return under(variants, environment) if variants else None
-
-
-def under(variants: Mapping[str | None, Loaded], environment: str | None) -> Loaded:
-    """A document without that environment is the same in it as everywhere."""
-    return variants[environment if environment in variants else None]
 
 
 def load_variants(document: Document, report: Report) -> dict[str | None, Loaded] | None:
@@ -54,15 +41,9 @@ def load_variants(document: Document, report: Report) -> dict[str | None, Loaded
     if len(valid) < len(variants):
         return None
     return {
-        name: Loaded(policy, replace(variants[name], root=_long_upstream(variants[name].root)))
+        name: Loaded(policy, Document(document.source, _long_upstream(variants[name].root)))
         for name, policy in valid.items()
     }
-
-
-def environments(document: Document) -> tuple[str, ...]:
-    """The environments that the document declares."""
-    node = document.root.items.get("environments")
-    return tuple(node.items) if isinstance(node, MappingNode) else ()
 
 
 def _model(document: Document, report: Report) -> type[PlatformPolicy] | type[ServicePolicy] | None:
@@ -92,7 +73,12 @@ def _under(document: Document, environment: str | None) -> Document:
     overlay = overlays.items[environment]
     rest = {key: value for key, value in root.items.items() if key != "environments"}
     base = MappingNode(rest, root.keys, root.span)
-    return replace(document, root=_overlaid(base, overlay) if isinstance(overlay, MappingNode) else base)
+    return Document(document.source, _overlaid(base, overlay) if isinstance(overlay, MappingNode) else base)
+
+
+def root_under(document: Document, environment: str | None) -> MappingNode:
+    """The nodes of a valid document with one environment merged in."""
+    return _long_upstream(_under(document, environment).root)
 
 
 def _overlaid(base: MappingNode, overlay: MappingNode) -> MappingNode:
@@ -112,9 +98,6 @@ def _long_upstream(root: MappingNode) -> MappingNode:
     return MappingNode({**root.items, "upstream": upstream}, root.keys, root.span)
 
 
-_FIXED = frozenset({"apiVersion", "kind", "service", "environments"})
-
-
 def _faulty_overlays(document: Document, report: Report) -> bool:
     """Reports what an environment may not hold, and more environments than anybody has."""
     names = environments(document)
@@ -122,7 +105,7 @@ def _faulty_overlays(document: Document, report: Report) -> bool:
         where = document.key_span(("environments",))
         report.error("GWC106", where, f"`environments` holds {len(names)}", hint=f"at most {MAX_ENVIRONMENTS}")
         return True
-    fixed = [path for name in names for key in sorted(_FIXED) if document.has(path := ("environments", name, key))]
+    fixed = [path for name in names for key in sorted(FIXED) if document.has(path := ("environments", name, key))]
     for path in fixed:
         hint = "an environment changes settings, not what the policy is"
         report.error("GWC102", document.key_span(path), f"`{path[-1]}` cannot differ by environment", hint=hint)

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from gwc.policy.texts import describe
 from gwc.policy.types import COMBINATION, FORM, Duration, List, Maybe, Model, Share, Tighter, fault, unique
+from gwc.suggest import did_you_mean
 
 Cause = Literal["connect", "reset"] | int
 
@@ -17,7 +18,7 @@ def _cause(value: object) -> object:
         return value
     if isinstance(value, int) and not isinstance(value, bool) and 500 <= value <= 599:
         return value
-    hint = "causes are connect, reset and the statuses 500 to 599"
+    hint = did_you_mean(str(value), ("connect", "reset")) or "causes are connect, reset and the statuses 500 to 599"
     raise fault(FORM, f"{describe(value)} is no cause of a retry", hint)
 
 

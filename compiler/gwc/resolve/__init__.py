@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gwc import observed
 from gwc.diagnostics import Related, Report
 from gwc.ir import Gateway, Level, Route
-from gwc.policy import Loaded, PlatformPolicy, ServicePolicy
+from gwc.policy.variants import Loaded, platform_of, service_of
 from gwc.resolve import platform as settle
 from gwc.resolve.bounds import check_bounds
 from gwc.resolve.checks import check_gateway
 from gwc.resolve.levels import Layer
-from gwc.resolve.platform import Place, ReadPublic, platform_place
+from gwc.resolve.platform import Place, ReadPublic, at, platform_place
 from gwc.resolve.service import ServiceContext, resolve_limits, resolve_service
 from gwc.source import Source
+
+if TYPE_CHECKING:
+    from gwc.policy.platform import PlatformPolicy
 
 __all__ = ["ReadPublic", "resolve"]
 
@@ -56,10 +60,10 @@ def resolve(
 
 
 def _platform(policies: Sequence[Loaded], report: Report) -> tuple[PlatformPolicy, Place] | None:
-    found = [(p.policy, platform_place(p.document)) for p in policies if isinstance(p.policy, PlatformPolicy)]
+    found = [(policy, platform_place(p.document)) for p in policies if (policy := platform_of(p)) is not None]
     for _, again in found[1:]:
-        related = (Related(found[0][1].home, "first defined here"),)
-        report.error("GWC202", again.home, "a second platform policy", hint="keep one", related=related)
+        related = (Related(found[0][1].home(), "first defined here"),)
+        report.error("GWC202", again.home(), "a second platform policy", hint="keep one", related=related)
     if not found and policies:
         where = policies[0].document.span(("kind",))
         report.error("GWC202", where, "no platform policy among the files", hint="add one with kind: Platform")
@@ -70,15 +74,15 @@ def _services(policies: Sequence[Loaded], platform: PlatformPolicy, top: Place, 
     defaults = Layer(Level.PLATFORM, top.document, ("defaults",), platform.defaults)
     contexts: dict[str, ServiceContext] = {}
     for loaded in policies:
-        if not isinstance(loaded.policy, ServicePolicy):
+        if (policy := service_of(loaded)) is None:
             continue
-        home = loaded.document.span(("service",))
-        context = ServiceContext(loaded.policy, Place(loaded.document, (), Level.SERVICE, home), defaults, report)
-        first = contexts.setdefault(loaded.policy.service, context)
+        place = Place(loaded.document, (), Level.SERVICE, at(loaded.document, "service"))
+        context = ServiceContext(policy, place, defaults, report)
+        first = contexts.setdefault(policy.service, context)
         if first is not context:
-            related = (Related(first.place.home, "first defined here"),)
-            message = f"two policies describe the service `{loaded.policy.service}`"
-            report.error("GWC201", home, message, hint="one policy a service", related=related)
+            related = (Related(first.place.home(), "first defined here"),)
+            message = f"two policies describe the service `{policy.service}`"
+            report.error("GWC201", place.home(), message, hint="one policy a service", related=related)
     return [contexts[name] for name in sorted(contexts)]
 
 

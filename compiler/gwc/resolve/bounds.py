@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Related, Report, Span
 from gwc.ir import Gateway, LimitKey, Node, Origin, Route, Service
-from gwc.policy.bounds import BOUND_NAMES, BoundsPolicy, Range, WaiverPolicy
-from gwc.policy.order import tighter
-from gwc.policy.types import Tighter
+from gwc.policy.shapes.platform import BOUND_NAMES, bound_field
 from gwc.resolve.platform import Place
 from gwc.suggest import did_you_mean
 from gwc.units import format_duration, format_share, format_size
+
+if TYPE_CHECKING:
+    from gwc.policy.bounds import BoundsPolicy, WaiverPolicy
 
 Reading = tuple[object, Origin]
 """A value and who wrote it; the value is None where nothing is set."""
@@ -143,21 +145,17 @@ def _report_violations(violations: Sequence[Violation], top: Place, report: Repo
 
 
 def _violations(gateway: Gateway, bounds: BoundsPolicy) -> Iterator[Violation]:
-    set_bounds = [(name, rule) for name, rule in bounds if rule is not None]
-    aliases = {name: info.alias or name for name, info in BoundsPolicy.model_fields.items()}
+    written = [(bound, rule) for bound in BOUND_NAMES if (rule := getattr(bounds, bound_field(bound))) is not None]
     for service in gateway.services:
         for route in service.routes:
-            for name, rule in set_bounds:
-                bound = aliases[name]
+            for bound, rule in written:
                 if found := _violated(gateway, service, route, bound, rule):
                     yield Violation(bound, service, route, *found)
 
 
-def _violated(
-    gateway: Gateway, service: Service, route: Route, bound: str, rule: object
-) -> tuple[Span, str, str] | None:
+def _violated(gateway: Gateway, service: Service, route: Route, bound: str, rule: Any) -> tuple[Span, str, str] | None:
     """The line, what is wrong there, and what cures it."""
-    if not isinstance(rule, Range):
+    if rule == "required":
         read, what = _REQUIRED[bound]
         value, origin = read(gateway, service, route)
         return None if value is not None else (origin.span, f"the platform requires {what}", "add it")
@@ -165,21 +163,23 @@ def _violated(
     value, origin = bounded.read(gateway, service, route)
     if (found := _outside(value, rule, bounded.show)) is None:
         return None
+    from gwc.policy.order import tighter
+
     message, better = found
-    return origin.span, f"{bound} is {message}", "tighten it" if better is tighter(bound) else "loosen it"
+    return origin.span, f"{bound} is {message}", "tighten it" if better == tighter(bound).value else "loosen it"
 
 
-def _outside(value: object, rule: Range, show: Callable[[float], str]) -> tuple[str, Tighter] | None:
+def _outside(value: object, rule: Any, show: Callable[[float], str]) -> tuple[str, str] | None:
     """What is wrong with the value, and in which direction it has to go."""
-    low, high = getattr(rule, "min", None), getattr(rule, "max", None)
+    low, high = rule.min, rule.max
     if not isinstance(value, int | float):
         return None
     if high is not None and value == inf:
-        return f"not set, and the platform's maximum is {show(high)}", Tighter.LOWER
+        return f"not set, and the platform's maximum is {show(high)}", "lower"
     if high is not None and value > high:
-        return f"{show(value)}, above the platform's maximum of {show(high)}", Tighter.LOWER
+        return f"{show(value)}, above the platform's maximum of {show(high)}", "lower"
     if low is not None and value < low:
-        return f"{show(value)}, below the platform's minimum of {show(low)}", Tighter.HIGHER
+        return f"{show(value)}, below the platform's minimum of {show(low)}", "higher"
     return None
 
 
@@ -205,7 +205,7 @@ def _check_waiver(
     if waiver.bound not in BOUND_NAMES:
         hint = did_you_mean(waiver.bound, BOUND_NAMES) or f"bounds are {', '.join(BOUND_NAMES)}"
         report.error("GWC213", place.origin("bound").span, f"`{waiver.bound}` is not a bound", hint=hint)
-    elif waiver.bound not in {info.alias or n for n, info in BoundsPolicy.model_fields.items() if getattr(bounds, n)}:
+    elif getattr(bounds, bound_field(waiver.bound)) is None:
         report.error(
             "GWC213", place.origin("bound").span, f"the platform sets no bound `{waiver.bound}`", hint="remove it"
         )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from gwc.diagnostics import Span
 from gwc.document import Document, Path
 from gwc.ir import Level, Origin
-from gwc.policy.types import Model
 
 T = TypeVar("T")
 
@@ -22,7 +20,7 @@ class Layer:
     level: Level
     document: Document
     path: Path
-    settings: Model
+    settings: Any
     _known: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     """Origins and sub-layers by name: all routes of a service share those of the levels above them."""
 
@@ -31,14 +29,14 @@ class Layer:
 
     def origin(self, *name: str | int) -> Origin:
         if name not in self._known:
-            self._known[name] = Origin.sought(partial(self._written, self.document.place, (*self.path, *name)))
+            self._known[name] = Origin.sought(self._level, partial(self.document.place, (*self.path, *name)))
         return cast(Origin, self._known[name])
 
     def key_origin(self, *name: str | int) -> Origin:
-        return Origin.sought(partial(self._written, self.document.key_span, (*self.path, *name)))
+        return Origin.sought(self._level, partial(self.document.key_span, (*self.path, *name)))
 
-    def _written(self, find: Callable[[Path], Span], path: Path) -> tuple[Level, Span]:
-        return self.level, find(path)
+    def _level(self) -> Level:
+        return self.level
 
     def inner(self, layers: Sequence[Layer], name: str) -> Section:
         """The section of `layers`, which end with this one: the levels above a layer are always the same."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Report, Span
 from gwc.document import Document, Path
@@ -29,12 +29,14 @@ from gwc.ir import (
     TargetOptions,
     Tracing,
 )
-from gwc.policy.addresses import HostPort
-from gwc.policy.identity import JwtPolicy
-from gwc.policy.platform import HttpsPolicy, PlatformPolicy
-from gwc.policy.secrets import SecretSource
+from gwc.policy.hosts import HostPort
 from gwc.source import Source
 from gwc.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from gwc.policy.identity import JwtPolicy
+    from gwc.policy.platform import HttpsPolicy, PlatformPolicy
+    from gwc.policy.secrets import SecretSource
 
 ReadPublic = Callable[[Source, str], str]
 """Reads a public file that a policy names, relative to the policy. Raises OSError."""
@@ -47,15 +49,16 @@ class Place:
     document: Document
     path: Path
     level: Level
-    home: Span
+    home: Callable[[], Span]
 
     def origin(self, *name: str | int) -> Origin:
-        return Origin.sought(partial(self._written, (*self.path, *name)))
+        return Origin.sought(partial(self._level, path := (*self.path, *name)), partial(self._span, path))
 
-    def _written(self, path: Path) -> tuple[Level, Span]:
-        if not self.document.has(path):
-            return Level.DEFAULT, self.home
-        return self.level, self.document.place(path)
+    def _level(self, path: Path) -> Level:
+        return self.level if self.document.has(path) else Level.DEFAULT
+
+    def _span(self, path: Path) -> Span:
+        return self.document.place(path) if self.document.has(path) else self.home()
 
     def origins(self, **leaves: str) -> dict[str, Origin]:
         """Leaf of the IR -> its origin, for the policy's key (dotted where it lies deeper)."""
@@ -63,12 +66,17 @@ class Place:
 
     def below(self, *name: str | int) -> Place:
         path = (*self.path, *name)
-        home = self.document.place(path) if self.document.has(path) else self.home
+        home = partial(self.document.place, path) if self.document.has(path) else self.home
         return Place(self.document, path, self.level, home)
 
 
+def at(document: Document, *path: str | int) -> Callable[[], Span]:
+    """The place of a value that is there, for whoever asks."""
+    return partial(document.span, path)
+
+
 def platform_place(document: Document) -> Place:
-    return Place(document, (), Level.PLATFORM, document.span(("kind",)))
+    return Place(document, (), Level.PLATFORM, at(document, "kind"))
 
 
 def address(at: HostPort, place: Place) -> Address:
@@ -108,7 +116,7 @@ def _https(policy: HttpsPolicy, place: Place) -> Https:
 
 def identity(policy: PlatformPolicy, top: Place, read: ReadPublic, report: Report) -> Identity:
     place, settings = top.below("identity"), policy.identity
-    many = isinstance(top.document.data().get("identity", {}), dict) and top.document.has(("identity", "jwt", 0))
+    many = top.document.has(("identity", "jwt", 0))
     providers = tuple(
         _jwt(issuer, index, place.below("jwt", index) if many else place.below("jwt"), read, report)
         for index, issuer in enumerate(settings.jwt or ())
@@ -153,18 +161,18 @@ def _jwt(policy: JwtPolicy, index: int, place: Place, read: ReadPublic, report: 
 
 
 def _key_set(file: str, place: Place, read: ReadPublic, report: Report) -> str | None:
-    where = place.origin().span
+    where = place.origin()
     try:
         keys = json.loads(read(place.document.source, file), parse_constant=_no_constant)
     except OSError as error:
         hint = "the path is relative to the policy file"
-        report.error("GWC230", where, f"the key set {file} cannot be read: {error.strerror}", hint=hint)
+        report.error("GWC230", where.span, f"the key set {file} cannot be read: {error.strerror}", hint=hint)
         return None
     except (ValueError, RecursionError):
-        report.error("GWC231", where, f"{file} is not JSON", hint='a key set is {"keys": [...]}')
+        report.error("GWC231", where.span, f"{file} is not JSON", hint='a key set is {"keys": [...]}')
         return None
     if fault := _fault_of_keys(keys):
-        report.error("GWC231", where, f"{file}: {fault}")
+        report.error("GWC231", where.span, f"{file}: {fault}")
         return None
     public = {"keys": [{name: key[name] for name in _PUBLIC & key.keys()} for key in keys["keys"]]}
     return json.dumps(public, sort_keys=True, separators=(",", ":"))

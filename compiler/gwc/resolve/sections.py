@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Related, Report
 from gwc.ir import (
@@ -18,9 +19,11 @@ from gwc.ir import (
     RetryCause,
     Timeouts,
 )
-from gwc.policy.headers import HeaderChangesPolicy
 from gwc.resolve.levels import Layer, Section, Settling, section, sub
 from gwc.units import format_duration
+
+if TYPE_CHECKING:
+    from gwc.policy.headers import HeaderChangesPolicy
 
 CONNECT_TIMEOUT, REQUEST_TIMEOUT, IDLE_TIMEOUT = 1.0, 15.0, 60.0
 BACKOFF_BASE, BACKOFF_MAX = 0.025, 0.25
@@ -163,8 +166,7 @@ def _changes(found: Section, home: Origin) -> tuple[HeaderChanges, Origin]:
     removed: tuple[str, ...] = ()
     provenance = {"set": home, "remove": home}
     for layer in found.layers:
-        settings = layer.settings
-        assert isinstance(settings, HeaderChangesPolicy)
+        settings: HeaderChangesPolicy = layer.settings
         if settings.remove is not None:
             removed, provenance["remove"] = settings.remove, layer.origin("remove")
             provenance |= {f"remove.{n.lower()}": layer.origin("remove", i) for i, n in enumerate(removed)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Report
 from gwc.ir import (
@@ -23,14 +24,16 @@ from gwc.ir import (
     Upstream,
     UpstreamTls,
 )
-from gwc.policy.addresses import HostPort
-from gwc.policy.limits import HeaderKey, LimitPolicy
-from gwc.policy.paths import parse_path
-from gwc.policy.service import RoutePolicy, ServicePolicy
-from gwc.policy.upstream import UpstreamPolicy
+from gwc.policy.hosts import HostPort
+from gwc.policy.texts import parse_path
 from gwc.resolve import sections
 from gwc.resolve.levels import Layer, scalar, section
-from gwc.resolve.platform import Place, address, secret
+from gwc.resolve.platform import Place, address, at, secret
+
+if TYPE_CHECKING:
+    from gwc.policy.limits import LimitPolicy
+    from gwc.policy.service import RoutePolicy, ServicePolicy
+    from gwc.policy.upstream import UpstreamPolicy
 
 
 @dataclass(frozen=True)
@@ -132,10 +135,10 @@ def resolve_limits(policies: Sequence[LimitPolicy], place: Place, owner: str) ->
 
 
 def _limit(policy: LimitPolicy, place: Place, name: str) -> Limit:
-    header = policy.per.header.lower() if isinstance(policy.per, HeaderKey) else None
+    header = None if isinstance(policy.per, str) else policy.per.header.lower()
     return Limit(
         id=name,
-        key=LimitKey.HEADER if isinstance(policy.per, HeaderKey) else LimitKey(policy.per),
+        key=LimitKey(policy.per) if isinstance(policy.per, str) else LimitKey.HEADER,
         header=header,
         rate=policy.rate,
         burst=policy.rate.tokens if policy.burst is None else policy.burst,
@@ -157,8 +160,9 @@ def _budget(context: ServiceContext) -> Budget | None:
 
 def _route(context: ServiceContext, policy: RoutePolicy, index: int) -> Route:
     place = context.place.below("routes", index)
-    home = Origin(Level.DEFAULT, place.document.span((*place.path, "name")))
-    place = Place(place.document, place.path, Level.ROUTE, home.span)
+    where = at(place.document, *place.path, "name")
+    home = Origin.sought(lambda: Level.DEFAULT, where)
+    place = Place(place.document, place.path, Level.ROUTE, where)
     layers = (*context.layers, Layer(Level.ROUTE, place.document, place.path, policy))
     subject = f"{context.policy.service}/{policy.name}"
     about = sections.RouteContext(

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gwc.policy.shapes.making import REFUSALS, Convert, Shape
+from gwc.policy.shapes.making import REFUSALS, Convert
+from gwc.policy.shapes.making import Shape as Shape
 from gwc.policy.shapes.platform import PLATFORM, Platform
 from gwc.policy.shapes.service import SERVICE, Service
 
