@@ -6,7 +6,9 @@ import itertools
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import httpx
 import pytest
 
 from assistant.gateways import Edge, bearer, edge
+from assistant.model_server import ModelServer, Say
 from assistant.running import SECRET, Process, process_of
 from conformance.variants import Variant, variants
 from gwc_assistant.settings import Settings
@@ -27,6 +30,7 @@ GATEWAYS = [
     if one.name in NAMES
 ]
 CLIENTS = 4
+STREAMS = 4
 AFTERWARDS = 2.0
 """Seconds of load when the process has gone: whoever still sent requests there would be seen."""
 
@@ -71,37 +75,80 @@ def unlimited(policy: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def processes(settings: Settings) -> Iterator[tuple[Process, Process]]:
-    """Two, with the settings that they have in production."""
+def processes(settings: Settings, model_server: ModelServer) -> Iterator[tuple[Process, Process]]:
+    """Two, which drain as they do in production."""
     told = {"GATEWAY_SECRET": SECRET, "DATA_DIR": str(settings.data_dir), "EMBEDDER": "lexical"}
+    told |= {"LLM_URL": model_server.url, "LLM_MODEL": "gpt-4o-mini", "LLM_NEXT_TOKEN": "60"}
     with process_of(told) as one, process_of(told) as other:
         one.until_ready()
         other.until_ready()
         yield one, other
 
 
-@pytest.mark.parametrize("variant", GATEWAYS)
-def test_sigterm_under_load_drops_no_request_through_the_gateway(
-    variant: Variant, processes: tuple[Process, Process], tmp_path: Path
-) -> None:
-    if missing := variant.missing():
-        pytest.skip(missing)
-    leaving, staying = processes
-    (tmp_path / "gateway").mkdir()
-    with edge(variant, leaving.url, tmp_path / "gateway", staying.url, change=unlimited) as front:
-        load = Load(front)
-        clients = [threading.Thread(target=load.run, args=(number,)) for number in range(CLIENTS)]
-        for client in clients:
-            client.start()
-        time.sleep(1)
-        before = load.served
-        leaving.process.send_signal(signal.SIGTERM)
-        _, log = leaving.process.communicate(timeout=60)
-        meanwhile = load.served
-        time.sleep(AFTERWARDS)
+def streamed(front: Edge, user: str) -> str:
+    """The last event of an answer that takes its time."""
+    sent, body = bearer(user, Accept="text/event-stream"), {"question": "What does John 3:16 promise?"}
+    response = front.client.post("/assistant/v1/ask", json=body, headers=sent, timeout=60)
+    return response.text.rstrip().split("\n\n")[-1]
+
+
+@contextmanager
+def under_load(front: Edge) -> Iterator[Load]:
+    load = Load(front)
+    clients = [threading.Thread(target=load.run, args=(number,)) for number in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield load
+    finally:
         load.stop.set()
         for client in clients:
             client.join(timeout=60)
+
+
+def until(happened: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if happened():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not happen within half a minute")
+
+
+def refuses(process: Process) -> bool:
+    try:
+        httpx.get(f"{process.url}/healthz", trust_env=False)
+    except httpx.TransportError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("variant", GATEWAYS)
+def test_sigterm_under_load_drops_no_request_and_cuts_no_stream_through_the_gateway(
+    variant: Variant, processes: tuple[Process, Process], model_server: ModelServer, tmp_path: Path
+) -> None:
+    if missing := variant.missing():
+        pytest.skip(missing)
+    (leaving, staying), gate = processes, threading.Event()
+    (tmp_path / "gateway").mkdir()
+    with (
+        edge(variant, leaving.url, tmp_path / "gateway", staying.url, change=unlimited) as front,
+        ThreadPoolExecutor(STREAMS) as pool,
+    ):
+        model_server.script.extend([Say(gate=gate)] * STREAMS)
+        streams = [pool.submit(streamed, front, f"reader-{number}") for number in range(STREAMS)]
+        until(lambda: len(model_server.asked) == STREAMS)
+        with under_load(front) as load:
+            time.sleep(1)
+            before = load.served
+            leaving.process.send_signal(signal.SIGTERM)
+            until(lambda: refuses(leaving))
+            meanwhile = load.served
+            assert leaving.process.poll() is None, "it has no stream to finish"
+            gate.set()
+            _, log = leaving.process.communicate(timeout=60)
+            time.sleep(AFTERWARDS)
+        ends = [stream.result() for stream in streams]
     assert leaving.process.returncode == 0, log
     assert load.wrong == []
     assert 0 < before < meanwhile < load.served
+    assert [end.partition("\n")[0] for end in ends] == ["event: usage"] * STREAMS
