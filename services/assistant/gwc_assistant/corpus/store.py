@@ -27,6 +27,7 @@ according chapter concerning define explain list mean meaning means regarding sc
 teach teaches tells
 """
 _STOP_WORDS = frozenset(_COMMON.split())
+_NONE = (0, -1)  # the rows of a version that is not there
 _COLUMNS = "v.id, v.version, v.book, v.chapter, v.verse, v.text"
 # Joined after the best are known: a word like `lord` is in thousands of verses. `rank` is BM25, computed once.
 _SEARCH = f"""
@@ -96,9 +97,9 @@ class Corpus:
     def search(self, text: str, version: str, limit: int) -> Sequence[Hit]:
         """Verses with any of the words of `text`, the best first. No syntax: every word is only a word."""
         query = _query(text)
-        if not query or version not in self._rows:
+        if not query:
             return ()
-        found = self._connection().execute(_SEARCH, (query, *self._rows[version], limit))
+        found = self._connection().execute(_SEARCH, (query, *self._rows.get(version, _NONE), limit))
         return [Hit(Verse(*row[:-1]), float(row[-1])) for row in found]
 
     def _connection(self) -> sqlite3.Connection:
