@@ -11,6 +11,7 @@ from gwc.cli.compile import compile_command
 from gwc.cli.diff import diff_command
 from gwc.cli.docs import docs_command
 from gwc.cli.explain import explain_command
+from gwc.cli.help import Sections
 from gwc.cli.imports import import_command
 from gwc.cli.init import init_command
 from gwc.cli.lint import lint_command
@@ -25,7 +26,7 @@ from gwc.cli.verify import verify_command
 app = typer.Typer(
     name="gwc",
     no_args_is_help=True,
-    add_completion=False,
+    cls=Sections,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

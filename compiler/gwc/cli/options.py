@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from gwc.cli.completing import environment_names, target_names
+
 
 class Format(StrEnum):
     """How a report is printed."""
@@ -18,10 +20,19 @@ class Format(StrEnum):
 
 Targets = Annotated[
     list[str],
-    typer.Option("--target", "-t", help="A gateway to compile for; repeatable. Default: all.", metavar="TARGET"),
+    typer.Option(
+        "--target",
+        "-t",
+        help="A gateway to compile for; repeatable. Default: all.",
+        metavar="TARGET",
+        autocompletion=target_names,
+    ),
 ]
 Policies = Annotated[str, typer.Option("--policies", help="A directory, a file, or -.", metavar="PATH")]
-Environment = Annotated[str | None, typer.Option("--env", help="The environment to merge in.", metavar="ENV")]
+Environment = Annotated[
+    str | None,
+    typer.Option("--env", help="The environment to merge in.", metavar="ENV", autocompletion=environment_names),
+]
 Now = Annotated[
     str | None, typer.Option("--now", help="The day at which dates are judged. Default: today.", metavar="DATE")
 ]
@@ -29,6 +40,7 @@ Output = Annotated[
     str | None, typer.Option("--output", "-o", metavar="DIR", help="Write the policies into this directory.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that are there already.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither give an answer that was kept nor keep this one.")]
 ReportFormat = Annotated[Format, typer.Option("--format", help="How to print the report.")]
 
 _LEFT_MAIN = "Default: where this branch left the main branch."

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gwc.cli.completing import rule_codes
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import guarded
 
@@ -14,7 +15,8 @@ from gwc.cli.guard import guarded
 @guarded
 def rule_command(
     code: Annotated[
-        str | None, typer.Argument(help="A code, its beginning, or a name. Default: a list of all.")
+        str | None,
+        typer.Argument(help="A code, its beginning, or a name. Default: a list of all.", autocompletion=rule_codes),
     ] = None,
 ) -> ExitCode:
     """Print what lint's rules look for, and why."""

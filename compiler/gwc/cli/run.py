@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gwc.cli.completing import target_names
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import guarded
 from gwc.cli.options import Environment, Now, Policies
@@ -19,6 +20,7 @@ class Log(StrEnum):
     JSON = "json"
 
 
+_Target = typer.Option("--target", "-t", metavar="TARGET", help="The gateway to run.", autocompletion=target_names)
 _Port = typer.Option("--port", metavar="PORT", min=1, max=65535, help="For clients. Default: that of the policies.")
 _Admin = typer.Option(
     "--admin-port", metavar="PORT", min=1, max=65535, help="For metrics. Default: that of the policies."
@@ -29,7 +31,7 @@ _SECRETS = "Make throw-away secrets up, and tokens, where the policies name some
 
 @guarded
 def run_command(
-    target: Annotated[str, typer.Option("--target", "-t", metavar="TARGET", help="The gateway to run.")] = "envoy",
+    target: Annotated[str, _Target] = "envoy",
     policies: Policies = "policies",
     env: Environment = None,
     now: Now = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from gwc import __version__
+from gwc.cli.app import app
+from gwc.cli.help import SECTIONS
 
 from .conftest import PLATFORM, Gwc, Project
 
@@ -45,10 +48,30 @@ def test_help_and_version(gwc: Gwc) -> None:
     assert gwc("--version").out == f"gwc {__version__}\n"
     listing = gwc("--help")
     assert listing.code == 0
-    commands = [line.split()[0] for line in listing.out.partition("Commands:\n")[2].splitlines()]
-    assert commands == ["compile", "verify", "lint", "rule", "diff", "replay", "schema", "support"]
-    assert all(gwc(command, "--help").code == 0 for command in commands)
+    listed = dict.fromkeys(re.findall(r"^  (\w+)  +\S", listing.out.partition("\nBegin:\n")[2], re.MULTILINE))
+    assert list(listed) == [name for names in SECTIONS.values() for name in names]
+    assert all(gwc(command, "--help").code == 0 for command in listed)
     assert gwc().code == 2
+
+
+def test_every_command_has_its_place_in_the_help() -> None:
+    commands = {command.name for command in app.registered_commands}
+    assert commands == {name for names in SECTIONS.values() for name in names}
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["complie"], "Did you mean 'compile'"),
+        (["lint", "--fromat", "json"], "--format"),
+        (["run", "-t", "alhpa"], "did you mean `alpha`?"),
+        (["compile", "--env", "prd"], "did you mean `prod`?"),
+    ],
+)
+def test_a_mistyped_word_brings_the_right_one(gwc: Gwc, project: Project, argv: list[str], said: str) -> None:
+    result = gwc(*argv)
+    assert result.code == 2
+    assert said in " ".join(result.err.split())
 
 
 def test_a_policy_from_standard_input(gwc: Gwc, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
