@@ -150,6 +150,7 @@ REQUEST_OWNED = _FRAMING | {
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
+    "x-real-ip",
 }
 RESPONSE_OWNED = _FRAMING | {
     "content-encoding",

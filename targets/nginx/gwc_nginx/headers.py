@@ -40,10 +40,11 @@ def of_njs(gateway: Gateway) -> Expressions:
 
 
 def changed(base: Expressions, changes: HeaderChanges) -> Expressions:
-    """`base` wins: what belongs to the gateway cannot be set by a policy."""
+    """What belongs to the gateway cannot be set by a policy; what a client alone may not say can."""
     removed = {name.lower(): (name, q("")) for name in changes.remove}
     written = {name.lower(): (name, qlit(value)) for name, value in changes.set}
-    return {**removed, **written, **base}
+    owned = {name for name, (_, value) in base.items() if value != q("")}
+    return {**removed, **base, **{name: pair for name, pair in written.items() if name not in owned}}
 
 
 def upgrades() -> Iterator[Directive]:

@@ -109,12 +109,28 @@ function M.forwarded(trusted)
   clear_folded("forwarded")
 end
 
+-- Of these Kong sends what its variable says, whatever header the request has.
+local KONGS_OWN = {
+  ["x-forwarded-path"] = "upstream_x_forwarded_path",
+  ["x-forwarded-port"] = "upstream_x_forwarded_port",
+  ["x-forwarded-prefix"] = "upstream_x_forwarded_prefix",
+}
+
+local function say(name, value)
+  local variable = KONGS_OWN[string.lower(name)]
+  if variable then
+    ngx.var[variable] = value
+  end
+end
+
 function M.change_request(changes)
   for _, name in ipairs(changes.remove or {}) do
     ngx.req.clear_header(name)
+    say(name, "")
   end
   for _, header in ipairs(changes.set or {}) do
     ngx.req.set_header(header.name, header.value)
+    say(header.name, header.value)
   end
 end
 
