@@ -1,7 +1,8 @@
 """What the documentation shows is what happens: policies are compiled, commands are run, links lead somewhere.
 
 The comment above a fence says how its block is checked: `excerpt: FILE`, `service`, `route`, `platform` (a fragment at
-that level), `service refused: CODE`. A yaml block without one is a whole policy.
+that level), `service refused: CODE`, `session` (see `docs.session`), `not run: REASON`. A yaml block without one is a
+whole policy, a console block without one is run by itself.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,25 +21,32 @@ import accept
 import maximal
 from compiling import compiled, sources_of
 from docs.blocks import REPOSITORY, Block, blocks, pages
+from docs.session import session, steps
 from gwc.diagnostics import Report
 from gwc.document import parse
 from gwc.policy.load import load
 from gwc.source import Source
 
-NOT_RUN = {
-    "sh": "sets up a virtual environment: CI runs scripts/test itself, and test_demo.py runs what scripts/demo runs",
-    "text": "a program's output, checked as an excerpt of what it prints",
-}
-"""Languages of blocks that nothing executes, and why."""
+TUTORIAL = "docs/tutorial.md"
+"""Has a test of its own: it begins with nothing, and ends with a gateway."""
+OUTPUT = ("text",)
+"""Languages of what programs print: no block of them is a command."""
+NOT_RUN = "not run: "
+"""How the comment above a block begins that nothing executes; the reason follows."""
 
 EXCERPTS = [block for block in blocks("yaml") if block.note.startswith("excerpt: ")]
-FRAGMENTS = [block for block in blocks("yaml") if block.note and block not in EXCERPTS]
 WHOLE = [block for block in blocks("yaml") if not block.note]
+FRAGMENTS = [
+    block for block in blocks("yaml") if block.note and not block.note.startswith(("excerpt: ", "session", NOT_RUN))
+]
 
 
-def test_every_block_is_checked_or_has_a_reason() -> None:
-    languages = set(re.findall(r"^```(\w+)$", "".join(page.read_text(encoding="utf-8") for page in pages()), re.M))
-    assert languages <= {"yaml", "console", *NOT_RUN}
+def test_every_block_is_checked_or_says_why_not() -> None:
+    written = "".join(page.read_text(encoding="utf-8") for page in pages())
+    languages = set(re.findall(r"^```(\w+)$", written, re.M))
+    others = blocks(*(languages - {"yaml", "console", *OUTPUT}))
+    assert [str(block) for block in others if not block.note.startswith((NOT_RUN, "excerpt: "))] == []
+    assert [str(block) for block in blocks(*languages) if block.note == NOT_RUN.strip()] == []
 
 
 @pytest.mark.parametrize("block", EXCERPTS, ids=str)
@@ -86,31 +94,43 @@ def _merged(base: Any, over: Any) -> Any:
     return {**base, **{key: _merged(base.get(key), value) for key, value in over.items()}}
 
 
-_MARK = "@@ end of a command @@"
 _DATED = "compile|diff|docs|verify|lint|replay|explain|run"
-_PRELUDE = f"""exec 2>&1 </dev/null
-gwc() {{ case $1 in ({_DATED}) command gwc "$@" --now {accept.NOW};; (*) command gwc "$@";; esac; }}
-"""
+_GWC = f"""gwc() {{
+  case $1 in ({_DATED}) command gwc "$@" --now {accept.NOW};; (*) command gwc "$@";; esac
+}}"""
 """Dates are judged on the day that the pages were written, so that no waiver expires under them."""
 
+CONSOLE = [block for block in blocks("console") if not block.note]
+SESSIONS = [block for block in blocks("console", "yaml") if block.note.startswith("session") and block.file != TUTORIAL]
 
-@pytest.mark.parametrize("block", blocks("console"), ids=str)
+
+@pytest.mark.parametrize("block", CONSOLE, ids=str)
 def test_commands_print_what_the_page_shows(block: Block, tmp_path: Path) -> None:
-    shutil.copytree(REPOSITORY / "policies", tmp_path / "policies")
-    steps = re.findall(r"^\$ (.+)\n((?:(?!\$ ).*\n)*)", block.text, re.MULTILINE)
-    assert steps, "a console block shows commands after `$ `"
-    script = _PRELUDE + "".join(f'{command}\n__code=$?; echo "{_MARK}"; (exit $__code)\n' for command, _ in steps)
-    environ = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "100"}
-    run = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=120)
-    printed = run.stdout.split(f"{_MARK}\n")
-    for (command, shown), got in zip(steps, printed, strict=False):
-        assert re.fullmatch(_pattern(shown), got), f"$ {command}\n{got}"
+    _follow([block], tmp_path)
 
 
-def _pattern(shown: str) -> str:
-    """`...` stands for anything on its line; on a line of its own for any lines."""
-    escaped = re.escape(shown).replace(re.escape("...\n") + "$", ".*")
-    return re.sub(r"^\\\.\\\.\\\.(\\\n)", r"(?:.*\n)*", escaped, flags=re.MULTILINE).replace(r"\.\.\.", ".*")
+@pytest.mark.parametrize("page", sorted({block.file for block in SESSIONS}))
+def test_who_follows_a_page_gets_what_it_shows(page: str, tmp_path: Path) -> None:
+    _follow([block for block in SESSIONS if block.file == page], tmp_path)
+
+
+def _follow(found: Sequence[Block], directory: Path) -> None:
+    """In a directory with the repository's policies, and an identity for commits."""
+    shutil.copytree(REPOSITORY / "policies", directory / "policies")
+    environ = {**os.environ, **_GIT, "COLUMNS": "100"}
+    environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
+    with session(directory, environ, {}) as reader:
+        reader.prepare(_GWC)
+        for step in steps(found):
+            reader.take(step)
+
+
+_GIT = {
+    **{f"GIT_{who}_NAME": "somebody" for who in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{who}_EMAIL": "somebody@example.com" for who in ("AUTHOR", "COMMITTER")},
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_SYSTEM": os.devnull,
+}
 
 
 def test_every_link_within_the_repository_leads_somewhere() -> None:

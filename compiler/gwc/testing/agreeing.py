@@ -59,7 +59,7 @@ class Comparison:
         left_out = self._test.steps[len(steps) :]
         if left_out:
             why, hint = self._impossible(left_out[0])
-            behind = f" (nor are the {len(left_out) - 1} steps behind it)" if len(left_out) > 1 else ""
+            behind = f"; {len(left_out) - 1} more behind it" if len(left_out) > 1 else ""
             self.verdict.not_run(left_out[0], f"{why}{behind}", hint)
         if not steps:
             return

@@ -70,14 +70,16 @@ def _routes(gateway: Gateway, service: str) -> Iterator[Item]:
     for place, owner, route in routes(gateway):
         if owner.name != service:
             continue
-        yield Item(service, "route", route.name, "a request that matches it", _span(route, "path"), _at(place))
+        yield Item(service, "route", route.name, "a request that it lets in", _span(route, "path"), _admitted(place))
         yield from (_limit(service, limit) for limit in route.limits)
         if route.auth is not None:
             span = _span(route.auth, "providers")
-            yield Item(service, "auth", route.name, "a request without good credentials", span, _at(place, 401))
+            yield Item(
+                service, "auth", route.name, "a request without good credentials", span, _at(place, "unauthorized")
+            )
             if route.auth.scopes:
                 span = _span(route.auth, "scopes")
-                yield Item(service, "scopes", route.name, "a user without the scopes", span, _at(place, 403))
+                yield Item(service, "scopes", route.name, "a user without the scopes", span, _at(place, "forbidden"))
         if route.cache is not None:
             cache, span = route.cache, _span(route.cache, "ttl")
             yield Item(service, "cache", route.name, "an answer that is a HIT", span, _cached(place, "HIT"))
@@ -108,12 +110,13 @@ def _span(node: Node, field: str) -> Span:
     return node.provenance[field].span
 
 
-def _at(place: str, status: int = 0) -> Holds:
-    def holds(seen: Seen) -> bool:
-        refused = seen.problem in ("unauthorized", "forbidden")
-        return seen.place == place and (not status or (seen.status == status and refused))
+def _admitted(place: str) -> Holds:
+    """By the gateway: what the service makes of it is another matter."""
+    return lambda seen: seen.place == place and bool(seen.received or seen.cache in ("HIT", "STALE"))
 
-    return holds
+
+def _at(place: str, problem: str) -> Holds:
+    return lambda seen: seen.place == place and seen.problem == problem
 
 
 def _cached(place: str, how: str) -> Holds:
