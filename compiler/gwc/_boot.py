@@ -8,7 +8,7 @@ def main() -> int:
     """Answer `--version` at once; hand everything else to the typer application."""
     if sys.argv[1:] in (["--version"], ["-V"]):
         _answer_version()
-    if sys.argv[1:2] == ["lint"]:
+    if sys.argv[1:2] in (["lint"], ["compile"]):
         _answer_again()
     from gwc.cli import run
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,13 +33,13 @@ class ManifestError(Exception):
     """A manifest.json that gwc did not write, or that somebody broke."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """`content` is the JSON object; the rest of the class reads it."""
 
     content: Entry
 
-    @property
+    @cached_property
     def text(self) -> str:
         return json.dumps(self.content, indent=2, sort_keys=True) + "\n"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from hashlib import sha256
 
 from gwc.cache import digest
 
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 Note = tuple[str, str, str]
 """What was looked at: a kind, its print, a path."""
 
-FILE, LISTING, KIND, TARGET, CODE = "file", "listing", "kind", "target", "code"
+FILE, LISTING, KIND, TARGET, CODE, OUTPUT = "file", "listing", "kind", "target", "code", "output"
 _NOTHING = "-"
+_PIECE = 1024 * 1024
 
 
 class _Notes:
@@ -64,6 +66,12 @@ def target(path: str) -> None:
         _Notes.taken.setdefault((TARGET, path), os.path.realpath(path))
 
 
+def output(path: str, sha256: str, executable: bool) -> None:
+    """`path` holds what has this digest, in hexadecimal; somebody would write it if it did not."""
+    if _Notes.taken is not None:
+        _Notes.taken[OUTPUT, path] = f"{sha256} {executable}"
+
+
 def code(paths: Iterable[str]) -> tuple[Note, ...]:
     """Programs, which by their size and time say enough: nobody edits them as often as policies."""
     return tuple((CODE, _of_code(path), path) for path in paths)
@@ -94,6 +102,26 @@ def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
     while part := os.read(descriptor, size + 1):
         parts.append(part)
     yield b"".join(parts)
+
+
+def _of_output(path: str) -> str:
+    """Piece by piece, for outputs are of any size. A link is none, wherever it leads."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return _NOTHING
+    try:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            return _NOTHING
+        state = sha256()
+        while part := os.read(descriptor, _PIECE):
+            state.update(part)
+        return f"{state.hexdigest()} {bool(about.st_mode & stat.S_IXUSR)}"
+    except OSError:
+        return _NOTHING
+    finally:
+        os.close(descriptor)
 
 
 def _of_listing(path: str) -> str:
@@ -127,4 +155,5 @@ _PRINTS: dict[str, Callable[[str], str]] = {
     KIND: _of_kind,
     TARGET: os.path.realpath,
     CODE: _of_code,
+    OUTPUT: _of_output,
 }

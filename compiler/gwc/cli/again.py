@@ -1,4 +1,5 @@
-"""`gwc lint` of what has not changed: the last answer once more, without looking anything up but the files themselves.
+"""`gwc lint` and `gwc compile` of what has not changed: the last answer once more, without looking anything up but the
+files themselves. For compile these are its outputs, too.
 
 An answer is known by the words of the command line, the directory, the day, and what else decides how it is printed.
 It comes with notes of everything on the disk that it was made from, gwc's own code included, and holds only while all
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NO_CACHE = "--no-cache"
-_WRITING = ("--fix", "--write-baseline")
+_COMMANDS = ("lint", "compile")
+_WRITING = ("--fix", "--write-baseline", "--with-secrets", "--emit")
 _ASKING = ("-", "--changed", "--help", "-h")
 """Words that read something besides files: standard input, git, the program itself."""
+_ASKING_MORE = (*_WRITING, "--changed=")
 _SHOWN = ("TERM", "NO_COLOR")
 _BROKEN_PIPE = 141
 _FEW = 64
@@ -48,8 +51,10 @@ def answered(argv: Sequence[str]) -> int | None:
         _Pending.key = key
         observed.begin()
         return None
-    code, text = known
+    code, told, text = known
     try:
+        sys.stderr.buffer.write(told)
+        sys.stderr.flush()
         sys.stdout.buffer.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -57,8 +62,16 @@ def answered(argv: Sequence[str]) -> int | None:
     return code
 
 
-def keep(code: int, text: str) -> None:
-    """The run in progress has printed `text`, and nothing else, and ends with `code`."""
+def wanted() -> bool:
+    """Whether the run in progress may be repeated."""
+    return _Pending.key is not None
+
+
+def keep(code: int, text: str, told: str = "") -> None:
+    """What a run like the one in progress will print, on standard error `told` before it, and end with.
+
+    It prints and writes nothing else that matters: what it has written is noted, and holds.
+    """
     key, _Pending.key = _Pending.key, None
     if key is None:
         return
@@ -66,15 +79,15 @@ def keep(code: int, text: str) -> None:
     printed = text.encode(sys.stdout.encoding, "backslashreplace")
     if (cache := usable()) is not None:
         try:
-            cache.put(key, _packed(code, notes, printed))
+            cache.put(key, _packed(code, notes, told.encode(sys.stderr.encoding, "backslashreplace"), printed))
         finally:
             cache.close()
 
 
 def _repeatable(argv: Sequence[str]) -> bool:
-    if argv[:1] != ["lint"] or len(argv) > _FEW or NO_CACHE in argv or sys.stdout is None:
+    if argv[0] not in _COMMANDS or len(argv) > _FEW or NO_CACHE in argv or sys.stdout is None or sys.stderr is None:
         return False
-    return not any(word in _ASKING or word.startswith((*_WRITING, "--changed=")) for word in argv)
+    return not any(word in _ASKING or word.endswith("=-") or word.startswith(_ASKING_MORE) for word in argv)
 
 
 def _key(argv: Sequence[str]) -> str:
@@ -92,17 +105,25 @@ def _programs() -> Iterator[str]:
         installed = path is None or path.startswith(library) or "-packages" in path
         if path is not None and (not installed or name.partition(".")[0].startswith("gwc")):
             yield path
+        if path is not None and not installed and name.startswith("gwc_") and "." not in name:
+            yield from _shipped(os.path.dirname(path))
 
 
-def _packed(code: int, notes: Sequence[observed.Note], text: bytes) -> bytes:
-    words = (str(code), str(len(notes)), *(word for note in notes for word in note))
-    return b"\0".join((*map(os.fsencode, words), text))
+def _shipped(package: str) -> Iterator[str]:
+    """What a target ships besides its code, where it is worked on: scripts and templates that it renders."""
+    for folder, _, files in os.walk(package):
+        yield from (os.path.join(folder, file) for file in files if not file.endswith((".py", ".pyc")))
 
 
-def _valid(entry: bytes) -> tuple[int, bytes] | None:
-    """The exit code and the text, if nothing has changed that they were made from."""
-    code, count, rest = entry.split(b"\0", 2)
-    *words, text = rest.split(b"\0", 3 * int(count))
-    told = list(map(os.fsdecode, words))
-    notes = zip(told[::3], told[1::3], told[2::3], strict=True)
-    return (int(code), text) if observed.unchanged(notes) else None
+def _packed(code: int, notes: Sequence[observed.Note], told: bytes, text: bytes) -> bytes:
+    words = (str(code), str(len(told)), str(len(notes)), *(word for note in notes for word in note))
+    return b"\0".join((*map(os.fsencode, words), told + text))
+
+
+def _valid(entry: bytes) -> tuple[int, bytes, bytes] | None:
+    """The exit code and what is printed, if nothing has changed that they were made from."""
+    code, length, count, rest = entry.split(b"\0", 3)
+    *words, said = rest.split(b"\0", 3 * int(count))
+    seen = list(map(os.fsdecode, words))
+    notes = zip(seen[::3], seen[1::3], seen[2::3], strict=True)
+    return (int(code), said[: int(length)], said[int(length) :]) if observed.unchanged(notes) else None

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gwc import observed
 from gwc.cli import output, secret_files
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import NewFile, OutputError, Plan
 from gwc.compile import Rendered
 from gwc.ir import Gateway
-from gwc.manifest import EMPTY, NAME, Manifest, ManifestError, build_manifest, is_inside, is_secret, read_manifest
+from gwc.manifest import (
+    EMPTY,
+    NAME,
+    Manifest,
+    ManifestError,
+    build_manifest,
+    digest,
+    is_inside,
+    is_secret,
+    read_manifest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,11 @@ def differences(build: Build) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((path, state) for state, paths in states.items() for path in paths))
 
 
+def settled(plan: Plan) -> Plan:
+    """What is left to do once it has been carried out: nothing."""
+    return replace(plan, stale=(), missing=(), extra=())
+
+
 def write(build: Build, with_secrets: bool) -> Plan:
     """Bring the build directory up to date, all of it or, with a CommandError, nothing."""
     files, own = build.files, build.own
@@ -66,6 +82,14 @@ def write(build: Build, with_secrets: bool) -> Plan:
     except OutputError as error:
         raise CommandError(ExitCode.USAGE, str(error)) from error
     return plan
+
+
+def note(build: Build) -> None:
+    """For a later run: each file of the build is what it should be."""
+    digests = {path: sha for one in build.rendered for path, sha in build.manifest.files(one.name).items()}
+    digests[NAME] = digest(build.manifest.text)
+    for path, file in build.files.items():
+        observed.output(str(build.directory / path), digests[path], file.executable)
 
 
 def needed(build: Build) -> Iterator[str]:

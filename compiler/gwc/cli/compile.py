@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gwc.cli.exits import CommandError, ExitCode
-from gwc.cli.guard import guarded, in_one_go, say
-from gwc.cli.options import Environment, Format, Now, Policies, ReportFormat, Targets
+from gwc.cli.guard import guarded, in_one_go, line_for_people, say
+from gwc.cli.options import Environment, Format, NoCache, Now, Policies, ReportFormat, Targets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from gwc.cli.build import Build
     from gwc.cli.job import Job
+    from gwc.cli.output import Plan
     from gwc.ir import Gateway
 
 
@@ -37,6 +40,7 @@ def compile_command(
     with_secrets: Annotated[bool, typer.Option("--with-secrets", help="Write the secret files as well.")] = False,
     now: Now = None,
     format: ReportFormat = Format.TEXT,
+    no_cache: NoCache = False,  # noqa: ARG001  answers that are kept are given before anything else is imported
 ) -> ExitCode:
     """Compile the policies into build/<target>/."""
     _reject_contradictions(check, emit, with_secrets)
@@ -87,21 +91,39 @@ def _compare(job: Job, build: Build) -> ExitCode:
         f"{len(different)} of the build's files differ; run gwc compile" if different else "the build is up to date"
     )
     result = {"differences": [{"file": path, "state": state} for path, state in different]}
+    if not different:
+        _keep(job, build, verdict, result)
     return job.publish(code, "\n".join((*lines, verdict)), result)
 
 
+def _keep(job: Job, build: Build, summary: str, result: Mapping[str, object], told: str = "") -> None:
+    """For the next run, which finds everything as this one leaves it."""
+    from gwc.cli import again
+    from gwc.cli.build import note
+
+    if again.wanted():
+        note(build)
+        again.keep(ExitCode.OK, job.told(ExitCode.OK, summary, result, sys.stdout), told)
+
+
 def _write(job: Job, build: Build, with_secrets: bool) -> ExitCode:
-    from gwc.cli.build import needed, summary, write
+    from gwc.cli.build import needed, settled, summary, write
 
     plan = write(build, with_secrets)
     lacking = tuple(needed(build))
-    for line in lacking:
-        say(f"{line}; compile --with-secrets writes it")
-    result = {
+    hints = [f"{line}; compile --with-secrets writes it" for line in lacking]
+    for hint in hints:
+        say(hint)
+    done = settled(plan)
+    _keep(job, build, summary(build, done), _outcome(build, done, lacking), "".join(map(line_for_people, hints)))
+    return job.publish(ExitCode.OK, summary(build, plan), _outcome(build, plan, lacking))
+
+
+def _outcome(build: Build, plan: Plan, lacking: Sequence[str]) -> dict[str, object]:
+    return {
         "targets": [one.name for one in build.rendered],
         "written": list(plan.changed),
         "removed": list(plan.extra),
         "unchanged": plan.unchanged,
         "secrets_needed": list(lacking),
     }
-    return job.publish(ExitCode.OK, summary(build, plan), result)

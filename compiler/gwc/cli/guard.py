@@ -6,13 +6,10 @@ import gc
 import io
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec
-
-import typer
 
 from gwc.cli.exits import CommandError, ExitCode
 
@@ -24,7 +21,9 @@ def guarded(command: Callable[P, ExitCode]) -> Callable[P, None]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(int(_outcome(lambda: command(*args, **kwargs))))
+        import typer  # which brought us here, or nobody did
+
+        raise typer.Exit(int(outcome(lambda: command(*args, **kwargs))))
 
     return run
 
@@ -48,7 +47,8 @@ def in_one_go(command: Callable[P, ExitCode]) -> Callable[P, ExitCode]:
     return run
 
 
-def _outcome(command: Callable[[], ExitCode]) -> ExitCode:
+def outcome(command: Callable[[], ExitCode]) -> ExitCode:
+    """How `command` ends, whatever happens in it."""
     try:
         code = command()
         sys.stdout.flush()
@@ -77,9 +77,14 @@ def silence_stdout() -> None:
 
 def say(text: str) -> None:
     """A line on standard error, for people."""
+    sys.stderr.write(line_for_people(text))
+
+
+def line_for_people(text: str) -> str:
+    """As `say` writes it."""
     from gwc.report.excerpt import printable
 
-    sys.stderr.write(f"gwc: {printable(text)}\n")
+    return f"gwc: {printable(text)}\n"
 
 
 def _environment(error: OSError) -> CommandError:
@@ -97,6 +102,8 @@ def _failed(error: CommandError) -> ExitCode:
 
 
 def _internal(error: Exception) -> ExitCode:
+    import traceback
+
     # The text of an unforeseen exception may hold anything, a secret too: it is shown only on request.
     if os.environ.get("GWC_DEBUG") == "1":
         traceback.print_exception(error)

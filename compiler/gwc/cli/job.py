@@ -81,8 +81,12 @@ class Job:
     ) -> ExitCode:
         """Print the report on `stream` (standard output): findings and `summary` as text, or everything as JSON."""
         out = stream or sys.stdout
-        out.write(self._json(code, result) if self.format is Format.JSON else self._text(summary, out))
+        out.write(self.told(code, summary, result, out))
         return code
+
+    def told(self, code: ExitCode, summary: str, result: Mapping[str, object] | None, stream: TextIO) -> str:
+        """What `publish` prints on `stream`."""
+        return self._json(code, result) if self.format is Format.JSON else self._text(summary, stream)
 
     def _json(self, code: ExitCode, result: Mapping[str, object] | None) -> str:
         from gwc.report.json import render_json

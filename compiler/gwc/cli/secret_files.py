@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gwc import observed
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import NewFile
 from gwc.compile import Rendered
@@ -25,6 +26,7 @@ def needed(rendered: Sequence[Rendered], directory: Path) -> Iterator[str]:
     for one in rendered:
         for output in one.artifact.secrets:
             path = directory / one.name / output.path
+            observed.kind(str(path))
             if not path.exists():
                 yield f"{one.name} still needs {path} (from {' and '.join(map(describe, output.secrets))})"
 
