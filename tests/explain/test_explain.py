@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from gwc.explain.explanation import explain
 from gwc.explain.misses import near_misses
 from gwc.explain.template import misfits
 from gwc.explain.waiting import worst_case
-from gwc.ir import Gateway, Level, Route
+from gwc.ir import Gateway, Level, RetryCause, Route
 from gwc.model.matching import Matcher
 from gwc.policy.paths import parse_path
 from testkit import gateway
@@ -156,7 +157,7 @@ def test_checks_stand_in_the_order_of_the_language(built: Gateway) -> None:
     said = explain(built, read_request("PATCH /shop/items/1", "shop.example.com"), "alice")
     assert said.answer is not None
     assert [check.name for check in said.answer.checks] == [
-        *("concurrency, all services", "limit per ip", "auth", "max_body", "limit per user", "budget", "service"),
+        *("limit per ip", "auth", "limit per user", "max_body", "budget", "concurrency, all services", "service"),
     ]
     told = {check.name: check.what for check in said.answer.checks}
     assert told["budget"] == "takes 5 of alice's 100/hour"
@@ -207,6 +208,24 @@ def test_a_method_that_is_not_repeated_waits_for_connections_alone(built: Gatewa
     assert "PATCH is tried again only when no connection was made" in worst.steps[0]
     single = worst_case(_route(built, "order"), "POST")
     assert (single.tries, single.seconds) == (1, 15.0)
+
+
+def test_failed_connections_alone_do_not_take_the_time_of_a_try(built: Gateway) -> None:
+    route = _route(built, "item")
+    connecting = replace(route.retries, causes=(RetryCause.CONNECT,), statuses=(), per_try=None)
+    worst = worst_case(replace(route, retries=connecting), "GET")
+    assert (worst.tries, worst.seconds) == (3, 4.0)
+    assert worst.steps[1] == (
+        "2 x connect 1s + pauses 100ms + 150ms = 2250ms, and the last try may take all of the time that is left"
+    )
+
+
+def test_what_no_try_repeats_is_tried_once(built: Gateway) -> None:
+    route = _route(built, "item")
+    answers = replace(route.retries, causes=(), statuses=(503,))
+    worst = worst_case(replace(route, retries=answers), "PATCH")
+    assert worst.tries == 1
+    assert "not repeated without unsafe: true" in worst.steps[0]
 
 
 def test_a_stream_has_a_bound_on_its_first_byte_alone(built: Gateway) -> None:

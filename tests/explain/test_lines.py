@@ -7,7 +7,7 @@ import pytest
 from compiling import emitted
 from explain.test_explain import ANYWHERE, PLATFORM, SHOP
 from gwc.discovery import load_targets
-from gwc.explain.lines import Texts, Tracing, different
+from gwc.explain.lines import Texts, Tracing, different, without_route
 from gwc.explain.values import Row, rows
 from gwc.ir import Gateway
 from gwc.target import Target
@@ -36,7 +36,7 @@ def _tracing(built: Gateway, target: Target) -> Tracing:
     def render(of: Gateway) -> Texts:
         return {path: file.text for path, file in emitted(of, target, target.profiles[0]).files.items()}
 
-    return Tracing(built, render)
+    return Tracing(built, render, without_route(built, "shop", "item"))
 
 
 def _row(built: Gateway, field: str) -> Row:
@@ -61,18 +61,34 @@ def test_the_lines_of_a_value_hold_it(built: Gateway, target: Target) -> None:
 
 
 def test_a_value_that_nothing_renders_has_no_lines(built: Gateway) -> None:
-    tracing = Tracing(built, lambda of: {"a": "always the same\n"})
+    tracing = Tracing(built, lambda of: {"a": "always the same\n"}, built)
     assert tracing.lines(_row(built, "cost").leaves) == ()
 
 
 def test_a_value_that_nobody_could_write_is_no_answer(built: Gateway) -> None:
-    before = True
-
     def render(of: Gateway) -> Texts:
-        nonlocal before
-        if not before:
+        if of is not built:
             raise ValueError("no such thing")
-        before = False
         return {"a": "text\n"}
 
-    assert Tracing(built, render).lines(_row(built, "cost").leaves) is None
+    assert Tracing(built, render, built).lines(_row(built, "cost").leaves) is None
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_the_lines_of_the_route_itself_come_first(built: Gateway, target: Target) -> None:
+    """The platform's limit is in the lines of every route."""
+    tracing = _tracing(built, target)
+    lines = tracing.lines(_row(built, "limits.ip").leaves)
+    assert lines
+    assert (lines[0].file, lines[0].number) in tracing._own or not any(
+        (line.file, line.number) in tracing._own for line in lines
+    )
+
+
+def test_without_a_route_nothing_else_is_missing(built: Gateway) -> None:
+    left = without_route(built, "shop", "item")
+    assert [(s.name, [r.name for r in s.routes]) for s in left.services] == [
+        ("files", ["every", "feed"]), ("shop", ["find", "order"]),
+    ]  # fmt: skip
+    alone = without_route(without_route(built, "files", "every"), "files", "feed")
+    assert [service.name for service in alone.services] == ["shop"]

@@ -12,7 +12,7 @@ from gwc.diagnostics import Severity
 from gwc.discovery import load_targets
 from gwc.explain.asked import Asked
 from gwc.explain.explanation import Answer, Explanation, Rendering, explain
-from gwc.explain.lines import Texts, Tracing
+from gwc.explain.lines import Texts, Tracing, without_route
 from gwc.explain.promises import inexact_for
 from gwc.ir import Gateway
 from gwc.target import profile_of
@@ -39,26 +39,29 @@ def explained(job: Job, gateway: Gateway, wanted: Wanted) -> Explanation:
         if (profile := profile_of(one.target, gateway)) in one.target.profiles
     ]
     inexact = tuple(one for table in tables for one in inexact_for(gateway, service, route, table))
-    renderings = tuple(_renderings(job, gateway, wanted.targets, said.answer))
+    without = without_route(gateway, service.name, route.name)
+    renderings = tuple(_renderings(job, gateway, without, wanted.targets, said.answer))
     return replace(said, inexact=inexact, renderings=renderings)
 
 
-def _renderings(job: Job, gateway: Gateway, targets: Sequence[str], answer: Answer) -> Iterator[Rendering]:
+def _renderings(
+    job: Job, gateway: Gateway, without: Gateway, targets: Sequence[str], answer: Answer
+) -> Iterator[Rendering]:
     for name in dict.fromkeys(targets):
         report = type(job.report)()
         rendered = render(gateway, load_targets([name]), report)
         job.report.extend(d for d in report.diagnostics if d.severity is Severity.ERROR)
         if rendered is not None:
             with progress(f"changing each value and rendering for {name} again"):
-                yield _rendering(gateway, rendered[0], answer)
+                yield _rendering(gateway, without, rendered[0], answer)
 
 
-def _rendering(gateway: Gateway, one: Rendered, answer: Answer) -> Rendering:
+def _rendering(gateway: Gateway, without: Gateway, one: Rendered, answer: Answer) -> Rendering:
     def files(of: Gateway) -> Texts:
         artifact = one.installed.target.emit(of, one.artifact.profile)
         return {f"{one.name}/{path}": file.text for path, file in artifact.files.items()}
 
-    tracing = Tracing(gateway, files)
+    tracing = Tracing(gateway, files, without)
     valued = [(row, [leaf for leaf in row.leaves if leaf.value not in (None, ())]) for row in answer.rows]
     lines = tuple((row, tracing.lines(some)) for row, some in valued if some)
     return Rendering(one.name, tracing.files, lines)

@@ -30,15 +30,15 @@ def checks(gateway: Gateway, service: Service, route: Route, method: str, user: 
     return tuple(
         check
         for stage in (
-            _cors(route),
-            _capped("concurrency, all services", gateway, gateway.concurrency),
             _limits([limit for limit in every if limit.key is LimitKey.IP], route, user),
+            _cors(route),  # nobody signs a preflight
             _auth(route, user),
-            _body(route),
             _limits([limit for limit in every if limit.key is not LimitKey.IP], route, user),
+            _body(route),
             _cache(route, method),
             _budget(service, route, user),
             _capped("concurrency", service.upstream, service.upstream.concurrency),
+            _capped("concurrency, all services", gateway, gateway.concurrency),
             _breaker(service),
             _service(service, route),
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from gwc.ir import Gateway
@@ -29,15 +29,29 @@ class Line:
     end: int
 
 
+def without_route(gateway: Gateway, service: str, route: str) -> Gateway:
+    """The same gateway without that route, and without the service when it has no other."""
+    services = []
+    for one in gateway.services:
+        routes = tuple(r for r in one.routes if (one.name, r.name) != (service, route))
+        services += [replace(one, routes=routes)] if routes else []
+    return replace(gateway, services=tuple(services))
+
+
 class Tracing:
     """Renders a Gateway once, and once more for each value that is asked about."""
 
-    def __init__(self, gateway: Gateway, render: Render) -> None:
+    def __init__(self, gateway: Gateway, render: Render, without: Gateway) -> None:
+        """`without` is the same gateway without the route that is asked about: what it lacks is the route's own."""
         self._gateway, self._render = gateway, render
         self.files = render(gateway)
+        self._own = {(line.file, line.number) for line in self._lines(render(without))}
 
     def lines(self, some: Sequence[Leaf]) -> tuple[Line, ...] | None:
-        """The lines that these leaves decide; None when the target cannot tell, because nobody could write that."""
+        """The lines that these leaves decide, the route's own first.
+
+        None when the target cannot tell, because nobody could write such a value.
+        """
         gateway = self._gateway
         for leaf in some:
             gateway = changed(gateway, leaf, whole=True)
@@ -45,7 +59,11 @@ class Tracing:
             other = self._render(gateway)
         except ValueError:
             return None
-        return tuple(line for name in sorted(self.files) for line in self._changed(name, other.get(name, "")))
+        return tuple(sorted(self._lines(other), key=lambda line: ((line.file, line.number) not in self._own, line)))
+
+    def _lines(self, other: Texts) -> Iterator[Line]:
+        for name in sorted(self.files):
+            yield from self._changed(name, other.get(name, ""))
 
     def _changed(self, name: str, other: str) -> Iterator[Line]:
         if self.files[name] != other:

@@ -18,17 +18,8 @@ _DURATIONS = frozenset(
 )
 _WORDS = {"per_user": ("user", "public"), "cluster": ("cluster", "gateway"), "shadow": ("shadow", "enforce")}
 _SECTIONS = (
-    "path",
-    "methods",
-    "hosts",
-    "keep_base_path",
-    "cors",
-    "auth",
-    "max_body",
-    "limits",
-    "cache",
-    "cost",
-    "budget",
+    *("path", "methods", "hosts", "base_path", "limits", "cors", "auth", "max_body", "cache", "cost", "budget"),
+    *("concurrency", "upstream", "timeouts", "retries"),
 )
 """Those that come first, in the order of the checks."""
 

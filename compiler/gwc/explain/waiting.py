@@ -35,9 +35,15 @@ def worst_case(route: Route, method: str) -> Worst:
     return Worst(tries, None, tuple(steps))
 
 
-def _repeated(route: Route, method: str) -> bool:
+def _repeatable(route: Route, method: str) -> bool:
     """Whether every cause is one for this method, and not failed connections alone."""
     return method in SAFE_METHODS or route.retries.unsafe
+
+
+def _may_hang(route: Route) -> bool:
+    """Whether there is a cause that comes after the connection was made."""
+    retries = route.retries
+    return bool(retries.statuses) or RetryCause.RESET in retries.causes or retries.per_try is not None
 
 
 def _tries(route: Route, method: str) -> tuple[int, str]:
@@ -46,7 +52,7 @@ def _tries(route: Route, method: str) -> tuple[int, str]:
         return 1, "1 try: retries.attempts is 0"
     counted = f"1 + retries.attempts {retries.attempts} = {retries.attempts + 1} tries"
     causes = [*(cause.value for cause in retries.causes), *map(str, retries.statuses)]
-    if _repeated(route, method):
+    if _repeatable(route, method):
         causes += ["per_try"] if retries.per_try is not None else []
         return 1 + retries.attempts, f"{counted} at most, when: {', '.join(causes)}"
     if RetryCause.CONNECT not in retries.causes:
@@ -58,7 +64,7 @@ def _together(route: Route, method: str, tries: int) -> tuple[float | None, tupl
     """All tries and pauses, None where a try has no bound of its own; and the sum in words."""
     if tries == 1:
         return None, ()
-    if _repeated(route, method):
+    if _repeatable(route, method) and _may_hang(route):
         return _of_equal_tries(route, tries)
     return _of_failed_connections(route, tries)
 
