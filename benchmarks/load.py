@@ -153,13 +153,20 @@ def facts(plan: Plan, base: str, who: Peer, began: str) -> list[str]:
 
 def circumstances(plan: Plan, began: str) -> list[str]:
     """The machine and the plan; `began` is the load average before."""
-    today, cores = datetime.now(UTC).date(), os.cpu_count()
     return [
-        f"Measured on {today} on {cores} cores ({_processor()}, Linux {platform.release().partition('-')[0]}); "
-        f"load average {began} before, {load_average()} after.",
+        machine(began),
         f"{plan.rounds} rounds of {plan.seconds} s a point; wrk {wrk.version()} with one thread and "
         f"{plan.connections} connections kept alive. Servers on one core; client and service on another.",
     ]
+
+
+def machine(began: str) -> str:
+    """When and on what was measured, by no name of a host; `began` is the load average before."""
+    today, cores = datetime.now(UTC).date(), os.cpu_count()
+    return (
+        f"Measured on {today} on {cores} cores ({_processor()}, Linux {platform.release().partition('-')[0]}); "
+        f"load average {began} before, {load_average()} after."
+    )
 
 
 def _processor() -> str:
