@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from explain.test_explain import ANYWHERE, PLATFORM, SHOP
-from gwc.cli import run
+from gwc.cli import explaining, run
 
 ACCEPTING = "targets: {kong: {accept: [auth.jwt.jwks_url]}, nginx: {accept: [auth.jwt.jwks_url]}}\n"
 
@@ -93,3 +93,20 @@ def test_a_broken_policy_is_a_finding(policies: Path, capsys: pytest.CaptureFixt
     (policies / "shop.yaml").write_text(SHOP.replace("60/min", "60/fortnight"), encoding="utf-8")
     assert run(["explain", "POST /shop/orders"]) == 1
     assert "policies/shop.yaml:7" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("policies")
+def test_of_a_large_platform_the_service_alone_is_rendered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["explain", "GET /shop/items/1", "--host", "shop.example.com", "-t", "nginx", "--format", "json"]
+    assert run(asked) == 0
+    whole = json.loads(capsys.readouterr().out)["result"]
+    monkeypatch.setattr(explaining, "MOST_SERVICES", 1)
+    assert run(asked) == 0
+    alone = json.loads(capsys.readouterr().out)["result"]
+    assert (whole["rendered_alone"], alone["rendered_alone"]) == (False, True)
+    assert whole["values"] == alone["values"]
+    assert [one["field"] for one in whole["rendered"]["nginx"]] == [one["field"] for one in alone["rendered"]["nginx"]]
+    assert run(asked[:-2]) == 0
+    assert "Where nginx has it, rendered for this service alone" in capsys.readouterr().out

@@ -14,8 +14,12 @@ from gwc.explain.asked import Asked
 from gwc.explain.explanation import Answer, Explanation, Rendering, explain
 from gwc.explain.lines import Texts, Tracing, without_route
 from gwc.explain.promises import inexact_for
-from gwc.ir import Gateway
+from gwc.explain.values import rows
+from gwc.ir import Gateway, Service
 from gwc.target import profile_of
+
+MOST_SERVICES = 20
+"""Of a gateway that is rendered whole, again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,16 @@ def explained(job: Job, gateway: Gateway, wanted: Wanted) -> Explanation:
         if (profile := profile_of(one.target, gateway)) in one.target.profiles
     ]
     inexact = tuple(one for table in tables for one in inexact_for(gateway, service, route, table))
-    without = without_route(gateway, service.name, route.name)
-    renderings = tuple(_renderings(job, gateway, without, wanted.targets, said.answer))
-    return replace(said, inexact=inexact, renderings=renderings)
+    shown = _slice(gateway, service)
+    without = without_route(shown, service.name, route.name)
+    answer = replace(said.answer, rows=rows(shown, service.name, route.name))
+    renderings = tuple(_renderings(job, shown, without, wanted.targets, answer))
+    return replace(said, inexact=inexact, renderings=renderings, sliced=shown is not gateway)
+
+
+def _slice(gateway: Gateway, service: Service) -> Gateway:
+    """The gateway, or of a large one what the platform and this service are: every value costs a rendering."""
+    return gateway if len(gateway.services) <= MOST_SERVICES else replace(gateway, services=(service,))
 
 
 def _renderings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gwc.explain.asked import Asked, Found, elsewhere, find
 from gwc.explain.checks import Check, checks
@@ -36,7 +36,10 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`answer` is None when no route answers. `elsewhere`: other hosts where the same words reach another route."""
+    """`answer` is None when no route answers. `elsewhere`: other hosts where the same words reach another route.
+
+    `sliced`: the renderings are of the platform and this service alone.
+    """
 
     found: Found
     user: str | None
@@ -44,7 +47,8 @@ class Explanation:
     misses: tuple[Miss, ...]
     elsewhere: Mapping[str, MethodRoute]
     inexact: tuple[Inexact, ...] = ()
-    renderings: tuple[Rendering, ...] = field(default=())
+    renderings: tuple[Rendering, ...] = ()
+    sliced: bool = False
 
 
 def explain(gateway: Gateway, asked: Asked, user: str | None) -> Explanation:

@@ -36,7 +36,7 @@ def as_text(said: Explanation, texts: Texts, style: Style = plain) -> str:
     if said.answer is not None:
         parts += [_checks(said, said.answer.checks, style), _waiting(said.answer, style)]
         parts.append(_values(said.answer.rows, texts, style))
-    parts += [_inexact(said.inexact, style), *(_rendering(one, style) for one in said.renderings)]
+    parts += [_inexact(said.inexact, style), *(_rendering(one, said.sliced, style) for one in said.renderings)]
     parts.append(_misses(said, style))
     return "\n".join("".join(f"{line.rstrip()}\n" for line in part) for part in map(list, parts) if part)
 
@@ -145,8 +145,9 @@ def _inexact(found: Sequence[Inexact], style: Style) -> Iterator[str]:
         yield f"  {one.target} {style('warning', one.support.fidelity.value)} {one.feature}{taken}: {one.support.note}"
 
 
-def _rendering(one: Rendering, style: Style) -> Iterator[str]:
-    yield _title(f"Where {one.target} has it", style)
+def _rendering(one: Rendering, sliced: bool, style: Style) -> Iterator[str]:
+    alone = ", rendered for this service alone: in the whole configuration the lines have other numbers"
+    yield _title(f"Where {one.target} has it{alone if sliced else ''}", style)
     for row, lines in one.lines:
         yield f"  {style('hint', printable(row.field))} {printable(row.text)}"
         yield from _of_row(one, lines, style)

@@ -31,6 +31,7 @@ def as_jsonable(said: Explanation) -> dict[str, Any]:
         "worst_case": worst and {"tries": worst.tries, "seconds": worst.seconds, "steps": list(worst.steps)},
         "values": [_value(row) for row in answer.rows] if answer else [],
         "inexact": [_inexact(one) for one in said.inexact],
+        "rendered_alone": said.sliced,
         "rendered": {one.target: _rendering(one) for one in said.renderings},
         "near_misses": [_miss(miss) for miss in said.misses],
     }
