@@ -19,6 +19,8 @@ from gwc.ir import Gateway
 from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.policy.load import Loaded, load
+from gwc.record import NAME as RECORD
+from gwc.record import described, record_text
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
@@ -77,7 +79,8 @@ def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report)
     if report.failed:
         return None
     watching = cache(lambda served: observability.files(gateway, served))  # most targets serve all families
-    rendered = tuple(_emit(gateway, *pair, watching) for pair in zip(targets, promised, strict=True))
+    record = described(gateway)
+    rendered = tuple(_emit(gateway, *pair, watching, record) for pair in zip(targets, promised, strict=True))
     for one in rendered:
         report.extend(one.installed.target.judge(one.artifact))
     return None if report.failed else rendered
@@ -110,10 +113,13 @@ def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | N
     return None
 
 
-def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable, watching: Watching) -> Rendered:
+def _emit(
+    gateway: Gateway, installed: InstalledTarget, table: SupportTable, watching: Watching, record: str
+) -> Rendered:
     artifact = installed.target.emit(gateway, table.profile)
-    beside = watching(_served(installed.target, table.profile))
-    assert not beside.keys() & artifact.files.keys(), "a target writes where alerts and dashboards belong"
+    description = OutputFile(record_text(installed.target.name, table.profile, record), {})
+    beside = {**watching(_served(installed.target, table.profile)), RECORD: description}
+    assert not beside.keys() & artifact.files.keys(), "a target writes where what is the same for all belongs"
     return Rendered(installed, table, replace(artifact, files={**artifact.files, **beside}))
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from gwc.imports.draft import Draft, Table
 from gwc.imports.findings import Findings
 from gwc.imports.identity import KEY_FILE, needs_keys, placeholder_keys
+from gwc.imports.own import own_draft, verify
 from gwc.imports.reading import read_file
 from gwc.imports.settle import settled
 from gwc.source import Source
@@ -36,8 +37,9 @@ def convert(form: str, path: str, findings: Findings, *, service: str = "", endp
     Raises SourceError, ImportFailedError, and UnknownNameError where none of several services is `service`.
     """
     source = read_file(path, findings)
+    own = own_draft(form, path, findings)
     reader: Reader = import_module(f"gwc.imports.{form}").read
-    draft = reader(source, findings)
+    draft = own[0] if own else reader(source, findings)
     if service:
         _named(draft, service)
     if endpoint:
@@ -47,6 +49,8 @@ def convert(form: str, path: str, findings: Findings, *, service: str = "", endp
     if needs_keys(draft.platform):
         draft.files.setdefault(KEY_FILE, placeholder_keys())
     files = settled(draft, findings, f"Imported from {source.name} by gwc import {form}.")
+    if own is not None and not (service or endpoint):
+        verify(files, own[1], path, findings)
     if not draft.services:
         raise findings.broken(draft.platform.span, "there is no route in it that a policy could have")
     return Imported(draft, files)

@@ -33,7 +33,7 @@ def test_the_day_alone_makes_nothing_stale(gwc: Gwc, project: Project) -> None:
 
 def test_without_a_build_everything_is_missing(gwc: Gwc, project: Project) -> None:
     found = differences(gwc)
-    assert len(found) == 7
+    assert len(found) == 10
     assert {state for _, state in found} == {"missing"}
     assert not project.build.exists()
 
@@ -67,8 +67,11 @@ def test_a_lost_executable_bit_is_stale(gwc: Gwc, project: Project) -> None:
 
 def test_a_changed_policy_is_stale_even_with_the_same_output(gwc: Gwc, project: Project) -> None:
     gwc("compile", NOW)
-    project.replace("shop.yaml", "owner: team-shop", "owner: team-store")
+    project.replace("shop.yaml", "owner: team-shop", "owner: team-shop    # paged by day")
     assert differences(gwc) == [("manifest.json", "stale")]
+    project.replace("shop.yaml", "owner: team-shop ", "owner: team-store ")
+    described = [(f"{target}/gateway.json", "stale") for target in ("alpha", "beta", "gamma")]
+    assert differences(gwc) == [*described, ("manifest.json", "stale")]
 
 
 def test_a_key_set_is_an_input(gwc: Gwc, project: Project) -> None:

@@ -21,13 +21,13 @@ def test_writes_every_target_and_a_manifest(gwc: Gwc, project: Project) -> None:
     assert (result.code, result.err) == (0, "")
     assert (
         result.out
-        == "1 service, 2 routes compiled for alpha, beta, gamma into build: 7 written, 0 unchanged, 0 removed\n"
+        == "1 service, 2 routes compiled for alpha, beta, gamma into build: 10 written, 0 unchanged, 0 removed\n"
     )
     assert (project.build / "alpha/routes.conf").read_text() == "shop/goods\nshop/order\n"
     assert (project.build / "beta/bin/start").stat().st_mode & stat.S_IXUSR
     assert not (project.build / "beta/routes.conf").stat().st_mode & stat.S_IXUSR
     assert set(project.tree()) == {"manifest.json"} | {
-        f"{t}/{f}" for t in ("alpha", "beta", "gamma") for f in ("routes.conf", "bin/start")
+        f"{t}/{f}" for t in ("alpha", "beta", "gamma") for f in ("routes.conf", "bin/start", "gateway.json")
     }
 
 
@@ -38,7 +38,7 @@ def test_a_second_run_changes_nothing(gwc: Gwc, project: Project) -> None:
     result = gwc("compile", NOW)
     assert project.tree() == before
     assert {path: path.stat().st_mtime_ns for path in project.build.rglob("*")} == times
-    assert "0 written, 7 unchanged, 0 removed" in result.out
+    assert "0 written, 10 unchanged, 0 removed" in result.out
 
 
 def test_the_same_policies_elsewhere_give_the_same_bytes(
@@ -260,9 +260,9 @@ def test_json_says_what_was_done(gwc: Gwc, project: Project) -> None:
     document = json.loads(gwc("compile", NOW, "--format", "json").out)
     assert (document["schema"], document["command"], document["exit"]) == (1, "compile", 0)
     assert document["result"]["targets"] == ["alpha", "beta", "gamma"]
-    assert len(document["result"]["written"]) == 7
+    assert len(document["result"]["written"]) == 10
     document = json.loads(gwc("compile", NOW, "--format", "json").out)
-    assert (document["result"]["written"], document["result"]["unchanged"]) == ([], 7)
+    assert (document["result"]["written"], document["result"]["unchanged"]) == ([], 10)
 
 
 def test_a_bug_is_no_traceback(
