@@ -53,16 +53,29 @@ def postgres() -> Iterator[Postgres]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def onnx_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the real model as ONNX, and its tokenizer."""
+    from assistant.embedders import export, onnx_missing
+
+    if missing := onnx_missing():
+        pytest.skip(missing)
+    export(directory := tmp_path_factory.mktemp("onnx"))
+    return directory
+
+
 @pytest.fixture
 def settings(tmp_path: Path, corpus_directory: Path) -> Settings:
     """Without a model: answers are extractive."""
+    from assistant.embedders import DEFAULT
     from assistant.running import SECRET
     from gwc_assistant.settings import Settings
 
     for file in corpus_directory.iterdir():
         (tmp_path / file.name).symlink_to(file)
     # Vectors of all verses take a real embedder minutes: who tests them makes those of a few.
-    return Settings(gateway_secret=SECRET, data_dir=tmp_path, port=0, drain_delay=0, verse_index="off")
+    told = {"embedder": DEFAULT, "verse_index": "off", "port": 0, "drain_delay": 0}
+    return Settings(gateway_secret=SECRET, data_dir=tmp_path, **told)
 
 
 @pytest.fixture

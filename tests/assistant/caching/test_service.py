@@ -19,7 +19,7 @@ DAVID, DAVID_AGAIN, ANOTHER = "Who was David's father?", "Who is the father of D
 
 
 def settings_with(settings: Settings, server: ModelServer, **more: Any) -> Settings:
-    told = {"llm_url": server.url, "llm_model": "gpt-4o-mini", "embedder": "lexical", **more}
+    told = {"llm_url": server.url, "llm_model": "gpt-4o-mini", **more}
     return Settings.model_validate(settings.model_dump() | told)
 
 
