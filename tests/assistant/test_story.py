@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from conformance.variants import Variant, variants
-from storyline.__main__ import STORY, main, told, verdict
+from storyline.__main__ import STORY, main, played, told, verdict
 from storyline.models import Double, SmolLM
+from storyline.stage import Stage
 from storyline.telling import Teller
 
 README = (Path(__file__).parents[2] / "services/assistant/README.md").read_text(encoding="utf-8")
@@ -50,10 +52,21 @@ def test_what_is_not_as_the_policies_say_is_named_and_ends_it_with_1(capsys: pyt
     assert "  WRONG in act 1: the day is over; seen: it is noon" in printed
 
 
+def test_an_answer_that_cannot_be_read_is_wrong_and_the_story_goes_on() -> None:
+    def act(_: Stage, tell: Teller) -> None:
+        tell.act("An act")
+        raise ValueError("no JSON")
+
+    tell, nowhere = Teller(), cast(Stage, None)
+    played(act, nowhere, tell)
+    assert tell.wrong == ["1: every answer can be read; seen: ValueError('no JSON')"]
+
+
 def test_a_model_or_a_gateway_that_is_missing_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["story", "--model", "smollm2"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr(SmolLM, "missing", lambda: "no weights")
     assert main() == 4
     assert "the story cannot be told: no weights" in capsys.readouterr().err
