@@ -99,7 +99,8 @@ class PostgresLedger:
         """Raises ImportError where asyncpg is not installed."""
         import asyncpg
 
-        self._errors = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+        own = asyncpg.InterfaceError, asyncpg.InternalClientError  # also of a connection that breaks while it is taken
+        self._errors = (asyncpg.PostgresError, *own, OSError, TimeoutError)
         self._create = asyncpg.create_pool
         self._url, self._connections, self._timeout, self._now = url, connections, timeout, now
         self._opened: Pool | None = None
