@@ -139,7 +139,10 @@ def asked(answers: Answers, platform: PlatformPolicy | None) -> Answers:
 
 
 def _ask(question: str, default: str, parse: Callable[[str], str]) -> str:
-    answer: str = typer.prompt(question, default=default, value_proc=parse)
+    try:
+        answer: str = typer.prompt(question, default=default, value_proc=parse)
+    except typer.Abort:  # an interrupt, or the end of what is typed
+        raise KeyboardInterrupt from None
     return answer
 
 
