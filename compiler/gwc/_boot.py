@@ -12,7 +12,20 @@ def main() -> int:
         _answer_again()
     from gwc.cli import run
 
-    return run(sys.argv[1:])
+    code = run(sys.argv[1:])
+    if sys.argv[1:2] == ["lint"]:
+        _end(code)
+    return code
+
+
+def _end(code: int) -> None:
+    """End the process without taking apart what it made, object by object: of many policies these are millions."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return  # a stream that is closed: the interpreter knows how to end then
+    os._exit(code)
 
 
 def _answer_again() -> None:

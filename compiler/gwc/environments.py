@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gwc.document import Document
-from gwc.policy.variants import environments
+from gwc.policy.overlay import environments
 from gwc.suggest import UnknownNameError
 
 

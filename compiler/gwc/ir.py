@@ -74,14 +74,29 @@ Provenance = Mapping[str, Origin]
 _NOWHERE: Provenance = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Node:
     """Base of all IR nodes. `provenance` maps a field's name to its origin and takes no part in equality."""
 
     provenance: Provenance = field(default_factory=lambda: _NOWHERE, compare=False, repr=False)
 
+    # What dataclasses would write for each of the classes below, which takes them most of the time of an import.
+    def __eq__(self, other: object) -> bool:
+        return self.__class__ is other.__class__ and _written(self) == _written(other)
 
-@dataclass(frozen=True, kw_only=True)
+    def __hash__(self) -> int:
+        return hash(tuple(_written(self).values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in _written(self).items())})"
+
+
+def _written(node: object) -> dict[str, object]:
+    """A node's fields but where they came from."""
+    return {name: value for name, value in vars(node).items() if name != "provenance"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Address(Node):
     """A host (name or IP literal without brackets) and a port."""
 
@@ -92,7 +107,7 @@ class Address(Node):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Secret(Node):
     """A reference to a secret on the gateway's host: an environment variable or an absolute path. Never its value."""
 
@@ -100,8 +115,10 @@ class Secret(Node):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Https(Node):
+    """The listener for HTTPS."""
+
     address: Address
     certificate: str  # absolute path of a PEM chain on the gateway's host
     key: Secret
@@ -109,20 +126,24 @@ class Https(Node):
     redirect: bool  # plain HTTP answers 308 to the https URL
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Listen(Node):
+    """Where the gateway listens."""
+
     http: Address | None
     https: Https | None
     admin: Address
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GatewaySecret(Node):
+    """Proof to the service that a request passed the gateway."""
+
     header: str
     secret: Secret
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class JwtProvider(Node):
     """One issuer. `jwks` is the inlined JSON Web Key Set, or None when the keys are fetched from `jwks_url`."""
 
@@ -137,20 +158,26 @@ class JwtProvider(Node):
     leeway: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Consumer(Node):
+    """Who an API key stands for."""
+
     name: str
     secret: Secret
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ApiKeys(Node):
+    """The header that carries an API key, and who has one."""
+
     header: str
     consumers: tuple[Consumer, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Identity(Node):
+    """How callers are known."""
+
     user_header: str
     gateway_secret: GatewaySecret | None
     jwt: tuple[JwtProvider, ...]
@@ -165,20 +192,26 @@ class Accept(StrEnum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RequestId(Node):
+    """The header of request ids, and whose are kept."""
+
     header: str
     accept: Accept
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Tracing(Node):
+    """Where spans go, and how many of them."""
+
     otlp: str  # base URL of an OTLP/HTTP collector
     sample: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RateLimitStore(Node):
+    """Where gateways count together."""
+
     redis: Address
     redis_tls: bool
     redis_database: int
@@ -194,7 +227,7 @@ class LimitKey(StrEnum):
     HEADER = "header"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Limit(Node):
     """A token bucket: at most `burst` at once, refilled evenly at `rate`. `id` is unique in the Gateway and stable."""
 
@@ -207,7 +240,7 @@ class Limit(Node):
     cluster: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Budget(Node):
     """`units` per user in each clock-aligned period of `units.period` seconds, over the whole service."""
 
@@ -216,14 +249,16 @@ class Budget(Node):
     cluster: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Endpoint(Node):
+    """One server of a service."""
+
     scheme: Literal["http", "https"]
     address: Address
     weight: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class UpstreamTls(Node):
     """Always verified. `ca` None means the host's own trust store; `sni` None the endpoint's host name."""
 
@@ -233,20 +268,26 @@ class UpstreamTls(Node):
     client_key: Secret | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Breaker(Node):
+    """After so many consecutive failures, no traffic for `open` seconds."""
+
     failures: int
     open: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Health(Node):
+    """A path that is asked `every` so many seconds."""
+
     path: str
     every: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Upstream(Node):
+    """The service behind the gateway."""
+
     endpoints: tuple[Endpoint, ...]
     tls: UpstreamTls | None  # None exactly when the endpoints are plain http
     concurrency: int | None
@@ -254,7 +295,7 @@ class Upstream(Node):
     health: Health | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Auth(Node):
     """Any one of `providers` ("jwt", "api_key") is enough; every scope is needed."""
 
@@ -262,8 +303,10 @@ class Auth(Node):
     scopes: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Timeouts(Node):
+    """In seconds; `request` includes the retries."""
+
     connect: float
     request: float
     idle: float
@@ -274,7 +317,7 @@ class RetryCause(StrEnum):
     RESET = "reset"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Retries(Node):
     """`attempts` counts the extra tries; 0 is none. `budget` caps retries as a share of live requests."""
 
@@ -288,7 +331,7 @@ class Retries(Node):
     unsafe: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class HeaderChanges(Node):
     """Names keep their case; `remove` and `set` never name the same header. Removal comes first.
 
@@ -299,13 +342,15 @@ class HeaderChanges(Node):
     remove: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Headers(Node):
+    """What changes on the way in and on the way out."""
+
     request: HeaderChanges
     response: HeaderChanges
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Cors(Node):
     """`origins` holds exact origins, or the single entry "*"."""
 
@@ -316,8 +361,10 @@ class Cors(Node):
     max_age: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Cache(Node):
+    """Lifetimes in seconds, and what keys an answer."""
+
     ttl: float
     vary_query: tuple[str, ...]  # sorted
     vary_headers: tuple[str, ...]  # lower case, sorted
@@ -358,7 +405,7 @@ class PathTemplate:
         object.__setattr__(self, "shape", shape)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Route(Node):
     """`path` is what the client asks for, the service's base path included."""
 
@@ -379,7 +426,7 @@ class Route(Node):
     websocket: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Service(Node):
     """`strip` is the prefix taken off before forwarding: the base path, or nothing with `keep_base_path`."""
 
@@ -395,7 +442,7 @@ class Service(Node):
     routes: tuple[Route, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class TargetOptions(Node):
     """`profile` "" means the target's first. `accept` names features below exact that were taken knowingly."""
 
@@ -403,7 +450,7 @@ class TargetOptions(Node):
     accept: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Gateway(Node):
     """Everything that a target may know. Services are sorted by name, routes in the order of their policy."""
 

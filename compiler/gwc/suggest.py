@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 
 
@@ -16,5 +15,7 @@ class UnknownNameError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """ "did you mean `x`?" for the closest of `known`, or nothing when none is close."""
+    import difflib
+
     close = difflib.get_close_matches(word, list(known), 1, 0.7)
     return f"did you mean `{close[0]}`?" if close else ""

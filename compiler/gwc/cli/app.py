@@ -17,7 +17,7 @@ from gwc.cli.init import init_command
 from gwc.cli.lint import lint_command
 from gwc.cli.replay import replay_command
 from gwc.cli.rule import rule_command
-from gwc.cli.run import run_command
+from gwc.cli.running.command import run_command
 from gwc.cli.schema import schema_command
 from gwc.cli.support import support_command
 from gwc.cli.test import test_command

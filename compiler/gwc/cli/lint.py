@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,12 +11,9 @@ from gwc.cli.exits import ExitCode
 from gwc.cli.guard import guarded
 from gwc.cli.options import Environment, Now
 
-if TYPE_CHECKING:
-    from gwc.cli.linting import Linting
-
 
 class LintFormat(StrEnum):
-    """How the findings are printed."""
+    """How the findings are printed. Those of `gwc.cli.asking`, for typer."""
 
     TEXT = "text"
     JSON = "json"
@@ -66,32 +63,12 @@ def lint_command(
     ] = False,
 ) -> ExitCode:
     """Find mistakes with consequences in policies: valid, and bound to page somebody."""
-    from gwc.cli.linting import Linting, changed_files
-    from gwc.cli.now import parse_now
+    from gwc.cli.asking import Asked
+    from gwc.cli.linting import perform
 
-    linting = Linting(tuple(path or ["policies"]), _split(select), _split(ignore), env, parse_now(now), services)
-    linting.run()
-    if changed is not None:
-        linting.only(changed_files(changed))
-    if diff or fix:
-        _mend(linting, write=fix and not diff)
-        if diff:
-            return ExitCode.OK
-    if write_baseline is not None:
-        linting.write_baseline(write_baseline)
-        return ExitCode.OK
-    if baseline is not None:
-        linting.forget(baseline)
-    return linting.publish(format.value, fail_on.value)
-
-
-def _split(selectors: list[str]) -> tuple[str, ...]:
-    """`--select GWC303,GWC4` is `--select GWC303 --select GWC4`."""
-    return tuple(part.strip() for text in selectors for part in text.split(",") if part.strip())
-
-
-def _mend(linting: Linting, *, write: bool) -> None:
-    if write:
-        linting.fix()
-    else:
-        linting.show_fixes()
+    return perform(
+        Asked(
+            tuple(path or ()), format.value, tuple(select), tuple(ignore), fix, diff, fail_on.value, baseline,
+            write_baseline, changed, services, env, now,
+        )
+    )  # fmt: skip

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from gwc import observed
 from gwc.cli import again
+from gwc.cli.asking import Asked
 from gwc.cli.exits import CommandError, ExitCode
-from gwc.cli.guard import say
+from gwc.cli.guard import in_one_go, say
 from gwc.cli.mistakes import told
+from gwc.cli.now import parse_now
 from gwc.diagnostics import Diagnostic, Report, Severity
-from gwc.git import GitError, git, merge_base
-from gwc.lint import baseline
 from gwc.lint.code.project import CodeError
-from gwc.lint.fix import fixed
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule, documentation
 from gwc.lint.run import lint_sources
@@ -34,6 +31,33 @@ CODE = (".py", ".txt", ".toml")
 NAMED = "name directories or files of policies"
 ROUNDS = 5
 """A fix may uncover another one; a sixth round would mean that two undo one another."""
+
+
+@in_one_go
+def perform(asked: Asked) -> ExitCode:
+    """One `gwc lint`, from its options to what is printed. Raises CommandError."""
+    now = parse_now(asked.now)
+    paths = asked.paths or ("policies",)
+    linting = Linting(paths, split(asked.select), split(asked.ignore), asked.env, now, asked.services)
+    linting.run()
+    if asked.changed is not None:
+        linting.only(changed_files(asked.changed))
+    if asked.fix and not asked.diff:
+        linting.fix()
+    if asked.diff:
+        linting.show_fixes()
+        return ExitCode.OK
+    if asked.write_baseline is not None:
+        linting.write_baseline(asked.write_baseline)
+        return ExitCode.OK
+    if asked.baseline is not None:
+        linting.forget(asked.baseline)
+    return linting.publish(asked.format, asked.fail_on)
+
+
+def split(selectors: Sequence[str]) -> tuple[str, ...]:
+    """`--select GWC303,GWC4` is `--select GWC303 --select GWC4`."""
+    return tuple(part.strip() for text in selectors for part in text.split(",") if part.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +93,8 @@ class Linting:
         """Reads everything anew. Raises CommandError."""
         rules = self._rules()
         found: set[Diagnostic] = set()
-        with _without_collections():
-            for group in self._gateways():
-                found |= self._found(group, rules)
+        for group in self._gateways():
+            found |= self._found(group, rules)
         self.found = tuple(sorted(found))
 
     def _found(self, group: _Group, rules: tuple[type[Rule], ...]) -> set[Diagnostic]:
@@ -143,6 +166,8 @@ class Linting:
         self.notes += [f"mended {name}" for name in sorted(mended)]
 
     def _fixes(self) -> dict[str, str]:
+        from gwc.lint.fix import fixed
+
         return fixed(self.found, {name: text for name, text in self.texts.items() if name.endswith(POLICIES)})
 
     def show_fixes(self) -> None:
@@ -154,12 +179,15 @@ class Linting:
 
     def write_baseline(self, file: str) -> None:
         from gwc.cli.output import replace_text
+        from gwc.lint import baseline
 
         replace_text(Path(file), baseline.written(self.found, self.texts))
         say(f"{len(self.found)} findings written to {file}")
 
     def forget(self, file: str) -> None:
         """Leaves out what the baseline knows."""
+        from gwc.lint import baseline
+
         try:
             observed.file(file)
             known = baseline.read(Path(file).read_text(encoding="utf-8"))
@@ -209,18 +237,6 @@ class Linting:
         return render_github(self.found)
 
 
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Nodes and spans are many, live to the end, and hold no cycles worth a search each time."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
 def _directory(path: str) -> Path:
     """Where the platform's policy is looked for. Standard input stands for a file among the policies."""
     return Path("policies") if path == STDIN and is_directory("policies") else Path(path).parent
@@ -246,6 +262,8 @@ def _files(path: str) -> tuple[str, ...]:
 
 def changed_files(revision: str) -> frozenset[Path]:
     """What differs from the merge base with `revision`, untracked files included. Raises CommandError."""
+    from gwc.git import GitError, git, merge_base
+
     try:
         top = Path(git("rev-parse", "--show-toplevel").strip())
         names = git("diff", "--name-only", "-z", merge_base(revision), "--").split("\0")

@@ -10,17 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gwc.composer import Composer, DocumentError, reject_unprintable
 from gwc.diagnostics import Span
-from gwc.document import (
-    Composer,
-    DocumentError,
-    MappingNode,
-    Node,
-    ScalarNode,
-    SequenceNode,
-    reject_unprintable,
-    to_data,
-)
+from gwc.document import MappingNode, Node, ScalarNode, SequenceNode, to_data
 from gwc.imports.findings import Findings
 from gwc.source import Source
 

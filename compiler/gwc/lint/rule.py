@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -80,6 +79,8 @@ class Documentation:
 
 def documentation(rule: type[Rule]) -> Documentation:
     """Raises ValueError for a docstring without its sections."""
+    import inspect
+
     text = inspect.getdoc(rule) or ""
     summary, *parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     sections = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))

@@ -5,9 +5,7 @@ At the end of the line that a finding points at, or alone on the line above it. 
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -51,6 +49,9 @@ def suppressions_in_code(module: Module) -> tuple[Suppression, ...]:
     """Those in comments of Python."""
     if not _COMMENT.search(module.text):
         return ()
+    import io
+    import tokenize
+
     lines = module.text.split("\n")
     tokens = tokenize.generate_tokens(io.StringIO(module.text).readline)
     numbers = [token.start[0] for token in tokens if token.type == tokenize.COMMENT]

@@ -9,18 +9,19 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from gwc.diagnostics import Diagnostic, Report, Severity, Span
-from gwc.document import Document, MappingNode, Node, Path, ScalarNode, SequenceNode, child, merge, to_data
+from gwc.document import Document, Node, Path, ScalarNode, child, to_data
+from gwc.policy.overlay import document_under, environments, long_upstream
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
 from gwc.policy.texts import describe, shorten
 from gwc.policy.types import COMBINATION, FORM, MAX_ENVIRONMENTS, SECRET, UNIT
-from gwc.policy.variants import FIXED, Loaded, environments, under
+from gwc.policy.variants import FIXED, Loaded, under
 
 _MODELS: dict[object, type[PlatformPolicy] | type[ServicePolicy]] = {
     "Platform": PlatformPolicy,
     "Service": ServicePolicy,
 }
-__all__ = ["Loaded", "environments", "faults", "known_path", "load", "load_variants", "root_under", "under"]
+__all__ = ["Loaded", "environments", "faults", "known_path", "load", "load_variants", "under"]
 _KINDS = "write kind: Service or kind: Platform"
 
 
@@ -36,12 +37,12 @@ def load_variants(document: Document, report: Report) -> dict[str | None, Loaded
         return None
     if _faulty_overlays(document, report):
         return None
-    variants = {name: _under(document, name) for name in (None, *environments(document))}
+    variants = {name: document_under(document, name) for name in (None, *environments(document))}
     valid = {name: p for name, v in variants.items() if (p := _validate(model, v, report)) is not None}
     if len(valid) < len(variants):
         return None
     return {
-        name: Loaded(policy, Document(document.source, _long_upstream(variants[name].root)))
+        name: Loaded(policy, Document(document.source, long_upstream(variants[name].root)))
         for name, policy in valid.items()
     }
 
@@ -62,40 +63,6 @@ def _model(document: Document, report: Report) -> type[PlatformPolicy] | type[Se
 
 def _first(document: Document) -> Span:
     return next(iter(document.root.keys.values()), document.root.span)
-
-
-def _under(document: Document, environment: str | None) -> Document:
-    """The document with one environment merged in. Without one it stays whole, and the model checks their names."""
-    root = document.root
-    overlays = root.items.get("environments")
-    if environment is None or not isinstance(overlays, MappingNode):
-        return document
-    overlay = overlays.items[environment]
-    rest = {key: value for key, value in root.items.items() if key != "environments"}
-    base = MappingNode(rest, root.keys, root.span)
-    return Document(document.source, _overlaid(base, overlay) if isinstance(overlay, MappingNode) else base)
-
-
-def root_under(document: Document, environment: str | None) -> MappingNode:
-    """The nodes of a valid document with one environment merged in."""
-    return _long_upstream(_under(document, environment).root)
-
-
-def _overlaid(base: MappingNode, overlay: MappingNode) -> MappingNode:
-    # The short form is an endpoint and nothing else, so it overlays endpoints and takes no breaker or cap away.
-    if type(base.items.get("upstream")) is type(overlay.items.get("upstream")):
-        return merge(base, overlay)
-    return merge(_long_upstream(base), _long_upstream(overlay))
-
-
-def _long_upstream(root: MappingNode) -> MappingNode:
-    """`upstream: URL` as the endpoint that it is short for."""
-    short = root.items.get("upstream")
-    if not isinstance(short, ScalarNode) or not isinstance(short.value, str):
-        return root
-    endpoint = MappingNode({"url": short}, {"url": short.span}, short.span)
-    upstream = MappingNode({"endpoints": SequenceNode((endpoint,), short.span)}, {"endpoints": short.span}, short.span)
-    return MappingNode({**root.items, "upstream": upstream}, root.keys, root.span)
 
 
 def _faulty_overlays(document: Document, report: Report) -> bool:

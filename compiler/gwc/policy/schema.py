@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from gwc.policy.identity import JwtPolicy
+from gwc.policy.meanings import meaning
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
 from gwc.policy.types import MAX_ENVIRONMENTS
@@ -24,6 +25,7 @@ def json_schema(kind: str | None = None) -> dict[str, Any]:
     for definition in definitions.values():
         tidy(definition)
     _short_upstream(definitions)
+    _explain(definitions)
     _overlay(definitions, "ServicePolicy")
     _overlay(definitions, "PlatformPolicy")
     return {
@@ -46,6 +48,14 @@ def _root(kind: str | None) -> dict[str, Any]:
         "then": {"$ref": "#/$defs/PlatformPolicy"},
         "else": {"$ref": "#/$defs/ServicePolicy"},
     }
+
+
+def _explain(definitions: dict[str, Any]) -> None:
+    """Every field says what it means."""
+    for name, definition in definitions.items():
+        for key, value in definition.get("properties", {}).items():
+            if "description" not in value and (said := meaning(name, key)):
+                value["description"] = said
 
 
 def _short_upstream(definitions: dict[str, Any]) -> None:

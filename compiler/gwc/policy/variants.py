@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from gwc import plain
 from gwc.diagnostics import Report
-from gwc.document import ALTERNATIVES, Document, MappingNode, parse
+from gwc.document import Document, MappingNode, parse
+from gwc.policy.overlay import Data, data_under, long_form, root_under
 from gwc.policy.shapes import Shape, shaped
 from gwc.source import Source
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 FIXED = frozenset({"apiVersion", "kind", "service", "environments"})
 """Keys that cannot differ by environment."""
-Data = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,6 @@ Variants = Mapping[str | None, Loaded]
 def under(variants: Variants, environment: str | None) -> Loaded:
     """A document without that environment is the same in it as everywhere."""
     return variants[environment if environment in variants else None]
-
-
-def environments(document: Document) -> tuple[str, ...]:
-    """The environments that the document declares."""
-    node = document.items.get("environments")
-    if isinstance(node, MappingNode):
-        return tuple(node.items)
-    return tuple(node) if isinstance(node, dict) else ()
 
 
 def platform_of(loaded: Loaded) -> PlatformPolicy | None:
@@ -74,7 +66,7 @@ def quick_variants(source: Source) -> dict[str | None, Loaded] | None:
     for name, overlay in data.get("environments", {}).items():
         if not FIXED.isdisjoint(overlay):
             return None
-        merged = _overlaid({key: value for key, value in data.items() if key != "environments"}, overlay)
+        merged = data_under({key: value for key, value in data.items() if key != "environments"}, overlay)
         variant = shaped(merged, (data, policy))
         if variant is None:
             return None
@@ -83,7 +75,7 @@ def quick_variants(source: Source) -> dict[str | None, Loaded] | None:
 
 
 def _loaded(source: Source, data: Data, policy: Shape, seek: _Sought, environment: str | None) -> Loaded:
-    document = Document.sought(source, _long_upstream(data), partial(seek.root, environment))
+    document = Document.sought(source, long_form(data), partial(seek.root, environment))
     return Loaded(cast("Policy", policy), document)
 
 
@@ -95,53 +87,7 @@ class _Sought:
     found: Document | None = None
 
     def root(self, environment: str | None) -> MappingNode:
-        from gwc.policy.load import root_under
-
         if self.found is None:
             self.found = parse(self.source, report := Report())
             assert self.found is not None, report.diagnostics
         return root_under(self.found, environment)
-
-
-def _long_upstream(data: Data) -> Data:
-    short = data.get("upstream")
-    return {**data, "upstream": {"endpoints": [{"url": short}]}} if isinstance(short, str) else data
-
-
-def _overlaid(base: Data, overlay: Data) -> Data:
-    if isinstance(base.get("upstream"), str) is isinstance(overlay.get("upstream"), str):
-        return _merged(base, overlay)
-    return _merged(_long_upstream(base), _long_upstream(overlay))
-
-
-def _merged(base: Data, overlay: Data) -> dict[str, Any]:
-    """As `gwc.document.merge` does with nodes."""
-    items = dict(base)
-    for key, value in overlay.items():
-        items[key] = _value(key, items[key], value) if key in items else value
-    return items
-
-
-def _value(key: str, base: Any, overlay: Any) -> Any:
-    if isinstance(base, dict) and isinstance(overlay, dict):
-        return overlay if ALTERNATIVES.get(key, set()) & overlay.keys() else _merged(base, overlay)
-    if key == "routes" and isinstance(base, list) and isinstance(overlay, list):
-        return _routes(base, overlay)
-    return overlay
-
-
-def _routes(base: list[Any], overlay: list[Any]) -> list[Any]:
-    routes = list(base)
-    where = {_route_name(route): index for index, route in reversed(list(enumerate(routes)))}
-    for route in overlay:
-        index = where.pop(name, None) if (name := _route_name(route)) is not None else None
-        if index is None:
-            routes.append(route)
-        else:
-            routes[index] = _value("", routes[index], route)
-    return routes
-
-
-def _route_name(route: Any) -> str | None:
-    name = route.get("name") if isinstance(route, dict) else None
-    return name if isinstance(name, str) else None

@@ -6,7 +6,6 @@ Policies are other people's text on somebody's terminal: control characters are 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -27,6 +26,10 @@ def _lines(text: str) -> tuple[str, ...]:
 
 def printable(text: str) -> str:
     """`text` with tabs as spaces and every other character that could steer a terminal as U+FFFD, one for one."""
+    if text.isascii() and text.isprintable():
+        return text
+    import unicodedata
+
     return "".join(" " if c == "\t" else "\ufffd" if unicodedata.category(c) in _STEERING else c for c in text)
 
 
@@ -62,4 +65,8 @@ def excerpt(texts: Texts, span: Span, mark: str) -> tuple[str, str] | None:
 
 def _cells(text: str) -> int:
     """Terminal columns: two for a wide character, none for a combining one."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

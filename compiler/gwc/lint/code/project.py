@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import ast
-import io
 import os
 import re
 import sys
-import tokenize
-import tomllib
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -162,6 +158,9 @@ def _read(file: Path, folder: Path) -> Module | Unread:
 
 def _text(file: Path) -> str:
     """In the encoding that the file declares, with one kind of line end. Raises _UnreadError."""
+    import io
+    import tokenize
+
     observed.file(str(file))
     try:
         if not file.is_file():
@@ -181,6 +180,8 @@ def _text(file: Path) -> str:
 
 def _parsed(text: str, file: str) -> ast.Module:
     """Raises _UnreadError. The parser's own message is left out where it may repeat the text."""
+    import warnings
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape is none of a gateway's business
@@ -205,6 +206,8 @@ def _bound(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ast.AST]]]:
 
 def _dependencies(folder: Path) -> tuple[tuple[tuple[str, Span], ...], tuple[Unread, ...]]:
     """Those in requirements*.txt and pyproject.toml, and which of these files cannot be read."""
+    import tomllib
+
     found: list[tuple[str, Span]] = []
     unread: list[Unread] = []
     observed.listing(str(folder))
@@ -223,6 +226,8 @@ def _declared(file: Path, text: str) -> list[tuple[str, Span]]:
     """Raises TOMLDecodeError, and AttributeError or TypeError where the project's table is none."""
     if file.suffix != ".toml":
         return list(_named(file, text.split("\n")))
+    import tomllib
+
     listed = tomllib.loads(text).get("project", {}).get("dependencies", [])
     wanted = {_key(match[1]) for line in listed if (match := _REQUIREMENT.match(str(line)))}
     lines = [line.strip().strip("\"',[] ") for line in text.split("\n")]
