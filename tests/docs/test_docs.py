@@ -1,8 +1,8 @@
 """What the documentation shows is what happens: policies are compiled, commands are run, links lead somewhere.
 
 The comment above a fence says how its block is checked: `excerpt: FILE`, `service`, `route`, `platform` (a fragment at
-that level), `service refused: CODE`, `session` (see `docs.session`), `not run: REASON`. A yaml block without one is a
-whole policy, a console block without one is run by itself.
+that level), `service refused: CODE`, `session` (see `docs.session`), `workflow` (of a CI), `not run: REASON`. A yaml
+block without one is a whole policy, a console block without one is run by itself.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import accept
 import maximal
@@ -34,19 +35,20 @@ OUTPUT = ("text",)
 NOT_RUN = "not run: "
 """How the comment above a block begins that nothing executes; the reason follows."""
 
+LANGUAGES = set(re.findall(r"^```(\w+)$", "".join(page.read_text(encoding="utf-8") for page in pages()), re.M))
 EXCERPTS = [block for block in blocks("yaml") if block.note.startswith("excerpt: ")]
 WHOLE = [block for block in blocks("yaml") if not block.note]
 FRAGMENTS = [
-    block for block in blocks("yaml") if block.note and not block.note.startswith(("excerpt: ", "session", NOT_RUN))
+    block
+    for block in blocks("yaml")
+    if block.note and not block.note.startswith(("excerpt: ", "session", "workflow", NOT_RUN))
 ]
 
 
 def test_every_block_is_checked_or_says_why_not() -> None:
-    written = "".join(page.read_text(encoding="utf-8") for page in pages())
-    languages = set(re.findall(r"^```(\w+)$", written, re.M))
-    others = blocks(*(languages - {"yaml", "console", *OUTPUT}))
-    assert [str(block) for block in others if not block.note.startswith((NOT_RUN, "excerpt: "))] == []
-    assert [str(block) for block in blocks(*languages) if block.note == NOT_RUN.strip()] == []
+    others = blocks(*(LANGUAGES - {"yaml", "console", *OUTPUT}))
+    assert [str(block) for block in others if not block.note.startswith((NOT_RUN, "excerpt: ", "session: "))] == []
+    assert [str(block) for block in blocks(*LANGUAGES) if block.note == NOT_RUN.strip()] == []
 
 
 @pytest.mark.parametrize("block", EXCERPTS, ids=str)
@@ -81,6 +83,27 @@ def test_a_whole_policy_is_valid(block: Block) -> None:
     assert load(document, None, report) is not None, report.diagnostics
 
 
+WORKFLOWS = [block for block in blocks("yaml") if block.note == "workflow"]
+
+
+@pytest.mark.parametrize("block", WORKFLOWS, ids=str)
+def test_a_workflow_uses_what_there_is(block: Block) -> None:
+    """The action's inputs, the template's variables, the hooks; what each of them runs is run by lint's tests."""
+    workflow = yaml.safe_load(block.text)
+    if "jobs" in workflow:
+        steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        (used,) = [step["with"] for step in steps if "/gwc@" in step["uses"]]
+        known = yaml.safe_load((REPOSITORY / "action.yml").read_text(encoding="utf-8"))["inputs"].keys()
+    elif "include" in workflow:
+        template = yaml.safe_load((REPOSITORY / workflow["include"][0]["file"]).read_text(encoding="utf-8"))
+        used, known = workflow["variables"], template["variables"].keys()
+    else:
+        hooks = yaml.safe_load((REPOSITORY / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+        used, known = {hook["id"] for hook in workflow["repos"][0]["hooks"]}, {hook["id"] for hook in hooks}
+    assert used
+    assert set(used) <= set(known)
+
+
 def _data(block: Block) -> dict[str, Any]:
     report = Report()
     document = parse(Source(str(block), block.text), report)
@@ -96,12 +119,12 @@ def _merged(base: Any, over: Any) -> Any:
 
 _DATED = "compile|diff|docs|verify|lint|replay|explain|run"
 _GWC = f"""gwc() {{
-  case $1 in ({_DATED}) command gwc "$@" --now {accept.NOW};; (*) command gwc "$@";; esac
+  case $1 in ({_DATED}) command gwc "$1" --now {accept.NOW} "${{@:2}}";; (*) command gwc "$@";; esac
 }}"""
 """Dates are judged on the day that the pages were written, so that no waiver expires under them."""
 
 CONSOLE = [block for block in blocks("console") if not block.note]
-SESSIONS = [block for block in blocks("console", "yaml") if block.note.startswith("session") and block.file != TUTORIAL]
+SESSIONS = [block for block in blocks(*LANGUAGES) if block.note.startswith("session") and block.file != TUTORIAL]
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=str)
