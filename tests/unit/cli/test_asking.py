@@ -14,6 +14,7 @@ from gwc.cli import app as typers
 from gwc.cli import asking, lint, linting
 from gwc.cli.asking import Asked, asked
 from gwc.cli.exits import ExitCode
+from lint.rules import KEYS, sources
 
 PLAIN: tuple[tuple[str, ...], ...] = (
     (),
@@ -113,14 +114,10 @@ def test_the_options_are_those_of_the_command() -> None:
 def test_linting_a_file_that_is_right_imports_little(tmp_path: Path) -> None:
     """Counters instead of a clock: what is imported decides what one file costs."""
     (tmp_path / "policies").mkdir()
-    (tmp_path / "policies/platform.yaml").write_text(
-        "apiVersion: gwc/v1\nkind: Platform\nowner: a\nlimits: [{per: ip, rate: 9/s}]\n"
-    )
-    (tmp_path / "policies/shop.yaml").write_text(
-        "apiVersion: gwc/v1\nkind: Service\nservice: shop\nowner: a\nupstream: http://127.0.0.1:8000\nauth: none\n"
-        "routes:\n  - {name: list, path: /v1/list, methods: [GET]}\n"
-    )
-    command = [sys.executable, "-X", "importtime", "-m", "gwc", "lint", "--select", "GWC3", "policies/shop.yaml"]
+    for source in sources(""):
+        (tmp_path / source.name).write_text(source.text)
+    (tmp_path / "policies/keys.json").write_text(KEYS)
+    command = [sys.executable, "-X", "importtime", "-m", "gwc", "lint", "policies/shop.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout == "no findings\n"
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
