@@ -177,3 +177,25 @@ def test_damaged_input_is_an_error_with_its_place(importing: Import, text: str, 
     assert outcome.files == {}
     (error,) = [one for one in outcome.found if one.code == "GWC800"]
     assert (f"{error.span.line}:{error.span.column}", words in error.message) == (place, True), error
+
+
+def test_references_to_the_environment_are_kept(importing: Import) -> None:
+    keys = ["{vault://env/first-key}", '{{ env "SECOND" }}', '${{ env "DECK_THIRD" }}']
+    consumer = {"username": "a", "keyauth_credentials": [{"key": key} for key in keys]}
+    outcome = importing("kong", json.dumps({**BASE, "plugins": [{"name": "key-auth"}], "consumers": [consumer]}))
+    api_key = outcome.gateway().identity.api_key
+    assert api_key is not None
+    assert [one.secret.name for one in api_key.consumers] == ["FIRST_KEY", "SECOND", "DECK_THIRD"]
+    assert outcome.said("GWC803") == []
+
+
+def test_a_service_that_speaks_something_else_is_not_imported(importing: Import) -> None:
+    data = json.loads(json.dumps(BASE))
+    data["services"].append({"name": "g", "url": "grpc://g:1", "routes": [{"paths": ["/g"]}]})
+    data["services"].append({"name": "t", "host": "t", "protocol": "tcp", "routes": [{"paths": ["/t"]}]})
+    outcome = importing("kong", json.dumps(data))
+    assert [service.name for service in outcome.gateway().services] == ["s"]
+    assert [one.partition(": ")[2] for one in outcome.said("GWC801")] == [
+        "a service that speaks grpc",
+        "a service that speaks tcp",
+    ]

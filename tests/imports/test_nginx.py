@@ -236,3 +236,21 @@ def test_expressions_as_templates(regex: str, paths: tuple[str, ...], exact: boo
 @pytest.mark.parametrize("regex", [r"\.(png|jpg)$", "^/(en|de)/x", "/a", "^/a(?!b)", "^", "^/a|^/b"])
 def test_expressions_that_no_template_comes_near(regex: str) -> None:
     assert templates_of(regex) is None
+
+
+def test_a_redirect_to_https_is_one_beside_a_challenge_and_as_certbot_writes_it(importing: Import) -> None:
+    secure = (
+        "server { listen 443 ssl; server_name a.com; ssl_certificate /c; ssl_certificate_key /k;\n"
+        "location / { proxy_pass http://127.0.0.1:3000; } }\n"
+    )
+    challenge = (
+        "server { listen 80; server_name a.com;\nlocation /.well-known/acme-challenge/ { root /var/www; }\n"
+        "location / { return 301 https://$server_name$request_uri; } }\n"
+    )
+    certbot = "server { if ($host = a.com) { return 301 https://$host$request_uri; } listen 80; return 404; }\n"
+    for text in (secure + challenge, secure + certbot):
+        outcome = importing("nginx", text)
+        gateway = outcome.gateway()
+        assert gateway.listen.https is not None and gateway.listen.https.redirect
+        assert [service.name for service in gateway.services] == ["a-com"]
+        assert len(outcome.said("GWC801")) == (text == secure + challenge)

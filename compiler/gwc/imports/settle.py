@@ -33,6 +33,7 @@ def settled(draft: Draft, findings: Findings, heading: str, *, together: bool = 
 
     Raises ImportFailedError where no valid policy can be made of the draft.
     """
+    draft.services[:] = [one for one in draft.services if one.rows("routes")]  # of the others every route is reported
     for _ in range(_PASSES):
         _shape(draft, findings)
         texts = {name: policy_text(table, heading) for name, table in draft.policies()}
@@ -72,6 +73,8 @@ def _apart(errors: list[ErrorDetails]) -> list[ErrorDetails]:
 
 
 def _words(error: ErrorDetails) -> str:
+    if error["type"] == "missing":
+        return f"`{error['loc'][-1]}` is missing"
     hint = error.get("ctx", {}).get("hint", "")
     return f"{error['msg']}; {hint}" if hint else error["msg"]
 

@@ -48,8 +48,7 @@ class Listeners:
             self.findings.left_out(_place(listener), "a listener without a port", "the gateway listens on ports")
             listener.mark()
             return
-        for key in ("additional_addresses", "listener_filters_timeout"):
-            listener[key]
+        at["address"].mark()
         for chain in listener["filter_chains"].each() or ():
             self._chain(chain, at)
         if listener["default_filter_chain"].there:
@@ -101,6 +100,7 @@ class Listeners:
                 self.findings.secret(word.span, "a private key; it is not copied", hint)
         if not (certificate["filename"].text and key["filename"].text):
             self.findings.left_out(certificate.span, "a certificate that is no file", "write listen.https with files")
+            pairs[0].mark()
             return
         put = self.draft.platform.put
         put("listen.https.port", _listen_address(at), at["port_value"].span)

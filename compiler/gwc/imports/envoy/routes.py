@@ -230,8 +230,10 @@ class Routes:
             return
         earlier = self._earlier.setdefault(tuple(service.value("hosts", ())), [])
         if any(covers(one, shape(place.path)) or one == shape(place.path) for one in earlier):
-            hint = "Envoy takes the first route that matches, a policy the most specific one"
+            hint = "Envoy takes the first route that matches, a policy the most specific one, on every listener alike"
             self.findings.left_out(place.span, f"{place.path[:80]}: an earlier route already matches all of it", hint)
+            route.mark()
+            self.upstreams.common(route["route"]).mark()
             return
         if methods == list(METHODS):
             earlier.append(shape(place.path))

@@ -19,7 +19,7 @@ _FINE: dict[str, str] = {
         use_tcp_for_dns_lookups upstream_connection_options preconnect_policy tcp_keepalive
         common_lb_config ignore_health_on_host_removal cleanup_interval type alt_stat_name
         tls_minimum_protocol_version decorator metadata priority protocol ip_tags
-        cluster_name include_request_attempt_count include_attempt_count_in_response filter_metadata
+        add_user_agent cluster_name include_request_attempt_count include_attempt_count_in_response filter_metadata
     """,
     "a breaker counts what fails in a row, and nothing else": """
         interval max_ejection_percent enforcing_consecutive_5xx enforcing_success_rate success_rate_minimum_hosts
@@ -57,6 +57,9 @@ _INSTEAD: dict[str, str] = {
     """,
     "weights of endpoints share the traffic": """
         request_mirror_policies runtime_fraction locality
+    """,
+    "spans are sent by OTLP: tracing: {otlp: http://collector:4318}": """
+        tracing start_child_span
     """,
     "tell routes apart by host, path and method": """
         query_parameters dynamic_metadata filter_state

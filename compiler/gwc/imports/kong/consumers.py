@@ -9,7 +9,8 @@ from gwc.imports.findings import Findings
 from gwc.imports.tree import Word
 from gwc.imports.values import Names, environment_name, slug
 
-_VAULT = re.compile(r"\{vault://env/([A-Za-z0-9_-]+)\}\Z")
+_VAULT = re.compile(r"\{vault://env/([A-Za-z0-9_-]+)\}\Z|\$?\{\{ *env +\\?\"([A-Za-z0-9_]+)\\?\" *\}\}\Z")
+"""Kong's own reference to an environment variable, and decK's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def read_consumers(root: Word, findings: Findings) -> Consumers:
 
 def _key(word: Word, name: str, index: int, findings: Findings) -> str:
     if match := _VAULT.match(word.text):
-        return environment_name(match[1])
+        return environment_name(match[1] or match[2])
     variable = environment_name("KEY", name, str(index + 1) if index else "")
     hint = f"put it into the environment variable {variable} of the gateway"
     findings.secret(word.span, f"the API key of {name} is not copied", hint)

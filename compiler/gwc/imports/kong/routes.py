@@ -30,6 +30,10 @@ class Entities:
             if service["enabled"].no:
                 self.findings.left_out(service["name"].span, "a service that is switched off")
                 service.mark()
+            elif (spoken := _spoken(service)) not in ("http", "https"):
+                place = service.first("url", "protocol").span
+                self.findings.left_out(place, f"a service that speaks {spoken[:20]}", "only HTTP is forwarded")
+                service.mark()
             else:
                 yield service
 
@@ -61,6 +65,11 @@ class Entities:
             if one["enabled"].no:
                 self.findings.no_matter(one["name"].span, one["name"].text[:60], "switched off")
                 one.mark()
+
+
+def _spoken(service: Word) -> str:
+    scheme, colon, _ = service["url"].text.partition("://")
+    return scheme if colon else service["protocol"].text or "http"
 
 
 def _refers(reference: Word, to: Word) -> bool:

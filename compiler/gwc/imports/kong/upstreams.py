@@ -33,7 +33,7 @@ def write_upstream(policy: Table, service: Word, root: Word, findings: Findings)
 def _address(service: Word, findings: Findings) -> tuple[str, str, int, Word]:
     url = service["url"]
     if url.there:
-        match = re.match(r"(https?)://([^/?#]+)", url.text)
+        match = re.match(r"([a-z0-9]+)://([^/?#]+)", url.text)
         scheme, authority = (match[1], match[2]) if match else ("http", "")
         if without_user(authority) != authority:
             hint = "let the service read a secret of its own; a URL of a policy holds none"
@@ -45,9 +45,6 @@ def _address(service: Word, findings: Findings) -> tuple[str, str, int, Word]:
         )
         return scheme, host, int(port) if port else 443 if scheme == "https" else 80, url
     scheme = service["protocol"].text or "http"
-    if scheme not in ("http", "https"):
-        findings.left_out(service["protocol"].span, f"a service that speaks {scheme[:20]}", "only HTTP is forwarded")
-    scheme = scheme if scheme in ("http", "https") else "http"
     return (
         scheme,
         service["host"].text,

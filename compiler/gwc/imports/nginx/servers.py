@@ -101,12 +101,16 @@ class Servers:
 
     def _redirects(self, server: Directive) -> bool:
         """A server that only sends clients to https."""
-        returns = [one for block in (server, *server.inner("location")) for one in block.inner("return")]
-        elsewhere = any(one.words and one.words[-1].startswith("https://$") for one in returns)
-        serves = any(location.inner("proxy_pass", *_SERVES_ITSELF[:3]) for location in server.inner("location"))
-        if not elsewhere or serves:
+        locations = server.inner("location")
+        returns = [one for block in (server, *locations, *server.inner("if")) for one in block.inner("return")]
+        elsewhere = [one for one in returns if one.words and one.words[-1].startswith("https://$")]
+        if not elsewhere or any(location.inner("proxy_pass") for location in locations):
             return False
-        self.listeners.redirect = returns[0].span
+        self.listeners.redirect = elsewhere[0].span
+        for location in locations:
+            if not location.inner("return"):
+                location.seen = True
+                self._unproxied(location)
         server.skip()
         return True
 
@@ -162,7 +166,7 @@ class Servers:
     def _service(self, hosts: list[str], passing: Passing, path: str, span: Span, scope: Scope) -> Table:
         key = (tuple(hosts), passing.name, passing.scheme, passing.strip)
         if key not in self._services:
-            service = self._services[key] = new_service(self.names.take(_wanted(passing, path)), span)
+            service = self._services[key] = new_service(self.names.take(_wanted(passing, path, hosts)), span)
             self._routes[id(service)] = Names()
             if hosts:
                 service.put("hosts", hosts, span)
@@ -189,10 +193,11 @@ class Servers:
         add_limits(self.draft.platform, service, route, scope, self.zones, self.findings)
 
 
-def _wanted(passing: Passing, path: str) -> str:
-    """After the upstream, or, where that is an address, after the path."""
+def _wanted(passing: Passing, path: str, hosts: list[str]) -> str:
+    """After the upstream, or, where that is an address, after the path or the host."""
     if re.fullmatch(r"[0-9.:]+|\[.*|localhost(:[0-9]+)?", passing.name):
-        return slug(next((part for part in path.split("/") if re.fullmatch(r"[A-Za-z0-9_-]+", part)), ""), "service")
+        words = [part for part in path.split("/") if re.fullmatch(r"[A-Za-z0-9_-]+", part)]
+        return slug(next(iter([*words, *hosts]), ""), "service")
     return slug(passing.name.partition(":")[0])
 
 
