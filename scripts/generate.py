@@ -18,6 +18,7 @@ from gwc.observability import access_log
 from gwc.policy.schema import json_schema
 from gwc.report import matrix
 from gwc.testing.schema import json_schema as tests_schema
+from reference import reference
 
 REPOSITORY = Path(__file__).parents[1]
 SUPPORT = """# What each gateway keeps
@@ -70,6 +71,7 @@ GENERATED: dict[Path, Callable[[], str]] = {
     REPOSITORY / "schema/gwc-tests-v1.json": schema_of_tests,
     REPOSITORY / "schema/access-log-v1.json": access_log.schema_text,
     REPOSITORY / "docs/support.md": support,
+    REPOSITORY / "docs/reference.md": reference,
     REPOSITORY / "docs/rules/README.md": rules,
     **{REPOSITORY / f"docs/rules/{rule.code}.md": partial(page, rule) for rule in RULES},
 }

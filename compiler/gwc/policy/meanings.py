@@ -60,7 +60,7 @@ MEANINGS: Mapping[str, str] = {
     "HeaderKey.header": "The header whose values have a bucket each.",
     "HeadersPolicy.request": "On the way to the service.",
     "HeadersPolicy.response": "On the way to the client.",
-    "HealthPolicy.path": "What is asked for; any status from 200 to 399 is healthy.",
+    "HealthPolicy.path": "What is asked for; an answer other than 2xx is not ready.",
     "HealthPolicy.every": "The time between two checks of an endpoint.",
     "HttpsPolicy.port": "A port, or address:port.",
     "HttpsPolicy.certificate": "A PEM chain on the gateway's host.",

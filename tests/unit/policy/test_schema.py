@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from gwc.diagnostics import Report
 from gwc.document import parse
+from gwc.policy.meanings import MEANINGS
 from gwc.policy.schema import json_schema
 from gwc.source import Source
 
@@ -79,3 +80,21 @@ def test_every_key_of_a_section_is_described_or_a_section_itself(name: str) -> N
     definitions = json_schema()["$defs"]
     for key, schema in definitions[name]["properties"].items():
         assert {"description", "$ref", "title", "items", "anyOf"} & schema.keys(), key
+
+
+def test_every_field_says_what_it_means() -> None:
+    definitions = json_schema()["$defs"]
+    fields = [
+        (name, key, value)
+        for name, definition in definitions.items()
+        if not name.endswith("Overlay") and name != "HostPort"  # a default's form, which no policy writes
+        for key, value in definition.get("properties", {}).items()
+    ]
+    assert [f"{name}.{key}" for name, key, value in fields if not value.get("description")] == []
+
+
+def test_no_meaning_is_of_a_field_that_there_is_not() -> None:
+    properties = {name: definition.get("properties", {}) for name, definition in json_schema()["$defs"].items()}
+    properties["*"] = {key for found in properties.values() for key in found}
+    models = [name.partition(".")[::2] for name in MEANINGS]
+    assert [(model, key) for model, key in models if key not in properties[model]] == []
