@@ -53,6 +53,15 @@ def postgres() -> Iterator[Postgres]:
     server.stop()
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a ledger is: each test has one of its own in each database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "ledger")
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
+
+
 @pytest.fixture(scope="session")
 def onnx_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the real model as ONNX, and its tokenizer."""

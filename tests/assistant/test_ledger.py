@@ -3,98 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assistant.ledgers import charge, ledger_at, stored, with_ledger
 from assistant.postgres import Postgres, rows
-from assistant.running import SERVICES
 from gwc_assistant.cost import (
-    Bill,
     Charge,
     Ledger,
     LedgerUnavailableError,
     LedgerUsage,
     PostgresLedger,
-    Prices,
     Retention,
     SqliteLedger,
     new_charge_id,
 )
-from gwc_assistant.cost.bill import estimated
-from gwc_assistant.domain import TokenUsage
-
-T = TypeVar("T")
-
-
-def charge(units: int | None, *, user: str = "ann", identity: str = "", model: str = "small") -> Charge:
-    return Charge(
-        id=identity or new_charge_id(),
-        request_id="from-the-gateway",
-        user=user,
-        route="ask",
-        model=model,
-        prompt_characters=400,
-        input_tokens=100,
-        output_tokens=10,
-        usd=None if units is None else Decimal(units) / 10_000,
-        units=units,
-        cache="miss",
-        estimated=False,
-    )
-
-
-Work = Callable[[Ledger], Awaitable[T]]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a ledger is: each test has one of its own in each database."""
-    if request.param == "sqlite":
-        return str(tmp_path / "ledger")
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.database()
-
-
-def ledger_at(place: str, **told: Any) -> Ledger:
-    return PostgresLedger(place, **told) if place.startswith("postgresql:") else SqliteLedger(Path(place), **told)
-
-
-def with_ledger(place: str, work: Work[T], **told: Any) -> T:
-    async def run() -> T:
-        ledger = ledger_at(place, **told)
-        await ledger.warm_up()
-        try:
-            return await work(ledger)
-        finally:
-            await ledger.aclose()
-
-    return asyncio.run(run())
-
-
-def stored(place: str, statement: str) -> list[tuple[Any, ...]]:
-    """`statement` names tables as SQLite has them."""
-    if place.startswith("postgresql:"):
-        for table in ("charges", "carries", "sums"):
-            statement = statement.replace(f"FROM {table}", f"FROM assistant_{table}")
-        return [tuple(row.values()) for row in rows(place, statement.replace("user", "caller"))]
-    with sqlite3.connect(place) as db:
-        found = db.execute(statement).fetchall()
-    db.close()
-    return found
 
 
 def test_one_id_is_charged_once(place: str) -> None:
@@ -309,149 +239,6 @@ def test_many_old_charges_are_summed_up_a_little_at_a_time_while_others_are_made
     with_ledger(place, work, now=lambda: clock[0])
 
 
-WRITER = """
-import asyncio, sys
-from dataclasses import replace
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from gwc_assistant.cost import Charge, PostgresLedger, SqliteLedger, new_charge_id
-
-async def write():
-    place = sys.argv[1]
-    ledger = PostgresLedger(place) if place.startswith("postgresql:") else SqliteLedger(Path(place))
-    await ledger.warm_up()
-    while True:
-        one = Charge(new_charge_id(), "r", "ann", "ask", "small", 1, 1, 1, None, 5, "miss", False)
-        print("began", one.id, await ledger.begin(one), flush=True)
-        await ledger.settle(replace(one, units=7))
-        print("settled", one.id, flush=True)
-
-asyncio.run(write())
-"""
-
-
-def killed_writer(place: str) -> list[list[str]]:
-    """What a process told of before it was killed, at any moment."""
-    command = [sys.executable, "-c", WRITER, place, str(SERVICES)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
-    assert process.stdout is not None
-    lines = [process.stdout.readline()]
-    time.sleep(random.uniform(0, 0.15))
-    process.send_signal(signal.SIGKILL)
-    lines += process.stdout.read().splitlines()
-    process.stdout.close()
-    assert process.wait(timeout=10) == -signal.SIGKILL
-    return [line.split() for line in lines if line.strip()]
-
-
-def test_killed_at_any_moment_it_has_every_charge_it_told_of_and_none_twice(place: str) -> None:
-    began: dict[str, int] = {}
-    settled: set[str] = set()
-    for _ in range(6):
-        told = killed_writer(place)
-        began |= {words[1]: int(words[2]) for words in told if len(words) == 3}
-        settled |= {words[1] for words in told if words[0] == "settled" and len(words) == 2}
-    kept = {row[0]: row[1:] for row in stored(place, "SELECT id, units, reported, settled FROM charges")}
-    ((carry,),) = stored(place, "SELECT units FROM carries WHERE user = 'ann'")
-    assert began and began.keys() <= kept.keys()
-    assert all(kept[identity][1] == reported for identity, reported in began.items())
-    assert all(kept[identity][::2] == (7, 1) for identity in settled)
-    assert len(kept) - len(began) <= 6  # committed just before the kill, and not told of any more
-    assert sum(row[0] for row in kept.values()) == sum(row[1] for row in kept.values()) + carry
-
-
-CRASHER = """
-import asyncio, os, signal, sys
-from dataclasses import replace
-from pathlib import Path
-sys.path.insert(0, sys.argv[2])
-from gwc_assistant.cost import Charge, PostgresLedger, SqliteLedger, new_charge_id
-
-def one():
-    return Charge(new_charge_id(), "r", "ann", "ask", "small", 1, 1, 1, None, 5, "miss", False)
-
-def told(charge, reported):
-    os.write(1, f"{charge.id} {reported}\\n".encode())
-
-class Dying:
-    def __init__(self, at):
-        self.left = at
-
-    def statement(self, told):
-        if "RESET ALL" in getattr(told, "query", ""):
-            return  # of the pool, once the charge is made
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-async def opened(place, dying):
-    if not place.startswith("postgresql:"):
-        ledger = SqliteLedger(Path(place))
-        await ledger.warm_up()
-        await ledger._in_thread(lambda: ledger._connection.set_trace_callback(dying.statement))
-        return ledger
-    ledger = PostgresLedger(place, connections=1)
-    await ledger.warm_up()
-    async with (await ledger._pool()).acquire() as connection:
-        connection._con.add_query_logger(dying.statement)
-    return ledger
-
-async def write(place, dying, summing):
-    ledger = await opened(place, dying)
-    for _ in range(2):
-        stream, whole = one(), one()
-        told(stream, await ledger.begin(stream))
-        await ledger.settle(replace(stream, units=7))
-        told(whole, await ledger.charge(whole))
-        if summing:
-            await ledger.sum_up(4e9)
-
-for moment in range(1, 500):
-    if (child := os.fork()) == 0:
-        asyncio.run(write(sys.argv[1], Dying(moment), len(sys.argv) > 3))
-        os._exit(0)
-    if os.waitpid(child, 0)[1] == 0:
-        sys.exit()
-sys.exit("it never came to its end")
-"""
-
-
-UNTOLD = 8
-"""Of the four charges of a process, killed when the commit was under way and when it was made."""
-
-
-def crashed(place: str, *arguments: str) -> dict[str, int]:
-    """What processes told of, of which each was killed at another statement, until one came to its end."""
-    command = [sys.executable, "-c", CRASHER, place, str(SERVICES), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    told = {identity: int(units) for identity, units in map(str.split, done.stdout.splitlines())}
-    assert len(told) > 20
-    return told
-
-
-@pytest.mark.slow
-def test_killed_at_each_statement_in_turn_the_sums_of_all_commits_are_right(place: str) -> None:
-    told = crashed(place)
-    kept = {row[0]: row[1:] for row in stored(place, "SELECT id, units, reported FROM charges")}
-    ((carry,),) = stored(place, "SELECT units FROM carries WHERE user = 'ann'")
-    assert {identity: kept[identity][1] for identity in told} == told
-    assert sum(row[0] for row in kept.values()) == sum(row[1] for row in kept.values()) + carry
-    assert len(kept) - len(told) <= UNTOLD
-
-
-@pytest.mark.slow
-def test_killed_at_each_statement_of_summing_up_no_charge_is_in_both_or_in_neither(place: str) -> None:
-    told = crashed(place, "and-sum-up")
-
-    async def work(ledger: Ledger) -> LedgerUsage:
-        return await ledger.usage("ann", 0)
-
-    (line,) = with_ledger(place, work).lines
-    assert 0 <= line.requests - len(told) <= UNTOLD
-    assert line.units in range(5 * line.requests, 7 * line.requests, 2)
-
-
 def test_a_carry_is_taken_by_one_of_those_who_charge_at_once(place: str) -> None:
     async def work(ledger: Ledger) -> int:
         others = [ledger_at(place) for _ in range(3)]
@@ -557,34 +344,3 @@ def test_its_password_is_in_no_message(postgres: Postgres, caplog: pytest.LogCap
     asyncio.run(work())
     assert "does not exist" in caplog.text
     assert postgres.password not in caplog.text
-
-
-def test_known_prices_overrides_and_unknown_ones(tmp_path: Path) -> None:
-    file = tmp_path / "prices.yaml"
-    file.write_text("models: {ours: {input_per_million: '1', output_per_million: '10'}}")
-    prices = Prices.read(file, Decimal("0.0001"))
-    usage = TokenUsage(1000, 100)
-    assert prices.usd("ours", "openai", usage) == Decimal("0.002")
-    assert prices.usd("gpt-4o-mini", "openai", usage) == Decimal("0.00021")
-    assert prices.usd("nobody-knows-it", "openai", usage) is None
-    assert prices.usd("gpt-4o-mini", "a provider nobody knows", usage) is None
-    assert [prices.units(usd) for usd in (None, Decimal(0), Decimal("0.00001"), Decimal("0.0002"))] == [None, 0, 1, 2]
-
-
-@pytest.mark.parametrize("text", ["[", "models: {ours: {input_per_million: -1, output_per_million: 1}}", "prices: {}"])
-def test_wrong_prices_are_refused_at_the_start(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "prices.yaml"
-    file.write_text(text)
-    with pytest.raises(ValueError, match="no prices can be read"):
-        Prices.read(file, Decimal(1))
-
-
-def test_a_bill_with_one_unknown_part_is_unknown() -> None:
-    bill, prices = Bill(), Prices({}, Decimal(1))
-    assert bill.usd(prices) == 0
-    bill.add("gpt-4o-mini", "openai", TokenUsage(1000, 100))
-    bill.add("gpt-4o-mini", "openai", estimated(9, 1))
-    assert bill.usage == TokenUsage(1003, 101, estimated=True)
-    assert bill.usd(prices) == Decimal("0.00021") + Decimal("0.00000105")
-    bill.add("nobody-knows-it", "openai", TokenUsage(1, 1))
-    assert bill.usd(prices) is None
