@@ -52,17 +52,23 @@ class Load:
                 if self.stop.is_set():
                     return
                 target = f"/assistant/v1/scripture/Psalm%20119:{1 + client * 40 + number % 40}"
+                body = {"question": f"What is written in Genesis 1:{1 + number % 30}?"}
                 if number % 3 == 0:
-                    body = {"question": f"What is written in Genesis 1:{1 + number % 30}?"}
-                    self._judge(http.post("/assistant/v1/ask", json=body, headers=asked))
+                    request = http.build_request("POST", "/assistant/v1/ask", json=body, headers=asked)
                 else:
-                    self._judge(http.get(target, params={"version": "KJV" if number % 2 else "ASV"}))
+                    request = http.build_request("GET", target, params={"version": "KJV" if number % 2 else "ASV"})
+                self._judge(http, request)
 
-    def _judge(self, response: httpx.Response) -> None:
+    def _judge(self, http: httpx.Client, request: httpx.Request) -> None:
+        try:
+            response = http.send(request)
+        except httpx.TransportError as error:
+            self.wrong.append(f"{request.method} {request.url.path}: {error!r}")
+            return
         if response.status_code == 200:
             self.served += 1
         else:
-            self.wrong.append(f"{response.request.method} {response.request.url.path}: {response.text}")
+            self.wrong.append(f"{request.method} {request.url.path}: {response.text}")
 
 
 def unlimited(policy: dict[str, Any]) -> None:
