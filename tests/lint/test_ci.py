@@ -24,7 +24,7 @@ GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@example.com")
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The example policies with their build, on a branch that changed a cost, and a gwc where the runners look."""
-    shutil.copytree(POLICIES, tmp_path / "policies")
+    shutil.copytree(POLICIES, tmp_path / "policies", ignore=shutil.ignore_patterns("tests"))
     for words in (["init", "-qb", "main"], ["add", "."], ["commit", "-qm", "x"], ["switch", "-qc", "y"]):
         subprocess.run([*GIT, *words], cwd=tmp_path, check=True, timeout=60)
     _replace(tmp_path / "policies/assistant.yaml", "cost: 20", "cost: 30")
@@ -78,14 +78,23 @@ def _holds(condition: str, given: Mapping[str, str]) -> bool:
 
 def test_the_action_lints_checks_and_compares(checkout: Path) -> None:
     done = _action(checkout, build="build", against="main")
-    assert [one.returncode for one in done.values()] == [0, 0, 0], done
+    assert [one.returncode for one in done.values()] == [0, 0, 0, 0], done
     assert "title=gwc tightened::assistant/ask: cost 20 -> 30" in done["diff"].stdout
     assert (checkout / "summary").read_text(encoding="utf-8").startswith("<!-- gwc diff -->")
 
 
 def test_the_action_leaves_out_what_nobody_asked_for(checkout: Path) -> None:
     _replace(checkout / "policies/assistant.yaml", "cost: 30", "cost: 0.5")
-    assert {name: one.returncode for name, one in _action(checkout).items()} == {"lint": 1}
+    assert {name: one.returncode for name, one in _action(checkout).items()} == {"lint": 1, "test": 0}
+
+
+def test_the_action_runs_the_tests_beside_the_policies(checkout: Path) -> None:
+    """The branch has changed what they promise."""
+    shutil.copytree(POLICIES / "tests", checkout / "policies/tests")
+    done = _action(checkout)["test"]
+    assert done.returncode == 1
+    assert "FAILED   model  assistant: an hour's budget is fifty questions" in done.stdout
+    assert "coverage: " in done.stdout
 
 
 def test_the_action_reads_services_where_they_are_named(checkout: Path) -> None:
@@ -160,6 +169,15 @@ def test_the_template_lints_checks_and_compares(checkout: Path, shell: Sequence[
     assert "TIGHTENED assistant/ask" in done.stdout
     report = template["gwc"]["artifacts"]["reports"]["codequality"]
     assert isinstance(json.loads((checkout / report).read_text(encoding="utf-8")), list)
+
+
+def test_the_template_runs_the_tests_beside_the_policies(checkout: Path) -> None:
+    shutil.copytree(POLICIES / "tests", checkout / "policies/tests")
+    template = _template()
+    done = _run(checkout, "\n".join(template["gwc"]["script"][1:]), ("sh", "-e", "-c"), **template["variables"])
+    assert done.returncode == 1
+    report = (checkout / template["gwc"]["artifacts"]["reports"]["junit"]).read_text(encoding="utf-8")
+    assert "an hour's budget is fifty questions" in report
 
 
 def test_the_template_installs_nothing_that_nobody_named(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_coverage_says_what_no_test_exercises(tmp_path: Path) -> None:
     done = gwc(directory, "--coverage")
     assert done.returncode == 0
     assert "coverage: 80.0%" in done.stdout
-    assert "no test of shop: auth orders lacks a request without good credentials" in done.stdout
+    assert "shop: auth orders: no test has a request without good credentials" in done.stdout
     assert "cache goods" not in done.stdout
     assert gwc(directory, "--fail-under", "80").returncode == 0
     low = gwc(directory, "--fail-under", "80.5")

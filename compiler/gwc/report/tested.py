@@ -58,7 +58,7 @@ def coverage_text(found: Coverage) -> str:
 
 
 def _missing(item: Item) -> str:
-    return f"{printable(str(item.span))}: no test of {item.owner}: {item.kind} {item.name} lacks {item.shown_by}"
+    return f"{printable(str(item.span))}: {item.owner}: {item.kind} {item.name}: no test has {item.shown_by}"
 
 
 def as_result(verdicts: Sequence[Verdict], found: Coverage | None) -> dict[str, object]:
