@@ -95,6 +95,10 @@ class Report:
         self.add(Diagnostic(span, code, Severity.ERROR, message, hint, related))
 
     @property
+    def count(self) -> int:
+        return len(self._found)
+
+    @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         return tuple(sorted(self._found))
 

@@ -73,6 +73,11 @@ class Document:
         """What stands at the root: of each value only whether it is there, and whether it is the same as another."""
         return self.root.items if self._data is None else self._data
 
+    @property
+    def known(self) -> Mapping[str, Any] | None:
+        """The data, where they are known without the nodes. Equal ones mean the same."""
+        return self._data
+
     def data(self) -> Mapping[str, object]:
         """Dicts, lists and scalars, which others share."""
         if self._data is not None:

@@ -7,7 +7,7 @@ Plain frozen data in SI units: seconds, bytes, fractions of one. A field is `Non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, StrEnum
@@ -71,6 +71,32 @@ class Origin:
 
 
 Provenance = Mapping[str, Origin]
+
+
+class Origins(Mapping[str, Origin]):
+    """A provenance that is made when somebody asks for any of it."""
+
+    __slots__ = ("_found", "_seek")
+
+    def __init__(self, seek: Callable[[], Provenance]) -> None:
+        self._found: Provenance | None = None
+        self._seek = seek
+
+    def _all(self) -> Provenance:
+        if self._found is None:
+            self._found = self._seek()
+        return self._found
+
+    def __getitem__(self, leaf: str) -> Origin:
+        return self._all()[leaf]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
 _NOWHERE: Provenance = MappingProxyType({})
 
 

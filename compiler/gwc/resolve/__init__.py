@@ -16,6 +16,7 @@ from gwc.resolve import platform as settle
 from gwc.resolve.bounds import check_bounds
 from gwc.resolve.checks import check_gateway
 from gwc.resolve.levels import Layer
+from gwc.resolve.memory import Memory
 from gwc.resolve.platform import Place, ReadPublic, at, platform_place
 from gwc.resolve.service import ServiceContext, resolve_limits, resolve_service
 from gwc.source import Source
@@ -71,13 +72,13 @@ def _platform(policies: Sequence[Loaded], report: Report) -> tuple[PlatformPolic
 
 
 def _services(policies: Sequence[Loaded], platform: PlatformPolicy, top: Place, report: Report) -> list[ServiceContext]:
-    defaults = Layer(Level.PLATFORM, top.document, ("defaults",), platform.defaults)
+    defaults, memory = Layer(Level.PLATFORM, top.document, ("defaults",), platform.defaults), Memory()
     contexts: dict[str, ServiceContext] = {}
     for loaded in policies:
         if (policy := service_of(loaded)) is None:
             continue
         place = Place(loaded.document, (), Level.SERVICE, at(loaded.document, "service"))
-        context = ServiceContext(policy, place, defaults, report)
+        context = ServiceContext(policy, place, defaults, report, memory)
         first = contexts.setdefault(policy.service, context)
         if first is not context:
             related = (Related(first.place.home(), "first defined here"),)

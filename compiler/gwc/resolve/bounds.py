@@ -8,7 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Related, Report, Span
-from gwc.ir import Gateway, LimitKey, Node, Origin, Route, Service
+from gwc.ir import Gateway, LimitKey, Node, Route, Service
 from gwc.policy.shapes.platform import BOUND_NAMES, bound_field
 from gwc.resolve.platform import Place
 from gwc.suggest import did_you_mean
@@ -17,8 +17,8 @@ from gwc.units import format_duration, format_share, format_size
 if TYPE_CHECKING:
     from gwc.policy.bounds import BoundsPolicy, WaiverPolicy
 
-Reading = tuple[object, Origin]
-"""A value and who wrote it; the value is None where nothing is set."""
+Reading = tuple[object, Node, str]
+"""A value and the leaf that knows who wrote it; the value is None where nothing is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,24 @@ class Bounded:
 
 
 def _leaf(node: Node, name: str) -> Reading:
-    return getattr(node, name), node.provenance[name]
+    return getattr(node, name), node, name
 
 
 def _cache_leaf(name: str) -> Callable[[Gateway, Service, Route], Reading]:
     def read(_: Gateway, __: Service, route: Route) -> Reading:
-        return _leaf(route.cache, name) if route.cache else (None, route.provenance["name"])
+        return _leaf(route.cache, name) if route.cache else (None, route, "name")
 
     return read
 
 
 def _cap(node: Node, name: str) -> Reading:
     """A cap that nobody set caps nothing: it is above every maximum."""
-    value, origin = _leaf(node, name)
-    return inf if value is None else value, origin
+    value = getattr(node, name)
+    return inf if value is None else value, node, name
 
 
 def _retry_budget(_: Gateway, __: Service, route: Route) -> Reading:
-    return _cap(route.retries, "budget") if route.retries.attempts else (None, route.provenance["name"])
+    return _cap(route.retries, "budget") if route.retries.attempts else (None, route, "name")
 
 
 def _number(value: float) -> str:
@@ -74,7 +74,7 @@ _RANGES: dict[str, Bounded] = {
 def _limited_by(key: LimitKey) -> Callable[[Gateway, Service, Route], Reading]:
     def read(gateway: Gateway, service: Service, route: Route) -> Reading:
         every = (*gateway.limits, *service.limits, *route.limits)
-        return any(m.key is key and not m.shadow for m in every) or None, route.provenance["name"]
+        return any(m.key is key and not m.shadow for m in every) or None, route, "name"
 
     return read
 
@@ -157,16 +157,20 @@ def _violated(gateway: Gateway, service: Service, route: Route, bound: str, rule
     """The line, what is wrong there, and what cures it."""
     if rule == "required":
         read, what = _REQUIRED[bound]
-        value, origin = read(gateway, service, route)
-        return None if value is not None else (origin.span, f"the platform requires {what}", "add it")
+        value, node, leaf = read(gateway, service, route)
+        return None if value is not None else (node.provenance[leaf].span, f"the platform requires {what}", "add it")
     bounded = _RANGES[bound]
-    value, origin = bounded.read(gateway, service, route)
+    value, node, leaf = bounded.read(gateway, service, route)
     if (found := _outside(value, rule, bounded.show)) is None:
         return None
     from gwc.policy.order import tighter
 
     message, better = found
-    return origin.span, f"{bound} is {message}", "tighten it" if better == tighter(bound).value else "loosen it"
+    return (
+        node.provenance[leaf].span,
+        f"{bound} is {message}",
+        "tighten it" if better == tighter(bound).value else "loosen it",
+    )
 
 
 def _outside(value: object, rule: Any, show: Callable[[float], str]) -> tuple[str, str] | None:

@@ -30,6 +30,8 @@ def first_and_again(items: Iterable[tuple[object, Origin]]) -> Iterator[tuple[ob
 
 def _check_route_names(gateway: Gateway, report: Report) -> None:
     for service in gateway.services:
+        if len({route.name for route in service.routes}) == len(service.routes):
+            continue
         names = ((route.name, route.provenance["name"]) for route in service.routes)
         for name, again, first in first_and_again(names):
             related = (Related(first.span, "first defined here"),)
@@ -122,14 +124,17 @@ def _check_keys(gateway: Gateway, report: Report) -> None:
 
 def _check_owned_headers(gateway: Gateway, report: Report) -> None:
     owned = _owned_headers(gateway)
-    for subject, service, route in routes(gateway):
+    for subject, _, route in routes(gateway):
         for changes in (route.headers.request, route.headers.response):
+            if not (changes.set or changes.remove):
+                continue
             for leaf, names in (("set", [name for name, _ in changes.set]), ("remove", list(changes.remove))):
                 for name in names:
                     if name.lower() in owned:
                         message = f"{subject}: `{name}` belongs to the gateway ({owned[name.lower()]})"
                         where = changes.provenance[f"{leaf}.{name.lower()}"].span
                         report.error("GWC207", where, message, hint="choose another header")
+    for service in gateway.services:
         _check_charge(service, owned, report)
 
 

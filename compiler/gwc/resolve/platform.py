@@ -23,6 +23,7 @@ from gwc.ir import (
     Level,
     Listen,
     Origin,
+    Origins,
     RateLimitStore,
     RequestId,
     Secret,
@@ -60,14 +61,13 @@ class Place:
     def _span(self, path: Path) -> Span:
         return self.document.place(path) if self.document.has(path) else self.home()
 
-    def origins(self, **leaves: str) -> dict[str, Origin]:
+    def origins(self, **leaves: str) -> Origins:
         """Leaf of the IR -> its origin, for the policy's key (dotted where it lies deeper)."""
-        return {leaf: self.origin(*key.split(".")) for leaf, key in leaves.items()}
+        return Origins(lambda: {leaf: self.origin(*key.split(".")) for leaf, key in leaves.items()})
 
     def below(self, *name: str | int) -> Place:
         path = (*self.path, *name)
-        home = partial(self.document.place, path) if self.document.has(path) else self.home
-        return Place(self.document, path, self.level, home)
+        return Place(self.document, path, self.level, partial(self._span, path))
 
 
 def at(document: Document, *path: str | int) -> Callable[[], Span]:

@@ -18,7 +18,9 @@ from gwc.ir import (
     Limit,
     LimitKey,
     Origin,
+    Origins,
     PathTemplate,
+    Provenance,
     Route,
     Service,
     Upstream,
@@ -28,6 +30,7 @@ from gwc.policy.hosts import HostPort
 from gwc.policy.texts import parse_path
 from gwc.resolve import sections
 from gwc.resolve.levels import Layer, scalar, section
+from gwc.resolve.memory import Memory
 from gwc.resolve.platform import Place, address, at, secret
 
 if TYPE_CHECKING:
@@ -42,6 +45,7 @@ class ServiceContext:
     place: Place
     defaults: Layer
     report: Report
+    memory: Memory
     routes: tuple[Route, ...] | None = None
     """Where they are known already: of an environment that changes nothing that routes are made of."""
 
@@ -160,46 +164,54 @@ def _budget(context: ServiceContext) -> Budget | None:
 
 def _route(context: ServiceContext, policy: RoutePolicy, index: int) -> Route:
     place = context.place.below("routes", index)
-    where = at(place.document, *place.path, "name")
-    home = Origin.sought(lambda: Level.DEFAULT, where)
+    home = Origin.sought(lambda: Level.DEFAULT, where := at(place.document, *place.path, "name"))
     place = Place(place.document, place.path, Level.ROUTE, where)
-    layers = (*context.layers, Layer(Level.ROUTE, place.document, place.path, policy))
     subject = f"{context.policy.service}/{policy.name}"
     about = sections.RouteContext(
         subject, tuple(sorted(policy.methods)), policy.stream or policy.websocket, home, context.report
     )
-    auth, auth_origin = sections.auth(layers, about)
+    settled = context.memory.of(context, index, about)
+
+    def layers() -> tuple[Layer, ...]:
+        return (*context.layers, Layer(Level.ROUTE, place.document, place.path, policy))
+
+    auth, auth_origin = settled.pair("auth", lambda: sections.auth(layers(), about))
     limits = resolve_limits(policy.limits, place, f"route/{subject}")
     _check_user_limits(limits, auth, auth_origin, about)
-    body, body_origin = scalar(layers, "max_body", sections.MAX_BODY, home)
-    cors, cache = sections.cors(layers, about), sections.cache(layers, auth_origin if auth else None, about)
+    body, body_origin = settled.pair("max_body", lambda: scalar(layers(), "max_body", sections.MAX_BODY, home))
+    cors = settled.node("cors", lambda: sections.cors(layers(), about))
+    cache = settled.node("cache", lambda: sections.cache(layers(), auth_origin if auth else None, about), auth is None)
     _check_pass_through(policy, place, about)
+
+    def provenance() -> Provenance:
+        return {
+            **place.origins(
+                name="name", description="description", path="path", methods="methods", limits="limits", cost="cost",
+                stream="stream", websocket="websocket",
+            ),
+            **{name: section(layers(), name).origin(home) for name in _SECTIONS},
+            "auth": auth_origin,
+            "max_body": body_origin,
+        }  # fmt: skip
+
     return Route(
         name=policy.name,
         description=policy.description,
         path=_full_path(context.policy.base_path or "", policy.path),
         methods=about.methods,
         auth=auth,
-        timeouts=sections.timeouts(layers, about),
-        retries=sections.retries(layers, about),
+        timeouts=settled.node("timeouts", lambda: sections.timeouts(layers(), about)),
+        retries=settled.node("retries", lambda: sections.retries(layers(), about)),
         limits=limits,
         cost=1 if policy.cost is None else policy.cost,
         max_body=body,
         cors=cors,
-        headers=sections.headers(layers, about),
+        headers=settled.node("headers", lambda: sections.headers(layers(), about)),
         cache=cache,
         stream=policy.stream,
         websocket=policy.websocket,
-        provenance={
-            **place.origins(
-                name="name", description="description", path="path", methods="methods", limits="limits", cost="cost",
-                stream="stream", websocket="websocket",
-            ),
-            **{name: section(layers, name).origin(home) for name in _SECTIONS},
-            "auth": auth_origin,
-            "max_body": body_origin,
-        },
-    )  # fmt: skip
+        provenance=Origins(provenance),
+    )
 
 
 _SECTIONS = ("timeouts", "retries", "cors", "headers", "cache")
