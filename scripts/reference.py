@@ -23,25 +23,40 @@ from gwc.report.matrix import promises
 from gwc.source import Source, read_policies
 from gwc.support import Fidelity, SupportTable
 
-HEAD = """# Every field
+HEAD = """---
+hide: [toc]
+---
+
+# Every field
 
 Made from the models of the language, which the editor's schema is made of, too. **Type** and **default** are what the
-compiler checks and what it takes where nobody says anything. **Level**: who may write it; where several may, the most
-specific one wins. *Bounded*: the platform may set a bound. The last columns are [what each gateway keeps](support.md),
+compiler checks and what it takes where nobody says anything. Where several levels may write a field, the most specific
+one wins. *Bounded*: the platform may set a bound. The last columns are [what each gateway keeps](support.md),
 in its default profile: ✓ exact, ≈ approximate, ✕ unsupported, * depends on the value.
 
 """
 SECTIONS = ("auth", "timeouts", "retries", "max_body", "cors", "headers", "cache")
-_EVERY = "platform's `defaults`, service, route"
-PARTS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
-    ("The platform", "PlatformPolicy", "", "platform", ("defaults", "bounds", "limits", "environments")),
-    ("A service", "ServicePolicy", "", "service", (*SECTIONS, "routes", "limits", "environments")),
-    ("A route", "RoutePolicy", "", "route", (*SECTIONS, "limits")),
-    ("Sections of every level", "Sections", "", _EVERY, ()),
-    ("A limit", "LimitPolicy", "limits.", "platform, service, route", ()),
-    ("Bounds", "BoundsPolicy", "bounds.", "platform", ()),
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table: the fields below `model`, with `before` in front of them, but for those that another part explains."""
+
+    title: str
+    model: str
+    level: str
+    before: str = ""
+    elsewhere: tuple[str, ...] = ()
+
+
+PARTS = (
+    Part("The platform", "PlatformPolicy", "platform", elsewhere=("defaults", "bounds", "limits", "environments")),
+    Part("A service", "ServicePolicy", "service", elsewhere=(*SECTIONS, "routes", "limits", "environments")),
+    Part("A route", "RoutePolicy", "route", elsewhere=(*SECTIONS, "limits")),
+    Part("Sections of every level", "Sections", "the platform's `defaults`, service, route"),
+    Part("A limit", "LimitPolicy", "platform, service and route; they add up", "limits."),
+    Part("Bounds", "BoundsPolicy", "platform", "bounds."),
 )
-"""Title, model, what stands before its keys, level, and the keys that another part explains."""
 _UNITS = {"ms|s|m|h|d": "duration", "KiB|MiB": "size", "min|minute": "rate", r"%$": "share"}
 _MARKS = {Fidelity.EXACT: "✓", Fidelity.APPROXIMATE: "≈", Fidelity.UNSUPPORTED: "✕"}
 _FEATURES = {
@@ -69,19 +84,19 @@ class Row:
     field: str
     schema: Mapping[str, Any]
     required: bool
-    level: str
 
 
 def reference() -> str:
     """The page."""
     tables = [one.target.support(one.target.profiles[0]) for one in load_targets(())]
-    return HEAD + "\n".join(_part(title, tuple(_rows(*rest)), tables) for title, *rest in PARTS)
+    return HEAD + "\n".join(_part(part, tables) for part in PARTS)
 
 
-def _part(title: str, rows: tuple[Row, ...], tables: list[SupportTable]) -> str:
+def _part(part: Part, tables: list[SupportTable]) -> str:
     names = " | ".join(table.target for table in tables)
-    head = f"## {title}\n\n| field | type | default | level | meaning | {names} |\n|{'---|' * (5 + len(tables))}\n"
-    return head + "".join(_line(row, tables) for row in rows)
+    head = f"| field | type | default | meaning | {names} |\n|{'---|' * (4 + len(tables))}\n"
+    rows = (_line(row, tables) for row in _rows(part.model, part.before, part.elsewhere))
+    return f"## {part.title}\n\nLevel: {part.level}.\n\n{head}{''.join(rows)}"
 
 
 def _line(row: Row, tables: list[SupportTable]) -> str:
@@ -90,21 +105,20 @@ def _line(row: Row, tables: list[SupportTable]) -> str:
         f"`{row.field}`",
         _type(row.schema),
         "**required**" if row.required else _default(row),
-        row.level,
         row.schema.get("description", "") + bounded,
         *(_kept(row.field, table) for table in tables),
     )
     return f"| {' | '.join(cells)} |\n"
 
 
-def _rows(model: str, before: str, level: str, elsewhere: tuple[str, ...]) -> Iterator[Row]:
+def _rows(model: str, before: str, elsewhere: tuple[str, ...] = ()) -> Iterator[Row]:
     definition = _definitions()[model]
     for key, schema in definition["properties"].items():
         if key in elsewhere:
             continue
-        yield Row(before + key, schema, key in definition.get("required", ()), level)
+        yield Row(before + key, schema, key in definition.get("required", ()))
         for inner in dict.fromkeys(_models(schema)):
-            yield from _rows(inner, f"{before}{key}.", level, ())
+            yield from _rows(inner, f"{before}{key}.")
 
 
 def _models(schema: Mapping[str, Any]) -> Iterator[str]:
