@@ -61,6 +61,11 @@ def _cel(expression: str) -> Json:
     }
 
 
+def _over_the_cap() -> Json:
+    """Envoy flags a failure that its retry budget lets nobody try again alike: only the details tell the two apart."""
+    return picks.every(_flags("UO"), _cel("response.code_details.contains('overflow')"))
+
+
 BY_STATUS = {
     401: "unauthorized",
     403: "forbidden",
@@ -75,7 +80,7 @@ BY_STATUS = {
 
 MAPPERS = (
     # What Envoy calls 503 are three different things to a client.
-    Mapper(_flags("UO"), PROBLEMS["overloaded"], headers=(("retry-after", "1"),), guard=UPSTREAM_CONCURRENCY),
+    Mapper(_over_the_cap(), PROBLEMS["overloaded"], headers=(("retry-after", "1"),), guard=UPSTREAM_CONCURRENCY),
     Mapper(_flags("RLSE"), PROBLEMS["unavailable"], headers=(("retry-after", "1"),)),  # nobody to ask for the count
     Mapper(_details("connection_timeout", 503), PROBLEMS["timeout"]),
     # An upgrade that the route does not allow is refused before any filter has noted the path.
