@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Span
 from gwc.document import Document
 from gwc.ir import Gateway, JwtProvider, Node, Origin, Secret
 from gwc.page.effective import Value, limit_key, limit_text, listed
-from gwc.policy import PlatformPolicy
-from gwc.policy.bounds import BoundsPolicy, Range
+from gwc.policy.shapes.platform import BOUND_NAMES
 from gwc.units import format_duration, format_share
+
+if TYPE_CHECKING:
+    from gwc.policy import PlatformPolicy
 
 SOON = 60
 """Days before its end from which on a waiver is marked."""
@@ -52,12 +55,19 @@ def facts(gateway: Gateway) -> Iterator[Value]:
     yield from _watching(gateway)
 
 
-def bounds(policy: PlatformPolicy, document: Document) -> Iterator[Bound]:
-    for name, rule in policy.bounds:
-        if rule is not None:
-            alias = BoundsPolicy.model_fields[name].alias or name
-            span = document.place(("bounds", alias))
-            yield Bound(alias, _range(document, alias) if isinstance(rule, Range) else "required", span)
+def bounds(document: Document) -> Iterator[Bound]:
+    """Those that the platform's policy sets, as it writes them."""
+    written = document.data().get("bounds", {})
+    assert isinstance(written, dict)
+    for name in BOUND_NAMES:
+        if name in written:
+            yield Bound(name, _bound(written[name]), document.place(("bounds", name)))
+
+
+def _bound(rule: object) -> str:
+    if not isinstance(rule, dict):
+        return str(rule)
+    return listed(f"{words} {rule[end]}" for end, words in (("min", "at least"), ("max", "at most")) if end in rule)
 
 
 def waivers(policy: PlatformPolicy, document: Document, now: date) -> Iterator[Waiver]:
@@ -67,14 +77,6 @@ def waivers(policy: PlatformPolicy, document: Document, now: date) -> Iterator[W
         span = document.place(("waivers", index, "service"))
         days = (waiver.until - now).days
         yield Waiver(waiver.service, waiver.route or "", waiver.bound, waiver.reason, waiver.until, days, span)
-
-
-def _range(document: Document, bound: str) -> str:
-    """As the policy writes both ends."""
-    written = document.data()["bounds"]
-    assert isinstance(written, dict)
-    ends = (("min", "at least"), ("max", "at most"))
-    return listed(f"{words} {written[bound][end]}" for end, words in ends if end in written[bound])
 
 
 def _put(group: str, field: str, text: str, node: Node, leaf: str) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gwc import __version__
 from gwc.document import Document
@@ -17,9 +17,12 @@ from gwc.page.effective import Value, auth_text, limit_key, listed, shared
 from gwc.page.overview import overview
 from gwc.page.picture import Layout, narrow, wide
 from gwc.page.platform import place
-from gwc.policy import Loaded, PlatformPolicy
+from gwc.policy.variants import Loaded, platform_of
 from gwc.support import Fidelity, SupportTable
 from gwc.units import format_duration, format_rate
+
+if TYPE_CHECKING:
+    from gwc.policy import PlatformPolicy
 
 FOLDED = 20
 """Services from which on they start folded."""
@@ -114,7 +117,7 @@ def view(gateway: Gateway, policies: Sequence[Loaded], tables: Sequence[SupportT
         routes=len(data.routes),
         folded=len(services) > FOLDED,
         facts=_grouped(platform.facts(gateway)),
-        bounds=tuple(platform.bounds(policy, document)),
+        bounds=tuple(platform.bounds(document)),
         waivers=waivers,
         matrix=matrix,
         targets=tuple(_target(table, matrix) for table in tables),
@@ -127,7 +130,7 @@ def view(gateway: Gateway, policies: Sequence[Loaded], tables: Sequence[SupportT
 
 
 def _platform(policies: Sequence[Loaded]) -> tuple[PlatformPolicy, Document]:
-    return next((one.policy, one.document) for one in policies if isinstance(one.policy, PlatformPolicy))
+    return next((policy, one.document) for one in policies if (policy := platform_of(one)) is not None)
 
 
 def _service(service: Service, data: Data) -> ServiceView:
