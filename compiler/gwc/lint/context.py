@@ -26,6 +26,8 @@ class Context:
     documents: Mapping[str, Document]
     tables: Mapping[str, SupportTable]
     code: tuple[ServiceCode, ...] = ()
+    changed: frozenset[str] | None = None
+    """What an environment has changed in the policies as they are, by the names of the Gateway; None: anything."""
 
     def span(self, path: Path) -> Span:
         """The place of a value in the platform's policy."""
@@ -38,9 +40,13 @@ class Context:
 
 
 def context_of(
-    gateway: Gateway, policies: Sequence[Loaded], tables: Mapping[str, SupportTable], code: tuple[ServiceCode, ...]
+    gateway: Gateway,
+    policies: Sequence[Loaded],
+    tables: Mapping[str, SupportTable],
+    code: tuple[ServiceCode, ...],
+    changed: frozenset[str] | None,
 ) -> Context:
     """`policies` are those that the gateway was made of. Raises StopIteration where none of them is a platform's."""
     platform = next(policy for loaded in policies if (policy := platform_of(loaded)) is not None)
     documents = {loaded.document.source.name: loaded.document for loaded in policies}
-    return Context(gateway, platform, documents, tables, code)
+    return Context(gateway, platform, documents, tables, code, changed)

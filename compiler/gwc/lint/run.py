@@ -25,6 +25,20 @@ from gwc.support import SupportTable
 APART = frozenset({"upstream", "owner", "description", "hosts", "limits", "budget", "environments"})
 """Keys of a service that its routes are not made of."""
 ALL = frozenset(PLATFORM) - {"defaults"}
+OF_SERVICE = {key: (key,) for key in APART} | {"environments": ()}
+"""Keys of a service, with the names under which rules meet what they say."""
+OF_PLATFORM = {
+    "concurrency": ("concurrency",),
+    "description": ("description",),
+    "environments": (),
+    "limits": ("limits",),
+    "listen": ("listen",),
+    "owner": ("owner",),
+    "targets": ("targets", "tables"),
+    "tracing": ("tracing",),
+    "trusted_proxies": ("trusted_proxies",),
+    "waivers": ("waivers",),
+}
 """And of the platform."""
 
 
@@ -123,13 +137,32 @@ class _Job:
         )
         if gateway is not None:
             self.routes.update((service.name, service.routes) for service in gateway.services if name is None)
-            yield context_of(gateway, policies, _tables(gateway), self.services)
+            yield context_of(gateway, policies, _tables(gateway), self.services, self._changed(policies))
+
+    def _changed(self, policies: Sequence[Loaded]) -> frozenset[str] | None:
+        """By the names of the Gateway, what differs from the policies as they are; None: anything may."""
+        pairs = [(under(loaded, None), other) for loaded, other in zip(self.variants, policies, strict=True)]
+        changed: set[str] = {"environment"}
+        if not self.routes or all(plain is other for plain, other in pairs):
+            return None
+        for plain, other in pairs:
+            known = OF_PLATFORM if platform_of(plain) is not None else OF_SERVICE
+            keys = _differing(plain, other)
+            if not keys <= known.keys():
+                return None
+            changed.update(name for key in keys for name in known[key])
+        return frozenset(changed)
 
 
 def _differ(plain: Loaded, other: Loaded, apart: frozenset[str]) -> bool:
-    """Whether keys but those `apart` differ. Merging leaves what an environment does not mention as the same node."""
+    """Whether keys but those `apart` differ."""
+    return not _differing(plain, other) <= apart
+
+
+def _differing(plain: Loaded, other: Loaded) -> set[str]:
+    """The keys whose values differ. Merging leaves what an environment does not mention as the same node."""
     before, after = plain.document.items, other.document.items
-    return any(before.get(key) is not after.get(key) for key in (before.keys() | after.keys()) - apart)
+    return {key for key in before.keys() | after.keys() if before.get(key) is not after.get(key)}
 
 
 def _tables(gateway: Gateway) -> dict[str, SupportTable]:
