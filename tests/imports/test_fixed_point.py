@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from gwc.discovery import InstalledTarget, load_targets
 from gwc.document import parse
 from gwc.features import FEATURES
 from gwc.imports.convert import convert
-from gwc.imports.findings import Findings
+from gwc.imports.findings import Findings, ImportFailedError
 from gwc.ir import Gateway, TargetOptions
 from gwc.ir_json import to_jsonable
 from gwc.ir_read import gateway_from
@@ -28,6 +29,7 @@ from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
 from gwc.record import RecordError, described, read_record, record_text
 from gwc.source import Source
+from gwc.suggest import UnknownNameError
 
 MAIN = {"envoy": "envoy.json", "nginx": "nginx.conf", "kong": "kong.yml"}
 LOST_LEAVES = {
@@ -200,3 +202,24 @@ def test_a_gateway_is_read_back_as_it_was_or_not_at_all() -> None:
                 json.dumps({"schema": 1, "target": "x", "profile": "", "gateway": data}, default=lambda _: {"?": 1})
             )
         holder[key] = kept
+
+
+def test_an_output_without_its_record_says_that_it_is_one(tmp_path: Path) -> None:
+    for installed, profile in VARIANTS:
+        name = installed.target.name
+        main = built(accepted(accept.gateway(None), name, profile), installed, tmp_path / name / profile)
+        if profile == installed.target.profiles[0]:
+            (main.parent / "gateway.json").unlink()
+            findings = Findings()
+            with contextlib.suppress(ImportFailedError):
+                convert(name, str(main), findings)
+            assert any("gwc's own output" in one.message for one in findings.diagnostics), name
+
+
+def test_one_service_of_several_can_be_chosen(tmp_path: Path) -> None:
+    installed, profile = VARIANTS[0]
+    main = built(accepted(accept.gateway(None), installed.target.name, profile), installed, tmp_path)
+    files = convert(installed.target.name, str(main), Findings(), service="notes").files
+    assert {name for name in files if name.endswith(".yaml")} == {"platform.yaml", "notes.yaml"}
+    with pytest.raises(UnknownNameError):
+        convert(installed.target.name, str(main), Findings(), service="nots")

@@ -104,6 +104,12 @@ def test_what_has_no_server_and_no_security_says_so(importing: Import) -> None:
     assert any("public" in one for one in outcome.said("GWC804"))
 
 
+def test_credentials_of_an_address_are_not_copied(importing: Import) -> None:
+    outcome = importing("openapi", SMALL + "servers: [{url: 'https://user:hunter2@api.example.com/v1'}]\n")
+    assert outcome.said("GWC803") == ["4: a user and a password in a URL are not copied"]
+    assert all("hunter2" not in text for text in outcome.files.values())
+
+
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [

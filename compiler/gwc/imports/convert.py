@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
+from gwc.diagnostics import Span
 from gwc.imports.draft import Draft, Table
 from gwc.imports.findings import Findings
 from gwc.imports.identity import KEY_FILE, needs_keys, placeholder_keys
 from gwc.imports.own import own_draft, verify
 from gwc.imports.reading import read_file
 from gwc.imports.settle import settled
+from gwc.record import NAME
 from gwc.source import Source
 from gwc.suggest import UnknownNameError
 
 FORMATS = ("openapi", "nginx", "kong", "envoy")
+_OWN = re.compile(r'# Rendered by gwc|"gwc\.hygiene"|^ *-? *"?name"?: "gwc"', re.MULTILINE)
 Reader = Callable[[Source, Findings], Draft]
 
 
@@ -38,6 +42,9 @@ def convert(form: str, path: str, findings: Findings, *, service: str = "", endp
     """
     source = read_file(path, findings)
     own = own_draft(form, path, findings)
+    if own is None and form in ("nginx", "kong", "envoy") and _OWN.search(source.text):
+        hint = f"import it by its path, with the {NAME} that compile writes beside it"
+        findings.assumed(Span(source.name, 1, 1, 1, 2), "this is gwc's own output, read as anybody's", hint)
     reader: Reader = import_module(f"gwc.imports.{form}").read
     draft = own[0] if own else reader(source, findings)
     if service:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from gwc.credentials import looks_like_credential
+
 _WORD = (
     r"(?:[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|api[_-]?key|apikey|access[_-]?key|private[_-]?key|credential"
     r"|authorization|cookie)[\w-]*|key|inline_string|inline_bytes|hmac)"
@@ -13,6 +15,7 @@ _NAMED = re.compile(
 )
 _IN_URL = re.compile(r"(://)([^/\s:@\"']*:[^\s@\"']+)(?=@)")
 _BEARER = re.compile(r"((?:bearer|basic)\s+)([A-Za-z0-9+/=._~-]{8,})", re.IGNORECASE)
+_TOLD = re.compile(r"key|auth|cookie|signature|credential|passw|passphrase|secret|token", re.IGNORECASE)
 _BLOCK = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*?)(?=-----END|\Z)", re.DOTALL)
 
 
@@ -24,6 +27,11 @@ def masked_text(text: str) -> str:
 
 def _hide(found: re.Match[str]) -> str:
     return found[1] + re.sub(r"[^\r\n]", "*", found[2])
+
+
+def may_be_secret(name: str, value: str) -> bool:
+    """Whether a header's value had better not be copied. Strict: what is kept back can be written by hand."""
+    return looks_like_credential(name, value) or bool(_TOLD.search(name) and re.fullmatch(r"\S{8,}", value))
 
 
 def without_user(authority: str) -> str:

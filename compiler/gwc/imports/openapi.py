@@ -90,6 +90,9 @@ class _Description:
         word = servers[0]["url"] if servers else Word(None, self.root.span)
         url = self._filled(servers[0], word.text) if servers else ""
         parts = _split(url)
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            hint = "a URL of a policy holds no user and no password"
+            self.findings.secret(word.span, "a user and a password in a URL are not copied", hint)
         self._base_path(service, parts[1], word.span)
         if parts[0]:
             service.put("upstream", parts[0], word.span, "what the description calls its server")

@@ -6,7 +6,7 @@ of whose hosts remains.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from pydantic import ValidationError
@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from gwc.compile import compile_sources
 from gwc.diagnostics import Diagnostic, Report, Severity, Span
-from gwc.document import Document, MappingNode, Node, SequenceNode, parse
+from gwc.document import MappingNode, Node, SequenceNode, parse
 from gwc.imports.draft import Draft, Said, Step, Table, place_of, plain, take_out
 from gwc.imports.findings import Findings
 from gwc.imports.yaml_text import policy_text
@@ -141,8 +141,9 @@ def _faults(draft: Draft, texts: Mapping[str, str]) -> list[Diagnostic]:
 def _placed(faults: list[Diagnostic], texts: Mapping[str, str]) -> dict[tuple[str, tuple[Step, ...]], Diagnostic]:
     """What is to go, in the order of the files; one route or limit goes once."""
     found: dict[tuple[str, tuple[Step, ...]], Diagnostic] = {}
+    places = {name: _places(Source(name, texts[name])) for name in {fault.span.file for fault in faults}}
     for fault in faults:
-        path = _path_at(Source(fault.span.file, texts[fault.span.file]), fault.span)
+        path = places[fault.span.file].get(fault.span, ())
         found.setdefault((fault.span.file, path[:2] if path[:1] in (("routes",), ("limits",)) else path), fault)
     return found
 
@@ -154,23 +155,22 @@ def _mend(draft: Draft, table: Table | None, path: tuple[Step, ...], fault: Diag
     _whole(draft, table, _guarded(path), place_of(table, path), why, findings)
 
 
-def _path_at(source: Source, span: Span) -> tuple[Step, ...]:
+def _places(source: Source) -> dict[Span, tuple[Step, ...]]:
+    """The path of every key and value by its place."""
     document = parse(source, Report())
-    found = _search(document.root, span, ()) if isinstance(document, Document) else None
-    return found or ()
+    found: dict[Span, tuple[Step, ...]] = {}
+    for span, path in _walk(document.root, ()) if document is not None else ():
+        found.setdefault(span, path)
+    return found
 
 
-def _search(node: Node, span: Span, path: tuple[Step, ...]) -> tuple[Step, ...] | None:
-    if node.span == span and path:
-        return path
+def _walk(node: Node, path: tuple[Step, ...]) -> Iterator[tuple[Span, tuple[Step, ...]]]:
+    if path:
+        yield node.span, path
     if isinstance(node, MappingNode):
         for key, inner in node.items.items():
-            if node.keys[key] == span:
-                return (*path, key)
-            if (found := _search(inner, span, (*path, key))) is not None:
-                return found
+            yield node.keys[key], (*path, key)
+            yield from _walk(inner, (*path, key))
     elif isinstance(node, SequenceNode):
         for index, inner in enumerate(node.items):
-            if (found := _search(inner, span, (*path, index))) is not None:
-                return found
-    return None
+            yield from _walk(inner, (*path, index))

@@ -22,8 +22,11 @@ class Clusters:
     findings: Findings
     _written: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._by_name = {one["name"].text: one for one in reversed(list(self.clusters.each()))}
+
     def _named(self, name: str) -> Word | None:
-        return next((one for one in self.clusters.each() if one["name"].text == name), None)
+        return self._by_name.get(name)
 
     def has(self, name: str) -> bool:
         found = self._named(name)

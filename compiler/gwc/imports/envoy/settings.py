@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gwc.credentials import looks_like_credential
 from gwc.imports.draft import Table
 from gwc.imports.envoy.protobuf import seconds, time
 from gwc.imports.findings import Findings
+from gwc.imports.masking import may_be_secret
 from gwc.imports.tree import Word
 
 _STATUSES: dict[str, list[int]] = {"5xx": [500, 502, 503, 504], "gateway-error": [502, 503, 504]}
@@ -121,7 +121,7 @@ def _added(route: Table, direction: str, option: Word, findings: Findings) -> No
     if "%" in value.text.replace("%%", ""):
         what = f"the header {name.text[:60]}: its value is made while a request is under way"
         findings.left_out(name.span, what, "let the service do it")
-    elif looks_like_credential(name.text, value.text):
+    elif may_be_secret(name.text, value.text):
         hint = "identity.gateway_secret proves a request's way, by reference: {header: NAME, secret: {env: NAME}}"
         findings.secret(
             value.span, f"the header {name.text[:60]} holds what looks like a secret; it is not copied", hint

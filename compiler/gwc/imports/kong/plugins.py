@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gwc.credentials import looks_like_credential
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
 from gwc.imports.kong.access import add_auth
 from gwc.imports.kong.consumers import Consumers
 from gwc.imports.kong.limits import add_limits
+from gwc.imports.masking import may_be_secret
 from gwc.imports.tree import Word
 from gwc.imports.values import duration, size
 
@@ -146,7 +146,7 @@ def _transform(direction: str) -> Callable[[Table, Word, Findings], None]:
 def _set(route: Table, direction: str, headers: Word, findings: Findings) -> None:
     for word in headers.each():
         name, _, value = word.text.partition(":")
-        if "$(" in value or looks_like_credential(name.strip(), value.strip()):
+        if "$(" in value or may_be_secret(name.strip(), value.strip()):
             hint = "identity.gateway_secret proves a request's way, by reference"
             findings.secret(word.span, f"the header {name.strip()[:60]} is not copied: it may hold a secret", hint)
             continue

@@ -17,6 +17,7 @@ from gwc.imports.tree import Word
 from gwc.imports.values import METHODS, Names, duration, route_name, slug
 from gwc.policy.paths import parse_path
 
+_OWNERS = ("service", "route", "consumer", "consumer_group")
 _NARROW = ("headers", "snis", "sources", "destinations", "expression")
 
 
@@ -24,6 +25,13 @@ _NARROW = ("headers", "snis", "sources", "destinations", "expression")
 class Entities:
     root: Word
     findings: Findings
+
+    def __post_init__(self) -> None:
+        self._routes = _by_reference(self.root["routes"], "service")
+        common = [one for one in self.root["plugins"].each() if not any(one[key].there for key in _OWNERS)]
+        self._common = [Held(one, "platform") for one in common]
+        self._of_service = _by_reference(self.root["plugins"], "service")
+        self._of_route = _by_reference(self.root["plugins"], "route")
 
     def services(self) -> Iterator[Word]:
         for service in self.root["services"].each():
@@ -40,18 +48,16 @@ class Entities:
     def routes(self, service: Word) -> Iterator[Word]:
         """Those within the service, and those beside it that name it."""
         yield from service["routes"].each()
-        yield from (route for route in self.root["routes"].each() if _refers(route["service"], service))
+        yield from _referring(self._routes, service)
 
     def plugins(self, service: Word, route: Word) -> dict[str, Held]:
         """One of each name: that of the route before that of the service before that of all."""
-        every = [*self.root["plugins"].each()]
-        common = [one for one in every if not any(one[key].there for key in ("service", "route", "consumer"))]
-        of_service = [one for one in every if one["service"].there and _refers(one["service"], service)]
-        of_route = [one for one in every if one["route"].there and _refers(one["route"], route)]
+        of_service = (*_referring(self._of_service, service), *service["plugins"].each())
+        of_route = (*_referring(self._of_route, route), *route["plugins"].each())
         ranked = (
-            *(Held(one, "platform") for one in common),
-            *(Held(one, "service") for one in (*of_service, *service["plugins"].each())),
-            *(Held(one, "route") for one in (*of_route, *route["plugins"].each())),
+            *self._common,
+            *(Held(one, "service") for one in of_service),
+            *(Held(one, "route") for one in of_route),
         )
         return {one.plugin["name"].text: one for one in ranked if one.plugin["enabled"].value is not False}
 
@@ -72,9 +78,19 @@ def _spoken(service: Word) -> str:
     return scheme if colon else service["protocol"].text or "http"
 
 
-def _refers(reference: Word, to: Word) -> bool:
-    wanted = reference.text or reference["name"].text or reference["id"].text
-    return bool(wanted) and wanted in (to["name"].text, to["id"].text)
+def _by_reference(words: Word, key: str) -> dict[str, list[Word]]:
+    """Entities by the name or the id that they refer to."""
+    found: dict[str, list[Word]] = {}
+    for one in words.each():
+        reference = one[key]
+        if wanted := reference.text or reference["name"].text or reference["id"].text:
+            found.setdefault(wanted, []).append(one)
+    return found
+
+
+def _referring(found: dict[str, list[Word]], to: Word) -> list[Word]:
+    names = dict.fromkeys(name for name in (to["name"].text, to["id"].text) if name)
+    return [one for name in names for one in found.get(name, [])]
 
 
 @dataclass
@@ -91,9 +107,10 @@ class Routes:
         yield from self._services.values()
 
     def orphans(self) -> None:
-        services = list(self.entities.root["services"].each())
+        services = self.entities.root["services"].each()
+        placed = {id(route.node) for service in services for route in self.entities.routes(service)}
         for route in self.entities.root["routes"].each():
-            if not any(_refers(route["service"], service) for service in services):
+            if id(route.node) not in placed:
                 self.findings.left_out(_place(route), "a route without a service", "a gateway forwards to one")
                 route.mark()
         self.entities.unplaced()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from gwc.credentials import looks_like_credential
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
 from gwc.imports.identity import assume_jwt
+from gwc.imports.masking import may_be_secret
 from gwc.imports.nginx.cache import add_cache
 from gwc.imports.nginx.scope import Scope, bytes_of, seconds, time_of
 from gwc.imports.nginx.syntax import Directive
@@ -97,7 +97,7 @@ def _request_headers(route: Table, scope: Scope, findings: Findings) -> None:
             findings.left_out(
                 one.span, f"the header {name[:60]} with a value made of variables", "let the service do it"
             )
-        elif looks_like_credential(name, value):
+        elif may_be_secret(name, value):
             _credential(one, name, findings)
         else:
             _set(route, "headers.request.set", name, value, one)
@@ -118,7 +118,7 @@ def _response_headers(route: Table, scope: Scope, findings: Findings) -> None:
             findings.left_out(
                 one.span, f"the header {name[:60]} with a value made of variables", "let the service do it"
             )
-        elif looks_like_credential(name, value):
+        elif may_be_secret(name, value):
             _credential(one, name, findings)
         else:
             _set(route, "headers.response.set", name, value, one)

@@ -38,6 +38,7 @@ class Directive:
     span: Span
     block: list[Directive] | None = None
     seen: bool = False
+    _by_name: dict[str, list[Directive]] | None = field(default=None, repr=False)
 
     @property
     def words(self) -> list[str]:
@@ -52,7 +53,14 @@ class Directive:
         return self.arguments[index].span if index < len(self.arguments) else self.span
 
     def inner(self, *names: str) -> list[Directive]:
-        return [one for one in self.block or [] if one.name in names]
+        """In their order; asked for once all is read."""
+        if self._by_name is None:
+            self._by_name = {}
+            for one in self.block or []:
+                self._by_name.setdefault(one.name, []).append(one)
+        if len(names) == 1:
+            return self._by_name.get(names[0], [])
+        return [one for one in self.block or [] if one.name in names] if self._by_name.keys() & set(names) else []
 
     def skip(self) -> None:
         """Everything in it has been spoken of."""
