@@ -201,6 +201,7 @@ def test_a_cut_answer_is_said_to_be_one_and_not_kept(service: Running, model_ser
         Raw(b'data: {"error": {"message": "sk-secret at 10.0.0.1"}}\n\n'),
         Raw(b"data: [DONE]\n\n"),
         Raw(b"x" * 65536, endless=True),
+        Raw(b'data: {"choices": [{"delta": {"content": "and so on "}}]}\n\n', endless=True),
     ],
 )
 def test_a_failed_model_is_424_with_a_time_to_come_back_for_who_wants_no_fallback(

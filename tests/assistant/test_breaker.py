@@ -267,3 +267,16 @@ class BreakerMachine(RuleBasedStateMachine):
 
 BreakerMachine.TestCase.settings = hypothesis_settings(max_examples=200, stateful_step_count=60, deadline=None)
 TestBreakerMachine = BreakerMachine.TestCase
+
+
+def test_a_window_with_very_many_calls_is_judged_by_the_latest_of_them() -> None:
+    """It would take memory for each call of a busy half minute otherwise, and time at each of them."""
+    breaker = Breaker("b", BreakerPolicy(window=3600), now=lambda: 1.0)
+    for _ in range(5000):
+        with breaker.guard():
+            pass
+    assert len(breaker._outcomes) == 1000
+    for _ in range(500):
+        assert breaker.state == "closed"
+        breaker.acquire().fail()
+    assert breaker.state == "open"

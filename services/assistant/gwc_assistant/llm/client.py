@@ -20,6 +20,9 @@ Why = Literal["connect", "timeout", "status", "reset", "malformed"]
 MAX_LINE = 1 << 20
 """Characters of one event. A server that never ends its line must not fill the memory."""
 
+MAX_TOKEN = 64
+"""Characters of a token, in the mean over an answer; a mean of four is usual."""
+
 
 class ModelError(Exception):
     """`why` is for metrics and logs; clients are told only that a model is unavailable."""
@@ -111,16 +114,23 @@ class OpenAIModel:
 
     async def _parts(self, response: httpx.Response) -> AsyncGenerator[Delta | Finish, None]:
         """A stream that ends without saying why it finished has been cut."""
-        reason, usage = "", None
+        reason, usage, said = "", None, 0
         async for event in self._events(response):
             usage = TokenUsage(event.usage.prompt_tokens, event.usage.completion_tokens) if event.usage else usage
             for choice in event.choices or ():
                 reason = choice.finish_reason or reason
                 if choice.delta is not None and choice.delta.content:
+                    said += len(choice.delta.content)
+                    self._bounded(said)
                     yield Delta(choice.delta.content)
         if not reason:
             raise ModelError(self.name, "reset")
         yield Finish(reason, usage)
+
+    def _bounded(self, characters: int) -> None:
+        """A server that does not know `max_tokens`, or never ends, must not fill the memory nor run up a bill."""
+        if characters > MAX_TOKEN * self._output_tokens:
+            raise ModelError(self.name, "malformed")
 
     async def _events(self, response: httpx.Response) -> AsyncGenerator[_Event, None]:
         async for line in _lines(response, self.name):
