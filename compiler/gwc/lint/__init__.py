@@ -15,7 +15,13 @@ __all__ = ["Context", "lint"]
 
 def lint(contexts: Sequence[Context], rules: Sequence[type[Rule]]) -> tuple[Diagnostic, ...]:
     """What `rules` find in any of the environments, sorted, each finding once."""
-    return tuple(sorted({found for rule in rules for found in _found(rule(), contexts)}))
+    asked = [rule() for rule in rules]
+    counted = {rule.code: Counter[Diagnostic]() for rule in asked}
+    for context in contexts:  # one after the other, for what rules share is derived from one Gateway
+        for rule in asked:
+            if rule.everywhere or _may_differ(rule, context):
+                counted[rule.code].update(set(rule.diagnostics(context)))
+    return tuple(sorted({found for rule in asked for found in _found(rule, counted[rule.code], len(contexts))}))
 
 
 def _may_differ(rule: Rule, context: Context) -> bool:
@@ -23,9 +29,7 @@ def _may_differ(rule: Rule, context: Context) -> bool:
     return context.changed is None or not context.changed.isdisjoint(about.names(type(rule)))
 
 
-def _found(rule: Rule, contexts: Sequence[Context]) -> Iterator[Diagnostic]:
+def _found(rule: Rule, counted: Counter[Diagnostic], environments: int) -> Iterator[Diagnostic]:
     """What a rule calls needless has to be so in every environment."""
-    asked = contexts if rule.everywhere else [context for context in contexts if _may_differ(rule, context)]
-    counted = Counter(found for context in asked for found in set(rule.diagnostics(context)))
-    needed = len(contexts) if rule.everywhere else 1
+    needed = environments if rule.everywhere else 1
     yield from (found for found, times in counted.items() if times >= needed)

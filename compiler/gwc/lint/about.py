@@ -31,7 +31,9 @@ def names(rule: type[Rule]) -> frozenset[str]:
         mentioned = set(_mentioned(function.__code__))
         found |= mentioned
         pending += (one for name in mentioned for one in _leading(function.__globals__.get(name)))
-        pending += (one for cell in function.__closure__ or () for one in _leading(cell.cell_contents))
+        # Of what a function encloses, only functions: the rest is data, and may be a whole Gateway that it remembers.
+        enclosed = (cell.cell_contents for cell in function.__closure__ or ())
+        pending += (one for one in enclosed if isinstance(one, FunctionType) and one.__module__.startswith(_OWN))
     return frozenset(found)
 
 
