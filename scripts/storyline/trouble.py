@@ -7,6 +7,7 @@ import time
 
 import httpx
 
+from gwc.ir import Budget
 from storyline.acts import QUESTION, problem_of, written
 from storyline.stage import BASE, BREAKER_OPEN, CACHE_TTL, Stage
 from storyline.telling import Teller
@@ -47,19 +48,21 @@ def a_budget_is_spent(stage: Stage, tell: Teller) -> None:
         if time.time() // budget.units.period == hour:
             break
     tell.answered(refused, user)
-    tell.check("429, and of another type", problem_of(stage, refused) == "budget-exhausted", refused.text)
     units, spent = budget.units.tokens, sum(costs)
-    fits = spent - costs[-1] + route.cost <= units < spent + route.cost
+    fits = bool(costs) and spent - costs[-1] + route.cost <= units < spent + route.cost
     tell.check(f"after {len(costs)} answers for {spent} units: what is left is less than {route.cost}", fits, costs)
-    left = budget.units.period - time.time() % budget.units.period
-    told = float(refused.headers.get("retry-after", 0))
-    tell.check(
-        "it says when the units are back: with the next hour", abs(told - left) <= PERIOD_ENDS_WITHIN, (told, left)
-    )
+    _refused_until_the_next_period(stage, tell, budget, refused)
     text = stage.edge.get(f"{BASE}/v1/scripture/John%203:16", headers=stage.bearer(user))
     tell.check("what is public is still there", text.status_code == 200)
     other = stage.ask("cora", QUESTION)
     tell.check("another user's budget is another one", other.status_code == 200, other.text)
+
+
+def _refused_until_the_next_period(stage: Stage, tell: Teller, budget: Budget, refused: httpx.Response) -> None:
+    tell.check("429, and of another type", problem_of(stage, refused) == "budget-exhausted", refused.text)
+    left = budget.units.period - time.time() % budget.units.period
+    back = float(refused.headers.get("retry-after", 0))
+    tell.check("it says when units are back: with the next hour", abs(back - left) <= PERIOD_ENDS_WITHIN, (back, left))
 
 
 _SETTLED = "This gateway settles what each answer really cost, as the service reports it."
