@@ -45,6 +45,11 @@ class Store:
         self._kept.move_to_end(key)
         return kept
 
+    def forget(self, route: str) -> None:
+        """Everything that is kept for a route, named as in `key`."""
+        for key in [key for key in self._kept if key[0] == route]:
+            del self._kept[key]
+
     def put(self, key: tuple[object, ...], kept: Kept) -> None:
         self._kept[key] = kept
         self._kept.move_to_end(key)

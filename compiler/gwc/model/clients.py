@@ -21,27 +21,25 @@ class Clients:
         self._made = 0
 
     def trusts(self, address: str) -> bool:
-        try:
-            parsed = ip_address(address)
-        except ValueError:
-            return False
-        return any(parsed in network for network in self._trusted)
+        return _is_address(address) and any(ip_address(address) in network for network in self._trusted)
 
     def address(self, asked: Asked) -> str:
-        """The last of the chain that is no trusted proxy."""
+        """The last of the chain that is no trusted proxy; one that names nobody is the client itself."""
         chain = [part.strip() for value in values(asked.headers, "x-forwarded-for") for part in value.split(",")]
         client = asked.peer
-        while chain and self.trusts(client):
+        while chain and self.trusts(client) and _is_address(chain[-1]):
             client = chain.pop()
         return client
 
     def forwarded(self, asked: Asked) -> tuple[tuple[str, str], ...]:
         """What the service is told of the way that the request came."""
-        chain, proto = values(asked.headers, "x-forwarded-for"), values(asked.headers, "x-forwarded-proto")
-        if not self.trusts(asked.peer):
-            return ("X-Forwarded-For", asked.peer), ("X-Forwarded-Proto", "https" if asked.https else "http")
-        said = proto[0] if proto else "https" if asked.https else "http"
-        return ("X-Forwarded-For", ", ".join([*chain, asked.peer])), ("X-Forwarded-Proto", said)
+        chain = values(asked.headers, "x-forwarded-for") if self.trusts(asked.peer) else []
+        return ("X-Forwarded-For", ", ".join([*chain, asked.peer])), ("X-Forwarded-Proto", self.scheme(asked))
+
+    def scheme(self, asked: Asked) -> str:
+        """The one by which the client came."""
+        said = values(asked.headers, "x-forwarded-proto") if self.trusts(asked.peer) else []
+        return said[0].lower() if said else "https" if asked.https else "http"
 
     def request_id(self, asked: Asked) -> str:
         """The client's own where that is kept; otherwise a new one, which no other request has."""
@@ -61,3 +59,11 @@ class Clients:
         if self._accept is Accept.FROM_TRUSTED_PROXIES:
             return self.trusts(asked.peer)
         return self._accept is Accept.ALWAYS
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

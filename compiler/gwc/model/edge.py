@@ -20,12 +20,12 @@ from gwc.model.matching import Matched, host_name
 from gwc.model.partial import conditional
 from gwc.model.request import Answer, Outcome, Request
 from gwc.model.tries import Line
-from gwc.model.wire import Arrived, Asked, Credential, Exchange, Headers, Said, Script, values
+from gwc.model.wire import Arrived, Asked, Credential, Exchange, Headers, Said, Script, hops, values, without
 from gwc.routing import MethodRoute
 
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
-_PRIVATE = re.compile(r"(^|,)\s*(no-store|private)\s*(,|=|$)")
+_PRIVATE = re.compile(r"(^|,)\s*(no-store|private)\s*([,;=]|$)")
 
 
 @dataclass(slots=True)
@@ -65,13 +65,21 @@ class Edge(Model):
             return self._answered(request, matched.route, outcome, outcome.content, request_id)
         return self._refusal(request, matched, outcome, request_id)
 
+    def purge(self, service: str, route: str) -> bool:
+        """Drops what is kept for a route; false where there is no such cache."""
+        guards = self._guards.get((service, route))
+        if guards is None or guards.route.cache is None:
+            return False
+        self._store.forget(guards.name)
+        return True
+
     def _request(self, asked: Asked, matched: Matched, scripts: Sequence[Script], made: Headers) -> _Wired:
         credential, audience = credited(asked.credentials, matched.route.route if matched.route else None)
         request = _Wired(
             time=asked.time, method=asked.method, host=asked.host, path=asked.path, query=asked.query,
-            client_ip=self._clients.address(asked), headers=combined(asked.headers), body=asked.body,
-            audience=audience, https=asked.https, asked=asked, scripts=tuple(scripts),
-            canonical=matched.path, made=made,
+            client_ip=self._clients.address(asked), headers=combined(without(asked.headers, hops(asked.headers))),
+            body=asked.body, audience=audience, https=self._clients.scheme(asked) == "https", asked=asked,
+            scripts=tuple(scripts), canonical=matched.path, made=made,
         )  # fmt: skip
         if credential is not None:
             request.user, request.credential, request.scopes = credential.key, credential.kind, credential.scopes

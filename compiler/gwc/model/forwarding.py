@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from gwc.ir import Cache, Gateway, Route, Service
+from gwc.model.matching import host_name
 from gwc.model.wire import Asked, Headers, changed, hops, values
 
 _PRIVATE = re.compile(r"x-(envoy|consumer|credential|accel|kong|gwc)-.*|x-anonymous-consumer|kong-debug")
@@ -38,8 +39,9 @@ class Forwarding:
         if cached(asked, route):
             assert route.cache is not None
             kept = [pair for pair in kept if pair[0].lower() in route.cache.vary_headers]
+        host = host_name(asked.host) if cached(asked, route) else asked.host
         who = ((self._user_header, user),) if user else ()
-        return changed(kept, (("Host", asked.host), *made, *changes.set, *who, *self._proof), changes.remove)
+        return changed(kept, (("Host", host), *made, *changes.set, *who, *self._proof), changes.remove)
 
     def _stays(self, name: str, gone: frozenset[str]) -> bool:
         lower = name.lower()
@@ -68,7 +70,7 @@ def _listed(query: str, cache: Cache) -> str:
 
 def _alike(name: str) -> str:
     """Services read `_` and `-` alike."""
-    return name.lower().replace("_", "-")
+    return name.lower().replace("_", "-").strip("-")
 
 
 def combined(headers: Headers) -> dict[str, str]:

@@ -142,7 +142,7 @@ class Model:
         if failed and kept is not None and edge.covers_failure(settings, kept, now):
             outcome.problem, outcome.limited_by, outcome.retry_after = "", "", None
             return served_from(outcome, kept, "STALE")
-        if answered is not None and not outcome.refused:
+        if answered is not None and not outcome.refused and request.method == "GET":
             self._keep(key, guards, answered, now + answered.seconds)
         return outcome
 

@@ -59,7 +59,7 @@ class Matcher:
         if form is None:
             return Matched(None, 400, "")
         segments = form.split("/")[1:]
-        own = self._named.get(host)
+        own = self._named.get(host.strip("[]"))
         entry = (own and _walk(own, segments, 0)) or _walk(self._anywhere, segments, 0)
         if entry is None:
             return Matched(None, 404, form)
