@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,8 @@ class Command:
     """How to start a gateway. `environ` is the whole environment; `ready` the URL that answers 200 once it serves, or
     whatever else tells. `redact` turns what the engine wrote to standard error into one line that a user may see.
 
-    `output` is an open file descriptor for the access log; without one it is kept, to be read with `output()`.
+    `output` is an open file descriptor for the access log, of a gateway that does not outlive this process; without one
+    the log is kept, to be read with `output()`.
     """
 
     name: str
@@ -44,6 +46,19 @@ class Command:
     ready: str | Callable[[], bool]
     redact: Callable[[str], str]
     output: int | None = None
+
+
+_BOUND = """import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 15)
+os.getppid() == int(sys.argv[1]) and os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def bound(arguments: Sequence[str | Path]) -> list[str | Path]:
+    """The same program, which gets SIGTERM when this process is gone, however that came about. On Linux alone."""
+    if not sys.platform.startswith("linux"):
+        return list(arguments)
+    return [sys.executable, "-I", "-S", "-c", _BOUND, str(os.getpid()), *arguments]
 
 
 class GatewayProcess:
@@ -57,8 +72,9 @@ class GatewayProcess:
         with self._file("stdout").open("wb") as out, self._file("stderr").open("wb") as err:
             log = out if command.output is None else command.output
             # A session of its own: its workers are ended with it, and by nobody else's interrupt.
+            arguments = list(command.arguments) if command.output is None else bound(command.arguments)
             self._process = subprocess.Popen(
-                list(command.arguments), cwd=command.directory, env=dict(command.environ), stdout=log, stderr=err,
+                arguments, cwd=command.directory, env=dict(command.environ), stdout=log, stderr=err,
                 start_new_session=True,
             )  # fmt: skip
         try:

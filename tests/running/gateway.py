@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -75,6 +76,7 @@ class Running:
     process: subprocess.Popen[bytes]
     port: int
     directory: Path
+    known: set[int] = field(default_factory=set)
 
     @property
     def out(self) -> str:
@@ -107,7 +109,10 @@ class Running:
         return self.process.wait(PATIENCE)
 
     def descendants(self) -> set[int]:
-        return _below(self.process.pid)
+        """Its processes now; whatever becomes of them, they are ended with the test."""
+        found = _below(self.process.pid)
+        self.known |= found
+        return found
 
 
 def _below(pid: int) -> set[int]:
@@ -142,7 +147,7 @@ def running(directory: Path, port: int, *options: str, **environ: str) -> Iterat
     try:
         yield found
     finally:
-        left = found.descendants()
+        left = found.known | found.descendants()
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             try:
@@ -151,4 +156,5 @@ def running(directory: Path, port: int, *options: str, **environ: str) -> Iterat
                 process.kill()
                 process.wait()
         for pid in filter(alive, left):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

@@ -96,6 +96,7 @@ def _held(found: Running, service: Upstream, into: list[int]) -> threading.Threa
 def test_a_gateway_follows_its_policies_and_loses_no_request(target: str, tmp_path: Path) -> None:
     with upstream() as service, started(tmp_path, service, "-t", target) as found:
         assert [found.get("/goods") for _ in range(5)] == [200] * 5
+        until(lambda: found.out.count(" /goods ") == 5, lambda: f"while it runs: {found.out}")
         held: list[int] = []
         in_flight = _held(found, service, held)
 
@@ -184,6 +185,17 @@ def test_a_gateway_that_dies_ends_the_run(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
         assert found.process.wait(60) == 4
         assert "gwc: error: nginx has ended" in found.err
+
+
+@pytest.mark.parametrize("target", ["envoy", "nginx"])
+def test_nothing_outlives_a_run_that_was_killed(target: str, tmp_path: Path) -> None:
+    """Kong's own start-up program hears of nothing while its nginx runs."""
+    with upstream() as service, started(tmp_path, service, "-t", target, "--with-service", "sleep 300") as found:
+        processes = found.descendants()
+        assert len(processes) >= 2
+        found.process.kill()
+        found.process.wait(60)
+        until(lambda: not any(map(alive, processes)), lambda: f"left: {list(filter(alive, processes))}")
 
 
 def test_nobody_reads_and_it_ends(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
-from gwc.process import Command, GatewayProcess
+from gwc.process import STOP_TIMEOUT, Command, GatewayProcess
 from gwc.serving import Place
 from gwc.target import Binary
 from gwc_envoy.emit import FILE
@@ -28,6 +28,8 @@ from gwc_envoy.xds import Json
 OLD_ENDS = 10
 """Seconds that the process before may still take for its requests."""
 _WORKERS = 2
+_LOGGED = "200"
+"""Milliseconds until a request is in the log: somebody watches it."""
 _ACTIVE = "http.http.downstream_rq_active"
 _INFO, _DRAIN, _STATS = "/server_info", "/drain_listeners?inboundonly", f"/stats?format=json&filter=^{_ACTIVE}$"
 _ADMIN_PATHS = (_INFO, _DRAIN, _STATS)
@@ -80,6 +82,7 @@ class EnvoyServed:
         for process in (*self._before, self._now):
             process.send(SIGTERM)
         for process in (*self._before, self._now):
+            process.wait(STOP_TIMEOUT)  # another signal would end it before its log is written
             process.stop()
         self._clean()
 
@@ -111,9 +114,8 @@ class EnvoyServed:
         if self._epoch:
             which = ["--base-id", base.read_text(encoding="utf-8").strip()]
         times = ["--drain-time-s", "1", "--drain-strategy", "immediate", "--parent-shutdown-time-s", str(OLD_ENDS)]
-        return [
-            *which, "--restart-epoch", str(self._epoch), *times, "--concurrency", str(_WORKERS), "--log-level", "error",
-        ]  # fmt: skip
+        usual = ["--concurrency", str(_WORKERS), "--log-level", "error", "--file-flush-interval-msec", _LOGGED]
+        return [*which, "--restart-epoch", str(self._epoch), *times, *usual]
 
     def _is_live(self) -> bool:
         """Of this epoch: the process before answers until the new one takes over."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 
 from gwc.cli.exits import CommandError, ExitCode
+from gwc.process import bound
 from gwc.report.excerpt import printable
 from gwc.report.style import style_for
 
@@ -25,9 +27,11 @@ class Service:
     def __init__(self, command: str) -> None:
         words = _words(command)
         self.name = Path(words[0]).name
+        if shutil.which(words[0]) is None:
+            raise CommandError(ExitCode.USAGE, f"--with-service: {words[0]} is no program that can be found")
         try:
             self._process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                bound(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"}, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
