@@ -81,7 +81,7 @@ def _words(error: ErrorDetails) -> str:
 
 def _refused(draft: Draft, table: Table, loc: tuple[Step, ...], why: str, findings: Findings) -> None:
     span = place_of(table, loc)
-    if _take_item(table, loc) is None:
+    if "auth" in loc or _take_item(table, loc) is None:
         _whole(draft, table, _guarded(loc), span, why, findings)
     else:
         findings.left_out(span, f"`{_dotted(loc)}`: {shorten(why, 300)}", "write it by hand")
