@@ -49,6 +49,17 @@ def row(shown: View, route: str, field: str) -> list[tuple[str, str, str, tuple[
             [("1m to the first byte", "route", "assistant timeouts: {request: 60s}")],
         ),
         (
+            "notes/sync",
+            "timeouts.request",
+            [
+                (
+                    "15s, which bounds no websocket: idle does",
+                    "platform",
+                    "platform timeouts: {connect: 1s, request: 15s",
+                )
+            ],
+        ),
+        (
             "assistant/ask",
             "timeouts.connect",
             [("1s a try", "service", "assistant timeouts: {connect: 1s, request: 10s")],

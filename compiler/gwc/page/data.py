@@ -52,26 +52,19 @@ class Data:
     def add(self, service: Service, index: int) -> None:
         route = service.routes[index]
         subject = f"{service.name}/{route.name}"
+        waived = [_waived(one) for one in self._waivers if _excuses(one, service, route)]
+        facets = {
+            *_facets(self._gateway, service, route),
+            *(f"on:{note.target}:{note.fidelity}" for note in self.notes(subject, service.name)),
+            *(["has:waiver"] if waived else []),
+        }
+        self.counts.update(facets)
         levels = overruled.levels_of(self._gateway, service, index, self._documents)
-        stages = way.way(self._gateway, service, route)
-        facets = list(_facets(self._gateway, service, route))
-        facets += [f"on:{note.target}:{note.fidelity}" for note in self.notes(subject, service.name)]
-        own = [one for one in self._waivers if one.service == service.name and one.route in ("", route.name)]
-        waived = [_waived(one) for one in own]
-        facets += ["has:waiver"] * bool(waived)
-        self.counts.update(set(facets))
         self.routes[subject] = {
-            "service": service.name,
-            "route": route.name,
-            "owner": service.owner or NOBODY,
-            "about": route.description,
-            "methods": route.methods,
-            "path": route.path.text,
-            "hosts": service.hosts,
-            "at": place(route.provenance["name"]),
-            "facets": sorted(set(facets)),
+            **_named(service, route),
+            "facets": sorted(facets),
             "values": [self._valued(value, levels) for value in values(self._gateway, service, route)],
-            "way": [self._stages.add(_stage(stage)) for stage in stages],
+            "way": [self._stages.add(_stage(stage)) for stage in way.way(self._gateway, service, route)],
             "notes": self._numbered(subject),
             "shared": self._numbered(service.name),
             "waivers": waived,
@@ -93,6 +86,24 @@ class Data:
             "stages": self._stages.items,
             "notes": self._notes.items,
         }
+
+
+def _named(service: Service, route: Route) -> dict[str, Any]:
+    """What the search looks at, and the head of the window."""
+    return {
+        "service": service.name,
+        "route": route.name,
+        "owner": service.owner or NOBODY,
+        "about": route.description,
+        "methods": route.methods,
+        "path": route.path.text,
+        "hosts": service.hosts,
+        "at": place(route.provenance["name"]),
+    }
+
+
+def _excuses(waiver: platform.Waiver, service: Service, route: Route) -> bool:
+    return waiver.service == service.name and waiver.route in ("", route.name)
 
 
 def _stage(stage: way.Stage) -> tuple[Any, ...]:

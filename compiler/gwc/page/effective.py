@@ -182,10 +182,23 @@ def _upstream(upstream: Upstream) -> Values:
 
 
 def _timeouts(route: Route) -> Values:
-    bound = " to the first byte" if route.stream else " to the upgrade" if route.websocket else ", retries included"
-    for leaf, more in (("connect", " a try"), ("request", bound), ("idle", " between bytes")):
+    for leaf, more in (("connect", " a try"), ("request", _bounds(route)), ("idle", " between bytes")):
         text = format_duration(getattr(route.timeouts, leaf)) + more
         yield _value("Timeouts", route.timeouts, leaf, text, f"timeouts.{leaf}", ("timeouts", leaf))
+
+
+def _bounds(route: Route) -> str:
+    """What of a request `timeouts.request` is the time of."""
+    if route.websocket:
+        return ", which bounds no websocket: idle does"
+    return " to the first byte" if route.stream else ", retries included"
+
+
+def request_bound(route: Route) -> str:
+    """How long a client may have to wait: `15s`, or `idle 1m` where nothing else ends it."""
+    return (
+        f"idle {format_duration(route.timeouts.idle)}" if route.websocket else format_duration(route.timeouts.request)
+    )
 
 
 def _retries(route: Route) -> Values:

@@ -13,7 +13,7 @@ from gwc.ir import Gateway, Limit, LimitKey, Route, Service
 from gwc.page import kept, platform, way
 from gwc.page.choices import Choices, choices
 from gwc.page.data import NOBODY, Data
-from gwc.page.effective import Value, auth_text, limit_key, listed, shared
+from gwc.page.effective import Value, auth_text, limit_key, listed, request_bound, shared
 from gwc.page.overview import overview
 from gwc.page.picture import Layout, narrow, wide
 from gwc.page.platform import place
@@ -177,7 +177,7 @@ def _route(service: Service, route: Route, data: Data) -> RouteView:
         limits=tuple(_short(limit) for limit in (*service.limits, *route.limits) if _applies(limit, public)),
         cache=_cache_text(route),
         cost=f"{route.cost} of {format_rate(service.budget.units)}" if service.budget and not public else "",
-        timeout=format_duration(route.timeouts.request),
+        timeout=request_bound(route),
         marks=tuple(name for name, there in marks.items() if there),
         inexact=_inexact(data.notes(subject, service.name)),
     )

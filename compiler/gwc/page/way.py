@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gwc.ir import Gateway, Limit, LimitKey, Route, Service
-from gwc.page.effective import auth_text, effective_limits
+from gwc.page.effective import auth_text, effective_limits, request_bound
 from gwc.problems import PROBLEMS
 from gwc.units import format_duration, format_rate, format_size
 
@@ -117,5 +117,5 @@ def _upstream(service: Service) -> Stage:
 
 def _service(service: Service, route: Route) -> Stage:
     tries = f"{route.retries.attempts + 1} tries" if route.retries.attempts else "one try"
-    lines = (service.name, f"{tries} in {format_duration(route.timeouts.request)}")
+    lines = (service.name, tries, request_bound(route))
     return _stage("service", "Service", lines, ("bad-gateway", "timeout"))
