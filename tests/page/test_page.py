@@ -67,7 +67,7 @@ def row(shown: View, route: str, field: str) -> list[tuple[str, str, str, tuple[
         (
             "notes/list",
             "timeouts.connect",
-            [("1s a try", "platform", "platform timeouts: {connect: 1s, request: 15s")],
+            [("1s a try", "platform", "platform timeouts: {connect: 1s")],
         ),
         ("assistant/ask", "retries.attempts", [("none", "route", "assistant retries: none")]),
         ("media/catalogue", "cache.ttl", [("10m", "service", "media cache: {ttl: 10m")]),
