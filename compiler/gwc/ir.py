@@ -8,7 +8,7 @@ Plain frozen data in SI units: seconds, bytes, fractions of one. A field is `Non
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import Enum, StrEnum
 from types import MappingProxyType
@@ -111,10 +111,11 @@ class Node:
         return self.__class__ is other.__class__ and _written(self) == _written(other)
 
     def __hash__(self) -> int:
-        return hash(tuple(_written(self).values()))
+        return hash(tuple(getattr(self, one.name) for one in fields(self) if one.compare))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in _written(self).items())})"
+        shown = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def _written(node: object) -> dict[str, object]:
@@ -416,6 +417,9 @@ class Segment:
     text: str
 
 
+_SHAPES = {kind: (kind.value, "") if kind is not SegmentKind.LITERAL else None for kind in SegmentKind}
+
+
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
     """A path cut at its slashes: `/a/{b}/**` is LITERAL a, PARAM b, REST. `/` is one empty literal."""
@@ -426,8 +430,7 @@ class PathTemplate:
     """Equal for templates that match the same paths; sorts the more specific first."""
 
     def __post_init__(self) -> None:
-        literal = SegmentKind.LITERAL
-        shape = tuple((s.kind.value, s.text if s.kind is literal else "") for s in self.segments)
+        shape = tuple([_SHAPES[s.kind] or (0, s.text) for s in self.segments])
         object.__setattr__(self, "shape", shape)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,38 @@ def test_an_environment_that_nobody_has_is_found_in_the_quick_way_too() -> None:
 
     with pytest.raises(UnknownNameError):
         run.lint_sources(sources(""), RULES, environment="prod", now=NOW, report=Report(), read=_read)
+
+
+TWO = """apiVersion: gwc/v1
+kind: Service
+service: shop
+upstream: http://127.0.0.1:8000
+routes:
+  - {name: a, path: /a, methods: [GET], limits: [{per: user, rate: 5/s}]}
+  - {name: b, path: /b, methods: [GET], auth: none}
+  - {name: c, path: /c, methods: [GET], auth: none, limits: [{per: user, rate: 5/s}]}
+  - {name: d, path: /d, methods: [POST], cache: {ttl: 1s, scope: user}}
+  - {name: e, path: /e, methods: [GET], cache: {ttl: 1s, scope: user}}
+  - {name: f, path: /f, methods: [GET], auth: none, cache: {ttl: 1s, scope: user}}
+  - {name: g, path: /g, methods: [GET], cache: {ttl: 1s}}
+  - {name: h, path: /h, methods: [GET], retries: {backoff: {base: 2s}, attempts: 1}}
+  - {name: i, path: /i, methods: [GET], retries: {backoff: {base: 2s}, attempts: 1}}
+  - {name: j, path: /j, methods: [GET], stream: true, cache: {ttl: 1s, scope: user}}
+  - {name: k, path: /k, methods: [GET], websocket: true}
+  - {name: l, path: /l, methods: [POST], websocket: true}
+  - {name: m, path: /m, methods: [GET], websocket: true}
+"""
+
+
+def test_what_is_right_by_itself_may_be_wrong_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sections are remembered one by one; faults of two of them, and of the same one again, are found all the same."""
+    platform, *_ = sources("")
+    bounded = replace(platform, text=platform.text.replace("timeouts:", "retries: {backoff: {max: 1s}}\n  timeouts:"))
+    found = same_findings([bounded, replace(platform, name="policies/shop.yaml", text=TWO)], monkeypatch)
+    codes = [diagnostic.code for diagnostic in found]
+    assert {code: codes.count(code) for code in codes} == {
+        "GWC224": 2, "GWC226": 1, "GWC227": 1, "GWC228": 1, "GWC229": 1, "GWC233": 2
+    }  # fmt: skip
 
 
 def test_code_errors_stay_errors(tmp_path: Path) -> None:

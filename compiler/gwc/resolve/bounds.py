@@ -130,6 +130,8 @@ def check_bounds(
 
 def unneeded_waivers(gateway: Gateway, bounds: BoundsPolicy, waivers: Sequence[WaiverPolicy]) -> tuple[int, ...]:
     """The indices of those that excuse from nothing."""
+    if not waivers:
+        return ()
     broken = tuple(_violations(gateway, bounds))
     return tuple(i for i, waiver in enumerate(waivers) if not any(_covers(waiver, violation) for violation in broken))
 

@@ -124,10 +124,12 @@ def _check_keys(gateway: Gateway, report: Report) -> None:
 
 def _check_owned_headers(gateway: Gateway, report: Report) -> None:
     owned = _owned_headers(gateway)
+    fine: set[int] = set()  # routes of a service mostly share their changes, so that each is looked at once
     for subject, _, route in routes(gateway):
         for changes in (route.headers.request, route.headers.response):
-            if not (changes.set or changes.remove):
+            if id(changes) in fine:
                 continue
+            fine.add(id(changes))
             for leaf, names in (("set", [name for name, _ in changes.set]), ("remove", list(changes.remove))):
                 for name in names:
                     if name.lower() in owned:

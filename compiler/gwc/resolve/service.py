@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Report
@@ -18,9 +18,7 @@ from gwc.ir import (
     Limit,
     LimitKey,
     Origin,
-    Origins,
     PathTemplate,
-    Provenance,
     Route,
     Service,
     Upstream,
@@ -30,7 +28,7 @@ from gwc.policy.hosts import HostPort
 from gwc.policy.texts import parse_path
 from gwc.resolve import sections
 from gwc.resolve.levels import Layer, scalar, section
-from gwc.resolve.memory import Memory
+from gwc.resolve.memory import Memory, named
 from gwc.resolve.platform import Place, address, at, secret
 
 if TYPE_CHECKING:
@@ -76,7 +74,20 @@ def resolve_service(context: ServiceContext) -> Service:
 
 
 def _routes(context: ServiceContext) -> tuple[Route, ...]:
-    return tuple(_route(context, route, index) for index, route in enumerate(context.policy.routes))
+    data, owner = context.place.document.known, f"route/{context.policy.service}"
+    routes = []
+    for index, policy in enumerate(context.policy.routes):
+        settle = partial(_route, context, policy, index)
+        route = None if data is None else context.memory.known(data, data["routes"][index], settle)
+        if route is None:
+            before, route = context.report.count, settle()
+            if data is not None and context.report.count == before:
+                context.memory.keep(data, data["routes"][index], route)
+        else:
+            path = _full_path(context.policy.base_path or "", policy.path)
+            route = named(route, policy.name, policy.description, path, f"{owner}/{policy.name}")
+        routes.append(route)
+    return tuple(routes)
 
 
 def _upstream(policy: UpstreamPolicy, place: Place) -> Upstream:
@@ -164,54 +175,46 @@ def _budget(context: ServiceContext) -> Budget | None:
 
 def _route(context: ServiceContext, policy: RoutePolicy, index: int) -> Route:
     place = context.place.below("routes", index)
-    home = Origin.sought(lambda: Level.DEFAULT, where := at(place.document, *place.path, "name"))
+    where = at(place.document, *place.path, "name")
+    home = Origin.sought(lambda: Level.DEFAULT, where)
     place = Place(place.document, place.path, Level.ROUTE, where)
+    layers = (*context.layers, Layer(Level.ROUTE, place.document, place.path, policy))
     subject = f"{context.policy.service}/{policy.name}"
     about = sections.RouteContext(
         subject, tuple(sorted(policy.methods)), policy.stream or policy.websocket, home, context.report
     )
-    settled = context.memory.of(context, index, about)
-
-    def layers() -> tuple[Layer, ...]:
-        return (*context.layers, Layer(Level.ROUTE, place.document, place.path, policy))
-
-    auth, auth_origin = settled.pair("auth", lambda: sections.auth(layers(), about))
+    auth, auth_origin = sections.auth(layers, about)
     limits = resolve_limits(policy.limits, place, f"route/{subject}")
     _check_user_limits(limits, auth, auth_origin, about)
-    body, body_origin = settled.pair("max_body", lambda: scalar(layers(), "max_body", sections.MAX_BODY, home))
-    cors = settled.node("cors", lambda: sections.cors(layers(), about))
-    cache = settled.node("cache", lambda: sections.cache(layers(), auth_origin if auth else None, about), auth is None)
+    body, body_origin = scalar(layers, "max_body", sections.MAX_BODY, home)
+    cors, cache = sections.cors(layers, about), sections.cache(layers, auth_origin if auth else None, about)
     _check_pass_through(policy, place, about)
-
-    def provenance() -> Provenance:
-        return {
-            **place.origins(
-                name="name", description="description", path="path", methods="methods", limits="limits", cost="cost",
-                stream="stream", websocket="websocket",
-            ),
-            **{name: section(layers(), name).origin(home) for name in _SECTIONS},
-            "auth": auth_origin,
-            "max_body": body_origin,
-        }  # fmt: skip
-
     return Route(
         name=policy.name,
         description=policy.description,
         path=_full_path(context.policy.base_path or "", policy.path),
         methods=about.methods,
         auth=auth,
-        timeouts=settled.node("timeouts", lambda: sections.timeouts(layers(), about)),
-        retries=settled.node("retries", lambda: sections.retries(layers(), about)),
+        timeouts=sections.timeouts(layers, about),
+        retries=sections.retries(layers, about),
         limits=limits,
         cost=1 if policy.cost is None else policy.cost,
         max_body=body,
         cors=cors,
-        headers=settled.node("headers", lambda: sections.headers(layers(), about)),
+        headers=sections.headers(layers, about),
         cache=cache,
         stream=policy.stream,
         websocket=policy.websocket,
-        provenance=Origins(provenance),
-    )
+        provenance={
+            **place.origins(
+                name="name", description="description", path="path", methods="methods", limits="limits", cost="cost",
+                stream="stream", websocket="websocket",
+            ),
+            **{name: section(layers, name).origin(home) for name in _SECTIONS},
+            "auth": auth_origin,
+            "max_body": body_origin,
+        },
+    )  # fmt: skip
 
 
 _SECTIONS = ("timeouts", "retries", "cors", "headers", "cache")
