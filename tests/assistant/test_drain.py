@@ -81,8 +81,16 @@ def unlimited(policy: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def processes(settings: Settings, model_server: ModelServer) -> Iterator[tuple[Process, Process]]:
-    """Two, which drain as they do in production."""
+def variant(request: pytest.FixtureRequest) -> Variant:
+    found: Variant = request.param
+    if missing := found.missing():
+        pytest.skip(missing)
+    return found
+
+
+@pytest.fixture
+def processes(variant: Variant, settings: Settings, model_server: ModelServer) -> Iterator[tuple[Process, Process]]:
+    """Two, which drain as they do in production, where there is a gateway to put before them."""
     told = {"GATEWAY_SECRET": SECRET, "DATA_DIR": str(settings.data_dir), "EMBEDDER": "lexical"}
     told |= {"LLM_URL": model_server.url, "LLM_MODEL": "gpt-4o-mini", "LLM_NEXT_TOKEN": "60"}
     with process_of(told) as one, process_of(told) as other:
@@ -128,12 +136,10 @@ def refuses(process: Process) -> bool:
     return False
 
 
-@pytest.mark.parametrize("variant", GATEWAYS)
+@pytest.mark.parametrize("variant", GATEWAYS, indirect=True)
 def test_sigterm_under_load_drops_no_request_and_cuts_no_stream_through_the_gateway(
     variant: Variant, processes: tuple[Process, Process], model_server: ModelServer, tmp_path: Path
 ) -> None:
-    if missing := variant.missing():
-        pytest.skip(missing)
     (leaving, staying), gate = processes, threading.Event()
     (tmp_path / "gateway").mkdir()
     with (
