@@ -9,13 +9,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from compiling import NOW, POLICIES
-from gwc.compile import compiled, tables
+from gwc.compile import load_sources, tables
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
 from gwc.ir import Gateway
 from gwc.page.render import render
 from gwc.page.view import View, view
 from gwc.policy.variants import Loaded
+from gwc.resolve import resolve
 from gwc.source import Source, read_policies
 from gwc.support import SupportTable
 
@@ -37,10 +38,11 @@ class Made:
 
 def made(sources: Sequence[Source], environment: str | None = None) -> Made:
     report = Report()
-    found = compiled(sources, environment=environment, now=NOW, report=report)
-    assert found is not None, report.diagnostics
-    promised = tables(found.gateway, load_targets(()), report)
-    return Made(found.gateway, tuple(found.policies), promised)
+    policies = load_sources(sources, environment=environment, report=report)
+    gateway = resolve(policies, environment=environment, now=NOW, report=report)
+    assert gateway is not None, report.diagnostics
+    promised = tables(gateway, load_targets(()), report)
+    return Made(gateway, policies, promised)
 
 
 def examples(environment: str | None = None) -> Made:

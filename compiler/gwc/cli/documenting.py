@@ -12,10 +12,11 @@ from gwc.cli.job import Job
 from gwc.cli.mistakes import told
 from gwc.cli.output import replace_text
 from gwc.cli.progress import progress
-from gwc.compile import compiled, tables
+from gwc.compile import load_sources, tables
 from gwc.discovery import load_targets
 from gwc.page.render import MARK, render
 from gwc.page.view import View, view
+from gwc.resolve import resolve
 
 STDOUT = "-"
 _HEAD = 4096
@@ -25,11 +26,14 @@ _HEAD = 4096
 def viewed(job: Job, environment: str | None, now: date, targets: Sequence[str]) -> View | None:
     """None after findings, which are in the job's report. What a target does not keep is none: the page shows it."""
     with told(), progress("reading the policies"):
-        found = compiled(job.sources, environment=environment, now=now, report=job.report)
-    if found is None:
+        policies = load_sources(job.sources, environment=environment, report=job.report)
+        if job.report.failed:
+            return None
+        gateway = resolve(policies, environment=environment, now=now, report=job.report)
+    if gateway is None:
         return None
-    promised = tables(found.gateway, load_targets(targets), job.report)
-    return None if job.report.failed else view(found.gateway, found.policies, promised)
+    promised = tables(gateway, load_targets(targets), job.report)
+    return None if job.report.failed else view(gateway, policies, promised)
 
 
 def publish(job: Job, output: str, made: View | None) -> ExitCode:
