@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -100,6 +102,24 @@ def test_an_engine_that_is_missing(tmp_path: Path) -> None:
     done = gwc(project(tmp_path, PASSING), "--engine", "envoy", GWC_ENVOY="/nowhere/envoy")
     assert done.returncode == 4
     assert "GWC_ENVOY" in done.stderr
+
+
+def test_an_engine_that_is_missing_keeps_no_other_from_running(tmp_path: Path) -> None:
+    done = gwc(project(tmp_path, PASSING), "--engine", "model", "--engine", "envoy", GWC_ENVOY="/nowhere/envoy")
+    assert done.returncode == 4
+    assert "model: 2 passed" in done.stdout
+    assert "not run on envoy: GWC_ENVOY names /nowhere/envoy" in done.stderr
+
+
+def test_the_model_needs_nothing_heavy(tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "gwc", "test", "--now", "2026-11-23"]
+    done = subprocess.run(
+        command, cwd=project(tmp_path, PASSING), capture_output=True, text=True, check=True, timeout=60
+    )
+    modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "gwc.model.edge" in modules
+    heavy = {"cryptography", "http.client", "http.server", "jinja2", "gwc_envoy", "gwc_nginx", "gwc_kong", "rich"}
+    assert not modules & heavy
 
 
 def test_what_a_gateway_cannot_express_ends_the_run(tmp_path: Path) -> None:

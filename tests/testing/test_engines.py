@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,6 +165,31 @@ def test_not_on_needs_a_reason_that_holds(tmp_path: Path) -> None:
     done = gwc(project(tmp_path, text), "--engine", "nginx")
     assert done.returncode == 1
     assert "GWC153 nginx keeps cache exactly here" in done.stdout
+
+
+def test_a_gateway_that_does_not_start_is_a_failure() -> None:
+    found("nginx")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = verdict("nginx", PASSING, lambda gateway: listening(gateway, port), wait=5.0)
+    assert done.state is State.FAILED
+    assert [one.code for one in done.found][-1] == "GWC163", done.found
+
+
+def test_one_that_does_not_answer_is_one() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    done = verdict("nginx", PASSING, lambda gateway: listening(gateway, port), wait=5.0)
+    assert done.state is State.FAILED
+    assert "the connection ended without an answer" in done.found[0].message + done.found[0].hint
+
+
+def listening(gateway: Gateway, port: int) -> Gateway:
+    assert gateway.listen.http is not None
+    return replace(gateway, listen=replace(gateway.listen, http=replace(gateway.listen.http, port=port)))
 
 
 def test_nothing_that_ran_is_no_success(tmp_path: Path) -> None:

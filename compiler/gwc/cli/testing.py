@@ -42,6 +42,7 @@ class Testing:
     job: Job = field(default_factory=lambda: Job("test"))
     sources: dict[str, Source] = field(default_factory=dict)
     verdicts: list[Verdict] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     measured: Coverage | None = None
     _gateway: Gateway | None = None
     _tests: list[PlannedTest] = field(default_factory=list)
@@ -72,8 +73,13 @@ class Testing:
             return
         from gwc.cli.engines import run_on_engine
 
-        with progress(f"running the tests on {engine}"):
-            self.verdicts += run_on_engine(engine, self._tests, gateway, self.max_wait, self.job)
+        try:
+            with progress(f"running the tests on {engine}"):
+                self.verdicts += run_on_engine(engine, self._tests, gateway, self.max_wait, self.job)
+        except CommandError as error:
+            if error.code is not ExitCode.ENVIRONMENT or len(self.engines) == 1:
+                raise
+            self.missing.append(f"{engine}: {error.message}")  # the others can still say what they make of it
 
     def measure(self) -> None:
         """Coverage is that of the model: what engines did is the same, or a failure."""
@@ -90,6 +96,8 @@ class Testing:
             say(f"coverage {self.measured.percent:.1f}% is below {fail_under:g}%")
         for engine in self._idle():
             say(f"no test ran on {engine}")
+        for reason in self.missing:
+            say(f"not run on {reason}")
         return code
 
     def _idle(self) -> list[str]:
@@ -101,7 +109,9 @@ class Testing:
         if self.job.outcome is not ExitCode.OK:
             return self.job.outcome
         low = self.measured is not None and fail_under is not None and self.measured.percent < fail_under
-        return ExitCode.FINDINGS if failing(self.verdicts) or low or self._idle() else ExitCode.OK
+        if failing(self.verdicts) or low or self._idle():
+            return ExitCode.FINDINGS
+        return ExitCode.ENVIRONMENT if self.missing else ExitCode.OK
 
     @property
     def _texts(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from gwc.features import FEATURES
 from gwc.ir import Gateway
 from gwc.support import Fidelity, SupportTable
 from gwc.testing.judge import faults, summary
-from gwc.testing.on_engine import Engine, Happened, run_steps
+from gwc.testing.on_engine import Engine, Happened, Pace, run_steps
 from gwc.testing.on_model import ModelRun
 from gwc.testing.plan import PlannedStep, PlannedTest
 from gwc.testing.run import model_steps
@@ -83,12 +83,14 @@ class Comparison:
 
     def _played(self, steps: Sequence[PlannedStep]) -> Happened | None:
         try:
-            return run_steps(self._engine, self._test, steps, self._alignment(len(steps)))
+            return run_steps(self._engine, self._test, steps, Pace(self._alignment(len(steps)), self._bound.most))
         except OSError as error:
             hint = "other addresses than the usual client's need Linux, whose whole 127.0.0.0/8 is loopback"
-            self.verdict.not_run(None, f"this machine has not what it needs ({error.strerror or 'timeout'})", hint)
+            self.verdict.not_run(
+                None, f"this machine has not what it needs ({error.strerror or type(error).__name__})", hint
+            )
         except RuntimeError as error:
-            self.verdict.not_run(None, str(error))
+            self.verdict.broken(str(error))
         return None
 
     def _alignment(self, number: int) -> float:
@@ -134,7 +136,7 @@ class Comparison:
         for step, seen, ideal in zip(steps, happened.steps, self._ideal, strict=False):
             found = list(faults(step, seen, self._test.service, modelled=False))
             parted = _cores(seen) != _cores(ideal)
-            if unlogged := sum(one.service is None for one in seen.seen):
+            if unlogged := sum(one.service is None and one.status != 0 for one in seen.seen):
                 self.verdict.not_run(step, f"the gateway's log has no line about {unlogged} of its requests")
                 continue
             if not found and _roomy(step):

@@ -25,7 +25,7 @@ LATENESS = 0.05
 """Seconds that a step with a time of its own comes later than it says: a gateway's clock begins when the first request
 has arrived, and not before."""
 PATIENCE = 30.0
-"""Seconds that an answer may take beyond what the model says."""
+"""Seconds that an answer may take beyond the bound of a test: then the connection counts as one without an answer."""
 GRACE = 0.5
 """Seconds for the last lines of the log."""
 _AT_ONCE = 64
@@ -54,9 +54,17 @@ class Happened:
     steps: list[SeenStep] = field(default_factory=list)
 
 
-def run_steps(engine: Engine, test: PlannedTest, steps: Sequence[PlannedStep], align: float) -> Happened:
-    """The steps of a test before a gateway of its own. It begins when the clock is a multiple of `align` seconds, if
-    that is not 0. Raises OSError where a client's address cannot be had, RuntimeError where the gateway does not start.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A test begins when the clock is a multiple of `align` seconds, if that is not 0, and takes `most` seconds."""
+
+    align: float
+    most: float
+
+
+def run_steps(engine: Engine, test: PlannedTest, steps: Sequence[PlannedStep], pace: Pace) -> Happened:
+    """The steps of a test before a gateway of its own. Raises OSError where a client's address cannot be had,
+    RuntimeError where the gateway does not start.
     """
     clients, desk = Clients.of(test), Desk(engine.gateway.request_id.header)
     with ExitStack() as stack:
@@ -70,8 +78,8 @@ def run_steps(engine: Engine, test: PlannedTest, steps: Sequence[PlannedStep], a
         write(artifact, directory, engine.props.environ)
         running = engine.target.engine.launch(engine.binary, directory, engine.props.environ)
         stack.callback(running.stop)
-        player = _Player(engine, desk, clients, ("127.0.0.1", listen))
-        happened = player.play(steps, align)
+        player = _Player(engine, desk, clients, ("127.0.0.1", listen), pace)
+        happened = player.play(steps)
         _let_log(running, player)
         _close(running, services)
     _told(happened, player, running)
@@ -100,11 +108,12 @@ class _Player:
     desk: Desk
     clients: Clients
     address: tuple[str, int]
+    pace: Pace
     ids: list[tuple[str, Seen]] = field(default_factory=list)
     _began: float = 0.0
 
-    def play(self, steps: Sequence[PlannedStep], align: float) -> Happened:
-        if align:
+    def play(self, steps: Sequence[PlannedStep]) -> Happened:
+        if align := self.pace.align:
             time.sleep(align - time.time() % align + LATENESS)
         self._began = time.monotonic()
         happened = Happened(time.time())
@@ -132,9 +141,12 @@ class _Player:
             return SeenStep(step.number, list(pool.map(self._ask, step.asks)))
 
     def _ask(self, ask: Ask) -> Seen:
-        mapped = self._mapped(ask)
+        mapped, source = self._mapped(ask), self.clients.here(ask.client)
         begun = time.monotonic() - self._began
-        response = send(self.address, mapped, self.clients.here(ask.client), self._proof(ask), PATIENCE + 600)
+        try:
+            response = send(self.address, mapped, source, self._proof(ask), self.pace.most + PATIENCE)
+        except (TimeoutError, ConnectionError):
+            response = Response(0)
         seen = Seen(response.status, response.headers, response.body, self._problem(response), begun=begun)
         seen.took = time.monotonic() - self._began - begun
         seen.service = seen.route = None

@@ -58,7 +58,7 @@ class Seen:
     def words(self) -> str:
         """In short: what a reader wants to know of it."""
         if self.status == 0:
-            return f"the connection ended without an answer ({self.place})"
+            return "the connection ended without an answer"
         parts = [f"{self.status}", self.problem, f"by {self.limited_by}" if self.limited_by else "", self.cache]
         return f"{' '.join(part for part in parts if part)} ({self.place})"
 

@@ -11,7 +11,7 @@ from gwc.testing.plan import PlannedStep, PlannedTest
 from gwc.testing.seen import Seen
 
 MODEL = "model"
-EXPECTATION, DISAGREEMENT, NOT_RUN = "GWC160", "GWC161", "GWC162"
+EXPECTATION, DISAGREEMENT, NOT_RUN, BROKEN = "GWC160", "GWC161", "GWC162", "GWC163"
 
 
 class State(StrEnum):
@@ -60,6 +60,11 @@ class Verdict:
         place = self.test.place((*step.path, "request"))
         message = f"{self._at(step)}: the model says {model}, {self.engine} says {engine}"
         self.found.append(Diagnostic(place, DISAGREEMENT, Severity.ERROR, message, note))
+
+    def broken(self, why: str) -> None:
+        """The gateway did not even start."""
+        place = self.test.place((*self.test.path, "name"))
+        self.found.append(Diagnostic(place, BROKEN, Severity.ERROR, f"{self._head()}: {why}"))
 
     def not_run(self, step: PlannedStep | None, why: str, hint: str = "") -> None:
         path = step.path if step is not None else self.test.path
