@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.diagnostics import Related, Severity
-from gwc.ir import Endpoint, Gateway, Limit, Service, Upstream
+from gwc.ir import Endpoint, Gateway, Limit, Route, Service, Upstream
 from gwc.lint.context import Context
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
@@ -40,21 +40,20 @@ class BurstBeyondConcurrency(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
             cap = service.upstream.concurrency
-            for subject, limit in _own_limits(service):
+            for route, limit in _own_limits(service) if cap is not None else ():
                 if cap is not None and limit.burst > cap and not limit.shadow:
                     yield Finding(
                         limit.provenance["burst"].span,
-                        subject,
+                        f"{service.name}/{route.name}" if route else service.name,
                         f"a burst of {limit.burst} is admitted at once, and {cap} requests may be in flight",
                         f"write burst: {max(cap // 2, 1)} or less, or raise upstream.concurrency",
                         (Related(service.upstream.provenance["concurrency"].span, "the cap"),),
                     )
 
 
-def _own_limits(service: Service) -> Iterator[tuple[str, Limit]]:
-    yield from ((service.name, limit) for limit in service.limits)
-    for route in service.routes:
-        yield from ((f"{service.name}/{route.name}", limit) for limit in route.limits)
+def _own_limits(service: Service) -> Iterator[tuple[Route | None, Limit]]:
+    yield from ((None, limit) for limit in service.limits)
+    yield from ((route, limit) for route in service.routes for limit in route.limits)
 
 
 class CapAboveCap(GatewayRule):

@@ -59,9 +59,10 @@ class LimitNeverTriggers(GatewayRule):
 
     def _inside(self, subject: str, limit: Limit, wider: tuple[Limit, ...]) -> Findings:
         for outer in wider:
-            same = (outer.key, outer.header) == (limit.key, limit.header) or _holds_all(outer, limit)
+            if (outer.key is not limit.key or outer.header != limit.header) and not _holds_all(outer, limit):
+                continue
             tighter = outer.rate.per_second <= limit.rate.per_second and outer.burst <= limit.burst
-            if same and tighter and outer.cluster == limit.cluster and not outer.shadow:
+            if tighter and outer.cluster == limit.cluster and not outer.shadow:
                 yield Finding(
                     limit.provenance["rate"].span,
                     subject,
@@ -190,15 +191,20 @@ class NoLimitPerAddress(GatewayRule):
     code, name = "GWC323", "no-limit-per-address"
 
     def check(self, gateway: Gateway) -> Findings:
+        if _per_address(gateway.limits):
+            return
         for subject, service, route in routes(gateway):
-            every = (*gateway.limits, *service.limits, *route.limits)
-            if not any(m.key is LimitKey.IP and not m.shadow for m in every):
+            if not (_per_address(service.limits) or _per_address(route.limits)):
                 yield Finding(
                     service.provenance["name"].span,
                     subject,
                     "no limit per ip, on no level",
                     "write limits: [{per: ip, rate: 300/min, burst: 60}] on the service, or on the platform",
                 )
+
+
+def _per_address(limits: tuple[Limit, ...]) -> bool:
+    return any(limit.key is LimitKey.IP and not limit.shadow for limit in limits)
 
 
 class HeaderAnybodyChooses(GatewayRule):
@@ -231,7 +237,7 @@ class HeaderAnybodyChooses(GatewayRule):
     code, name = "GWC324", "header-anybody-chooses"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
+        for subject, service, route in routes(gateway) if not _per_address(gateway.limits) else ():
             every = (*gateway.limits, *service.limits, *route.limits)
             known = (LimitKey.IP, LimitKey.USER) if route.auth else (LimitKey.IP,)
             if any(m.key in known and not m.shadow for m in every):

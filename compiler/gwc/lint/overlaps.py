@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, takewhile
 
 from gwc.diagnostics import Related
 from gwc.ir import Gateway, PathTemplate, Route, Segment, SegmentKind, Service
@@ -51,7 +51,10 @@ class AmbiguousTemplates(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
             known = {route.path.shape for route in service.routes}
-            for first, second in combinations([r for r in service.routes if _open(r)], 2):
+            opened = [(_prefix(route), route) for route in service.routes if _open(route)]
+            for (one, first), (other, second) in combinations(opened, 2):
+                if one[: len(other)] != other[: len(one)]:
+                    continue  # they part at a literal: nothing fits both
                 both = _common(first.path.segments, second.path.segments)
                 if both is None or PathTemplate("", both).shape in known:
                     continue
@@ -67,6 +70,12 @@ class AmbiguousTemplates(GatewayRule):
 
 def _open(route: Route) -> bool:
     return any(segment.kind is not SegmentKind.LITERAL for segment in route.path.segments)
+
+
+def _prefix(route: Route) -> tuple[str, ...]:
+    """The literals before the first segment that is none."""
+    literals = takewhile(lambda segment: segment.kind is SegmentKind.LITERAL, route.path.segments)
+    return tuple(segment.text for segment in literals)
 
 
 def _common(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> tuple[Segment, ...] | None:

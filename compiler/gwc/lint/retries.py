@@ -50,8 +50,10 @@ class RetriesOutlastRequest(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for subject, _, route in routes(gateway):
             retries, bound = route.retries, route.timeouts.request
+            if not (retries.attempts and retries.per_try):
+                continue
             tries, waits = retries.attempts + 1, _pauses(retries)
-            if retries.attempts and retries.per_try and tries * retries.per_try + waits > bound:
+            if tries * retries.per_try + waits > bound:
                 said = f"{tries} tries of {format_duration(retries.per_try)} and pauses of {format_duration(waits)}"
                 yield Finding(
                     retries.provenance["per_try"].span,
@@ -238,8 +240,9 @@ class RetriesTripBreaker(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for subject, service, route in routes(gateway):
             breaker, tries = service.upstream.breaker, route.retries.attempts + 1
-            alone = len(service.upstream.endpoints) == 1
-            if breaker and alone and _retried_statuses(route) and tries >= breaker.failures:
+            if breaker is None or tries < breaker.failures or len(service.upstream.endpoints) > 1:
+                continue
+            if _retried_statuses(route):
                 yield Finding(
                     breaker.provenance["failures"].span,
                     subject,

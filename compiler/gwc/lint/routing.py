@@ -258,7 +258,7 @@ class SharedShadow(GatewayRule):
             for method in route.methods
             if service.hosts
         }
-        for subject, service, route in routes(gateway):
+        for subject, service, route in routes(gateway) if named else ():
             hidden = [(m, *named[route.path.shape, m]) for m in route.methods if (route.path.shape, m) in named]
             for method, other, its in () if service.hosts else hidden:
                 yield Finding(

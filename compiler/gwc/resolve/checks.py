@@ -124,18 +124,18 @@ def _check_keys(gateway: Gateway, report: Report) -> None:
 
 def _check_owned_headers(gateway: Gateway, report: Report) -> None:
     owned = _owned_headers(gateway)
-    fine: set[int] = set()  # routes of a service mostly share their changes, so that each is looked at once
+    fine: set[tuple[int, int]] = set()  # most routes share what they change with others: each is looked at once
     for subject, _, route in routes(gateway):
         for changes in (route.headers.request, route.headers.response):
-            if id(changes) in fine:
+            if (which := (id(changes.set), id(changes.remove))) in fine:
                 continue
-            fine.add(id(changes))
-            for leaf, names in (("set", [name for name, _ in changes.set]), ("remove", list(changes.remove))):
-                for name in names:
-                    if name.lower() in owned:
-                        message = f"{subject}: `{name}` belongs to the gateway ({owned[name.lower()]})"
-                        where = changes.provenance[f"{leaf}.{name.lower()}"].span
-                        report.error("GWC207", where, message, hint="choose another header")
+            named = [*(("set", name) for name, _ in changes.set), *(("remove", name) for name in changes.remove)]
+            if not (faulty := [(leaf, name) for leaf, name in named if name.lower() in owned]):
+                fine.add(which)
+            for leaf, name in faulty:
+                message = f"{subject}: `{name}` belongs to the gateway ({owned[name.lower()]})"
+                where = changes.provenance[f"{leaf}.{name.lower()}"].span
+                report.error("GWC207", where, message, hint="choose another header")
     for service in gateway.services:
         _check_charge(service, owned, report)
 

@@ -85,8 +85,8 @@ def _placed(node: Any, places: _Places, path: _Key) -> Any:
     if not isinstance(node, Node):
         return node
     copy = object.__new__(type(node))
-    values = vars(copy)
-    values.update(vars(node))
+    values = copy.__dict__
+    values.update(node.__dict__)
     values["provenance"] = _At(places, path)
     if path == ("headers",):
         values["request"] = _placed(values["request"], places, ("headers", "request"))
