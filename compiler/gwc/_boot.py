@@ -1,5 +1,6 @@
 """Start-up. Standard library only, so that `gwc --version` costs little more than a bare Python."""
 
+import gc
 import os
 import sys
 
@@ -12,8 +13,11 @@ def main() -> int:
         _answer_again()
     from gwc.cli import run
 
+    in_one_go = sys.argv[1:2] in (["lint"], ["compile"], ["diff"], ["verify"])
+    if in_one_go:
+        gc.disable()  # what such a command makes lives until it ends: see gwc.cli.guard
     code = run(sys.argv[1:])
-    if sys.argv[1:2] == ["lint"]:
+    if in_one_go:
         _end(code)
     return code
 

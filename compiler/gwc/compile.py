@@ -13,12 +13,12 @@ from functools import cache
 
 from gwc.diagnostics import Report
 from gwc.discovery import InstalledTarget, target_names
-from gwc.document import parse
+from gwc.document import Document, parse
 from gwc.environments import check_environment
 from gwc.ir import Gateway
 from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES, Family
-from gwc.policy.load import Loaded, load
+from gwc.policy.variants import Loaded, Variants, quick_variants, service_of, under
 from gwc.record import NAME as RECORD
 from gwc.record import described, record_text
 from gwc.resolve import ReadPublic, read_beside, resolve
@@ -56,19 +56,92 @@ def compile_sources(
 
     Raises UnknownNameError.
     """
-    policies = load_sources(sources, environment=environment, report=report)
+    found = compiled(sources, environment=environment, now=now, report=report, read=read)
+    return None if found is None else found.gateway
+
+
+_Read = tuple[Document, Loaded]
+"""A policy as it was written, and as it is in the environment of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Sources, what each of them is by itself, and what they mean together."""
+
+    sources: Sequence[Source]
+    policies: Sequence[_Read]
+    gateway: Gateway
+
+    def shared(self, sources: Sequence[Source]) -> dict[str, _Read]:
+        """The policies that `sources` hold, too, by their text; none where the platform's is another there."""
+        there = {source.text: policy for source, policy in zip(self.sources, self.policies, strict=True)}
+        others = [source for source in sources if source.text not in there]
+        own = load_sources(others, environment=None, report=(apart := Report()))
+        if apart.failed or any(service_of(policy) is None for policy in own):
+            return {}
+        return {source.text: there[source.text] for source in sources if source.text in there}
+
+
+def compiled(
+    sources: Sequence[Source],
+    *,
+    environment: str | None,
+    now: date,
+    report: Report,
+    read: ReadPublic = read_beside,
+    like: Compiled | None = None,
+) -> Compiled | None:
+    """As `compile_sources`. Services that are the same in `like`, which is of the same environment and under the same
+    platform, are taken from there, as are the places where they are written."""
+    known = {} if like is None else like.shared(sources)
+    policies = _read(sources, environment, report, known)
     if report.failed:
         return None
-    gateway = resolve(policies, environment=environment, now=now, report=report, read=read)
-    return None if report.failed else gateway
+    same = {policy.service for _, loaded in known.values() if (policy := service_of(loaded)) is not None}
+    routes = {s.name: s.routes for s in like.gateway.services if s.name in same} if like is not None else {}
+    valid = [loaded for _, loaded in policies]
+    gateway = resolve(valid, environment=environment, now=now, report=report, read=read, routes=routes)
+    return None if report.failed or gateway is None else Compiled(sources, policies, gateway)
 
 
 def load_sources(sources: Sequence[Source], *, environment: str | None, report: Report) -> tuple[Loaded, ...]:
     """Sources -> those policies that are valid by themselves. Raises UnknownNameError."""
-    documents = [document for source in sources if (document := parse(source, report)) is not None]
+    return tuple(policy for _, policy in _read(sources, environment, report, {}))
+
+
+def _read(
+    sources: Sequence[Source], environment: str | None, report: Report, known: Mapping[str, _Read]
+) -> tuple[_Read, ...]:
+    """`known` has some by their text. The quick way where there is one."""
+    quick = [(source, None if source.text in known else quick_variants(source)) for source in sources]
+    documents = [(source, _written(source, variants, report, known), variants) for source, variants in quick]
     if environment is not None and not report.failed:
-        check_environment(documents, environment)
-    return tuple(policy for document in documents if (policy := load(document, environment, report)) is not None)
+        check_environment([document for _, document, _ in documents if document is not None], environment)
+    return tuple(
+        (document, policy)
+        for source, document, variants in documents
+        if document is not None
+        and (policy := _in(environment, document, variants, known.get(source.text), report)) is not None
+    )
+
+
+def _written(source: Source, quick: Variants | None, report: Report, known: Mapping[str, _Read]) -> Document | None:
+    if source.text in known:
+        return known[source.text][0]
+    return parse(source, report) if quick is None else quick[None].document
+
+
+def _in(
+    environment: str | None, document: Document, quick: Variants | None, known: _Read | None, report: Report
+) -> Loaded | None:
+    """The strict way for what the quick one did not take, for it explains; and nothing is imported for it before."""
+    if known is not None:
+        return known[1]
+    if quick is not None:
+        return under(quick, environment)
+    from gwc.policy.load import load
+
+    return load(document, environment, report)
 
 
 def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[Rendered, ...] | None:

@@ -14,7 +14,7 @@ import pytest
 
 import corpus
 from compiling import NOW
-from gwc.compile import compile_sources, render
+from gwc.compile import Rendered, compile_sources, render
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
 from gwc.ir import Gateway
@@ -58,9 +58,21 @@ def _gateway(directory: Path, services: int) -> Gateway:
 @pytest.mark.parametrize("target", ["envoy", "kong", "nginx"])
 def test_rendering_grows_with_the_services(target: str, gateways: tuple[Gateway, Gateway]) -> None:
     few, many = gateways
-    _render(few, target)  # imports what all need
+    _render(few, target), _render(many, target)  # imports what all need, and looks up where things are written
     assert calls(lambda: _render(many, target)) / calls(lambda: _render(few, target)) < BOUND
 
 
-def _render(gateway: Gateway, target: str) -> None:
-    assert render(gateway, load_targets([target]), Report()) is not None
+@pytest.mark.parametrize("target", ["envoy", "kong", "nginx"])
+def test_outputs_grow_with_the_services(target: str, gateways: tuple[Gateway, Gateway]) -> None:
+    few, many = (sum(map(len, _texts(gateway, target))) for gateway in gateways)
+    assert many / few < MANY / FEW
+
+
+def _texts(gateway: Gateway, target: str) -> list[str]:
+    return [output.text for one in _render(gateway, target) for output in one.artifact.files.values()]
+
+
+def _render(gateway: Gateway, target: str) -> tuple[Rendered, ...]:
+    rendered = render(gateway, load_targets([target]), Report())
+    assert rendered is not None
+    return rendered

@@ -11,7 +11,7 @@ from pathlib import Path
 from gwc.built import made_from, manifest_at, manifest_in, revision_of
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.mistakes import told
-from gwc.compile import Rendered, compile_sources, render
+from gwc.compile import Compiled, Rendered, compiled, render
 from gwc.diagnostics import Report
 from gwc.diff import Change, diff
 from gwc.diff.affected import affected
@@ -23,6 +23,9 @@ from gwc.resolve import ReadPublic, read_beside
 from gwc.source import STDIN, Source, SourceError, read_policies
 from gwc.support import SupportTable
 from gwc.target import profile_of
+
+_Side = tuple[tuple[Source, ...], ReadPublic]
+"""The policies of a side, and how to read the public files that they name."""
 
 
 @dataclass(slots=True)
@@ -37,6 +40,8 @@ class Diffing:
     changes: tuple[Change, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     shown: str = ""
+    compiled: Compiled | None = None
+    """The side that was compiled first: most of the other one is the same."""
 
     def run(self) -> None:
         """Raises CommandError, also where one of the sides is not valid."""
@@ -45,21 +50,23 @@ class Diffing:
 
     def sides(self) -> tuple[Gateway, Gateway]:
         """The old and the new Gateway. Raises CommandError."""
-        return self._old(), self.new()
+        before = self._old()  # says in which environment both are
+        new = self.new()
+        return self._resolved(*before), new
 
     def new(self) -> Gateway:
         """What the policies are now. Raises CommandError."""
         return self._resolved(self._read(self.policies), read_beside)
 
-    def _old(self) -> Gateway:
+    def _old(self) -> _Side:
         if self.against is not None and (manifest := manifest_at(self.against)) is not None:
             return self._built(manifest)
         if self.against is not None and self.against != STDIN and Path(self.against).is_dir():
             self.shown = self.against
-            return self._resolved(self._read(self.against), read_beside)
+            return self._read(self.against), read_beside
         return self._of_git(self._revision, "--against takes a revision, a directory or a build")
 
-    def _of_git(self, find: Callable[[], Revision], hint: str) -> Gateway:
+    def _of_git(self, find: Callable[[], Revision], hint: str) -> _Side:
         report = Report()
         try:
             old = find()
@@ -68,9 +75,9 @@ class Diffing:
             raise CommandError(ExitCode.ENVIRONMENT, f"cannot compare: {error}", hint) from error
         self.shown = old.shown
         self._refuse(report, {})
-        return self._resolved(sources, old.read)
+        return sources, old.read
 
-    def _built(self, file: Path) -> Gateway:
+    def _built(self, file: Path) -> _Side:
         """What a build was compiled from, in its environment: the policies as they are, or a commit of them."""
         self.shown = str(file)
         try:
@@ -80,7 +87,7 @@ class Diffing:
         self._settle(manifest.content["environment"])
         sources = self._read(self.policies)
         if made_from(manifest, sources, lambda name: read_beside(sources[0], name)):
-            return self._resolved(sources, read_beside)
+            return sources, read_beside
         directory = self._directory()
         hint = "commit what you build, or compare with the revision that it was built from"
         return self._of_git(lambda: revision_of(manifest, directory, self.shown), hint)
@@ -112,10 +119,13 @@ class Diffing:
         texts = {source.name: source.text for source in sources}
         self.texts |= texts
         with told():
-            gateway = compile_sources(sources, environment=self.environment, now=self.now, report=report, read=read)
+            found = compiled(
+                sources, environment=self.environment, now=self.now, report=report, read=read, like=self.compiled
+            )
         self._refuse(report, texts)
-        assert gateway is not None
-        return gateway
+        assert found is not None
+        self.compiled = found
+        return found.gateway
 
     def _refuse(self, report: Report, texts: dict[str, str]) -> None:
         if report.failed:

@@ -34,6 +34,8 @@ def _differences(old: Gateway, new: Gateway) -> Iterator[Found]:
         yield from _service(before, after)
     together = {(before.name, after.name) for before, after in renamed}
     for pair in served.pairs.values():
+        if pair[1] is pair[3] and pair[0].name == pair[2].name:
+            continue  # one route, taken over from side to side
         yield from _route(pair, moved=(pair[0].name, pair[2].name) not in together)
 
 
