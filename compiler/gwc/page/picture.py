@@ -47,7 +47,7 @@ def fitted(line: str) -> str:
 
 def wide(stages: Sequence[Stage]) -> Layout:
     """From left to right: refusals below, the answer above."""
-    width, height, gap, left, top = 148, 96, 18, 66, 44
+    width, height, gap, left, top = 154, 96, 16, 66, 44
     boxes = tuple(Box(stage, left + index * (width + gap), top) for index, stage in enumerate(stages))
     right = boxes[-1].x + width // 2
     return Layout(

@@ -117,5 +117,6 @@ def _upstream(service: Service) -> Stage:
 
 def _service(service: Service, route: Route) -> Stage:
     tries = f"{route.retries.attempts + 1} tries" if route.retries.attempts else "one try"
-    lines = (service.name, tries, request_bound(route))
+    within = "" if route.websocket else "within "
+    lines = (service.name, tries, within + request_bound(route))
     return _stage("service", "Service", lines, ("bad-gateway", "timeout"))
