@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from assistant.configured import Asker, configured_process
 from assistant.embedders import minilm_missing, onnx_missing
 from assistant.model_server import ModelServer
 from assistant.running import Running
@@ -127,3 +128,30 @@ def test_embedders_come_and_go_while_questions_are_embedded(real: Settings, monk
     assert len(made) == 5
     assert [one() for one in made] == [None] * 5
     assert max(sizes) - sizes[0] < 150_000_000  # three models more would be 270 MB
+
+
+def test_a_process_takes_the_real_model_while_it_serves_and_drops_no_request(
+    settings: Settings, model_server: ModelServer
+) -> None:
+    if missing := minilm_missing():
+        pytest.skip(missing)
+    told = {"llm_url": model_server.url, "llm_model": "small", "verse_index": "off"}
+    with configured_process(settings.data_dir, **told) as service:
+        askers = [Asker(service, name) for name in ("Noah", "Lot")]
+        try:
+            for asker in askers:
+                asker.until(2)
+            service.write(**told | {"embedder": "minilm"})
+            service.reload("done")
+            before = [len(asker.answers) for asker in askers]
+            for asker, count in zip(askers, before, strict=True):
+                asker.until(count + 3)
+            found = [service.ask(text) for text in ("Who was David's father?", "Who is the father of David?")]
+        finally:
+            for asker in askers:
+                asker.stop.set()
+            for asker in askers:
+                asker.thread.join(timeout=30)
+        assert [asker.dropped for asker in askers] == [[], []]
+        assert [response.headers["X-Assistant-Cache"] for response in found] == ["miss", "semantic"]
+        assert min(before) > 2  # they were answered while it was loaded

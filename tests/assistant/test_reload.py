@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import signal
 import threading
 import time
 import weakref
 from array import array
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import pytest
-import yaml
 
+from assistant.configured import QUESTION, Asker, Configured, configured_process
 from assistant.model_server import Fail, Hang, ModelServer, Say
-from assistant.running import SECRET, Process, headers, process_of
+from assistant.running import SECRET
 from gwc_assistant import caches
 from gwc_assistant.configuration import SettingsError, reloaded
 from gwc_assistant.domain import Question
@@ -31,7 +28,6 @@ from gwc_assistant.settings import RELOADABLE, Settings
 from gwc_assistant.wiring import lasting
 
 T = TypeVar("T")
-QUESTION = "What does John 3:16 promise?"
 
 
 @pytest.fixture
@@ -40,90 +36,10 @@ def other_server() -> Iterator[ModelServer]:
         yield server
 
 
-@dataclass
-class Configured:
-    """A process, and the file that it is configured by."""
-
-    process: Process
-    file: Path
-
-    def write(self, **told: Any) -> None:
-        self.file.write_text(yaml.safe_dump({"embedder": "lexical", **told}))
-
-    def reload(self, outcome: str, secret: str = SECRET) -> None:
-        """Returns once one has ended that way. `secret` is one that holds before and after it."""
-        before = self.counted(outcome, secret)
-        self.process.process.send_signal(signal.SIGHUP)
-        for _ in range(600):
-            if self.counted(outcome, secret) > before:
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"no reload was {outcome} within half a minute")
-
-    def counted(self, outcome: str, secret: str) -> float:
-        sent = headers(**{"X-Gateway-Secret": secret})
-        text = httpx.get(f"{self.process.url}/metrics", headers=sent, trust_env=False).text
-        lines = [line for line in text.splitlines() if f'assistant_reloads_total{{outcome="{outcome}"}}' in line]
-        return float(lines[0].split()[-1]) if lines else 0.0
-
-    def ask(self, question: str = QUESTION, **sent: str) -> httpx.Response:
-        url, body = f"{self.process.url}/v1/ask", {"question": question}
-        return httpx.post(url, json=body, headers=headers(**sent), timeout=30, trust_env=False)
-
-    def log(self) -> list[dict[str, Any]]:
-        """Of the whole process, which ends with this."""
-        self.process.process.send_signal(signal.SIGTERM)
-        _, text = self.process.process.communicate(timeout=30)
-        assert self.process.process.returncode == 0, text
-        return [json.loads(line) for line in text.splitlines()]
-
-
 @pytest.fixture
-def configured(settings: Settings, model_server: ModelServer, tmp_path: Path) -> Iterator[Configured]:
-    file = tmp_path / "assistant.yaml"
-    secret = tmp_path / "secret"
-    secret.write_text(SECRET)
-    told = {"GATEWAY_SECRET_FILE": str(secret), "DATA_DIR": str(settings.data_dir), "CONFIG": str(file)}
-    told["DRAIN_DELAY"] = "0"
-    file.write_text(yaml.safe_dump({"embedder": "lexical", "llm_url": model_server.url, "llm_model": "small"}))
-    with process_of(told) as process:
-        process.until_ready()
-        yield Configured(process, file)
-
-
-@dataclass
-class Asker:
-    """Asks one question after another, whole and in events, until it is stopped."""
-
-    service: Configured
-    name: str
-    stop: threading.Event = field(default_factory=threading.Event)
-    answers: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.thread = threading.Thread(target=self._ask)
-        self.thread.start()
-
-    def _ask(self) -> None:
-        while not self.stop.is_set():
-            number = len(self.answers)
-            events = {"Accept": "text/event-stream"} if number % 2 else {}
-            try:
-                response = self.service.ask(f"Who was {self.name} number {number}?", **events)
-            except httpx.TransportError as error:
-                self.dropped.append(repr(error))
-                return
-            whole = response.status_code == 200 and ('"degraded": ""' in response.text.replace('":"', '": "'))
-            ended = not events or "event: usage" in response.text
-            (self.answers if whole and ended else self.dropped).append(response.text)
-
-    def until(self, count: int) -> None:
-        for _ in range(1200):
-            if self.dropped or len(self.answers) >= count:
-                return
-            time.sleep(0.02)
-        raise AssertionError("too few answers within half a minute")
+def configured(settings: Settings, model_server: ModelServer) -> Iterator[Configured]:
+    with configured_process(settings.data_dir, llm_url=model_server.url, llm_model="small") as service:
+        yield service
 
 
 def test_no_request_is_dropped_and_who_began_with_the_old_model_ends_with_it(
