@@ -235,3 +235,17 @@ def test_damaged_input_is_an_error_with_its_place(importing: Import, text: str, 
     assert outcome.files == {}
     (error,) = [one for one in outcome.found if one.code == "GWC800"]
     assert (f"{error.span.line}:{error.span.column}", words in error.message) == (place, True), error
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_key_set_of_the_configuration_becomes_a_file_unless_it_is_private(importing: Import, private: bool) -> None:
+    key = {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "BBBB", **({"d": "very-private"} if private else {})}
+    more = {
+        "providers": {"p": {"issuer": "https://i", "local_jwks": {"inline_string": json.dumps({"keys": [key]})}}},
+        "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "p"}}],
+    }
+    outcome = importing("envoy", bootstrap(filters=[("jwt", "JwtAuthentication", more)]))
+    assert ('"AAAA"' in outcome.files["keys/jwks.json"]) == (not private)
+    assert all("very-private" not in text for text in outcome.files.values())
+    assert len(outcome.said("GWC803")) == private
+    assert outcome.gateway().identity.jwt[0].issuer == "https://i"

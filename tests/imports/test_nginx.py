@@ -254,3 +254,17 @@ def test_a_redirect_to_https_is_one_beside_a_challenge_and_as_certbot_writes_it(
         assert gateway.listen.https is not None and gateway.listen.https.redirect
         assert [service.name for service in gateway.services] == ["a-com"]
         assert len(outcome.said("GWC801")) == (text == secure + challenge)
+
+
+def test_a_limit_that_takes_the_place_of_another_adds_up_and_says_so(importing: Import) -> None:
+    text = (
+        "limit_req_zone $binary_remote_addr zone=a:1m rate=10r/s;\n"
+        "limit_req_zone $binary_remote_addr zone=b:1m rate=1r/s;\n"
+        "server { listen 80; limit_req zone=a;\nlocation /x/ { proxy_pass http://u:1; }\n"
+        "location /y/ { limit_req zone=b burst=2 nodelay; proxy_pass http://u:1; } }\n"
+    )
+    outcome = importing("nginx", text)
+    (service,) = outcome.gateway().services
+    assert [str(limit.rate.tokens) for limit in service.limits] == ["10"]
+    assert [len(route.limits) for route in service.routes] == [0, 1]
+    assert [one.partition(":")[0] for one in outcome.said("GWC802") if "takes the place" in one] == ["5"]

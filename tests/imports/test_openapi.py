@@ -119,7 +119,7 @@ def test_credentials_of_an_address_are_not_copied(importing: Import) -> None:
         ("openapi: 3.0.0\npaths: {}\n", "1:1", "no route in it"),
         ("openapi: 3.0.0\npaths:\n  /a: {get: {}\n", "4:1", "not valid YAML"),
         ("", "1:1", "the file is empty"),
-        ("- a\n", "1:1", "a policy is a mapping"),
+        ("- a\n", "1:1", "not a mapping"),
         ('{"openapi": "3.0.0", "paths": {"/a": {"get": {}}, "/a": {}}}', "1:51", "duplicate key"),
         (b"openapi: \xff", "1:10", "not UTF-8"),
         ("openapi: 3.0.0\n\x07", "2:1", "U+0007"),

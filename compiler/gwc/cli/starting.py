@@ -24,6 +24,9 @@ from gwc.policy.load import load
 from gwc.policy.platform import PlatformPolicy
 from gwc.source import read_source
 
+_DESCRIPTIONS = ("openapi.yaml", "openapi.yml", "openapi.json")
+"""What people call the description of their service."""
+
 
 @dataclass(slots=True)
 class Starting:
@@ -128,7 +131,8 @@ def asked(answers: Answers, platform: PlatformPolicy | None) -> Answers:
     if not answers.owner:
         answers = replace(answers, owner=_ask("Owner", f"team-{answers.service}", _line))
     if not (answers.openapi or answers.fastapi):
-        source = _ask("Routes from (an OpenAPI file, a directory of FastAPI code, or -)", "-", _source)
+        described = next((name for name in _DESCRIPTIONS if Path(name).is_file()), "-")
+        source = _ask("Routes from (an OpenAPI file, a directory of FastAPI code, or -)", described, _source)
         key = "fastapi" if Path(source).is_dir() else "openapi"
         answers = replace(answers, **({key: source} if source != "-" else {}))
     if not answers.endpoint:

@@ -21,9 +21,19 @@ _P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
 
 def assume_jwt(
-    platform: Table, span: Span, findings: Findings, *, issuer: str = "", audience: tuple[str, ...] = (), keys: str = ""
+    platform: Table,
+    span: Span,
+    findings: Findings,
+    *,
+    issuer: str = "",
+    audience: tuple[str, ...] = (),
+    keys: str = "",
+    file: str = "",
 ) -> None:
-    """An issuer of signed tokens. Once for each issuer. Without `keys`, a URL, the key set is a file to be replaced."""
+    """An issuer of signed tokens. Once for each issuer.
+
+    `keys` is the URL of its key set, `file` one beside the policies; without both it is a file to be replaced.
+    """
     true = issuer if re.match(r"https?://[^\s]", issuer) else ""
     known = _issuers(platform)
     if any(row.value("issuer") == (true or PLACEHOLDER_ISSUER) for row in known) or (known and not true):
@@ -36,10 +46,10 @@ def assume_jwt(
     if keys:
         row.put("jwks.url", keys, span)
     else:
-        row.put("jwks.file", KEY_FILE, span, "put the issuer's public keys there")
+        row.put("jwks.file", file or KEY_FILE, span, "" if file else "put the issuer's public keys there")
     known.append(row)
     _identity(platform, span).items["jwt"] = known
-    said = [word for word, there in (("issuer", true), ("audience", audience), ("key set", keys)) if not there]
+    said = [word for word, there in (("issuer", true), ("audience", audience), ("key set", keys or file)) if not there]
     if said:
         hint = "write them in platform.yaml, below identity.jwt; until then nobody gets in"
         findings.assumed(span, f"signed tokens are asked for, and the {', the '.join(said)} must be filled in", hint)

@@ -174,7 +174,8 @@ def read_tree(source: Source, findings: Findings) -> Word:
         reject_unprintable(Source(source.name, text))
         root = _Composer(Source(source.name, text)).document()
     except DocumentError as fault:
-        raise findings.broken(fault.span, fault.message, _hint(fault)) from fault
+        message = "this is not a mapping of keys to values" if fault.code == "GWC005" else fault.message
+        raise findings.broken(fault.span, message, _hint(fault)) from fault
     return Word(root, root.span)
 
 

@@ -5,57 +5,65 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from gwc.imports.draft import Table
+from gwc.imports.draft import Draft, Table
 from gwc.imports.findings import Findings
-from gwc.imports.identity import assume_jwt
+from gwc.imports.identity import KEY_FILE, assume_jwt
 from gwc.imports.tree import Word
+from gwc.imports.values import slug
 
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
 
 
 @dataclass
 class Access:
-    platform: Table
+    draft: Draft
     findings: Findings
     _tokens: Word | None = None
     _guards: dict[str, Word] = field(default_factory=dict)
 
+    @property
+    def platform(self) -> Table:
+        return self.draft.platform
+
     def tokens(self, config: Word) -> None:
         self._tokens = config
         for name, _, _ in config["providers"].items():
-            self._provider(config["providers"][name])
+            self._provider(name, config["providers"][name])
 
-    def _provider(self, provider: Word) -> None:
+    def _provider(self, name: str, provider: Word) -> None:
         issuer, audience = provider["issuer"], tuple(provider["audiences"].texts())
         uri = provider["remote_jwks"]["http_uri"]["uri"]
         provider["remote_jwks"].mark()
-        local = provider["local_jwks"].first("inline_string", "inline_bytes")
-        if local.there and self._is_private(local.text):
-            hint = "publish the public keys alone"
-            self.findings.secret(local.span, "a key set with private keys; it is not copied", hint)
-        elif provider["local_jwks"].there:
-            hint = "put the key set into keys/jwks.json, beside platform.yaml"
-            self.findings.left_out(
-                provider["local_jwks"].span, "a key set that is written into the configuration", hint
-            )
+        file = self._file(name, provider["local_jwks"])
         place = issuer if issuer.there else provider
-        assume_jwt(self.platform, place.span, self.findings, issuer=issuer.text, audience=audience, keys=uri.text)
+        assume_jwt(
+            self.platform, place.span, self.findings, issuer=issuer.text, audience=audience, keys=uri.text, file=file
+        )
         leeway = provider["clock_skew_seconds"]
         if leeway.number is not None:
             self._of_issuer("leeway", f"{leeway.number:.0f}s", leeway)
+
+    def _file(self, name: str, local: Word) -> str:
+        """The file beside the policies that holds a key set of the configuration; empty where there is none."""
+        inline = local["inline_string"]
+        if inline.there and _are_public(inline.text):
+            file = KEY_FILE if KEY_FILE not in self.draft.files else f"keys/{slug(name, 'issuer')}.json"
+            self.draft.files[file] = inline.text.strip() + "\n"
+            return file
+        if inline.there:
+            hint = "publish the public keys alone, in keys/jwks.json beside platform.yaml"
+            self.findings.secret(inline.span, "a key set that may hold private keys; it is not copied", hint)
+        elif local.there:
+            hint = "put the key set into keys/jwks.json, beside platform.yaml"
+            self.findings.left_out(local.span, "a key set that is in another file", hint)
+            local.mark()
+        return ""
 
     def _of_issuer(self, key: str, value: str, word: Word) -> None:
         identity = self.platform.items.get("identity")
         rows = identity.rows("jwt") if isinstance(identity, Table) else []
         if rows:
             rows[-1].put(key, value, word.span)
-
-    def _is_private(self, text: str) -> bool:
-        try:
-            keys = json.loads(text)["keys"]
-            return any(_PRIVATE & key.keys() for key in keys)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return False
 
     def guard(self, name: Word, what: str) -> None:
         self._guards[what] = name
@@ -124,6 +132,15 @@ class Access:
                 rule["requires"].mark()
                 rule["match"].mark()
             self._tokens["requirement_map"].mark()
+
+
+def _are_public(text: str) -> bool:
+    """A key set of which nothing is private."""
+    try:
+        keys = json.loads(text)["keys"]
+        return bool(keys) and not any(_PRIVATE & key.keys() for key in keys)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
 
 
 def _fit(match: Word, path: str) -> str:

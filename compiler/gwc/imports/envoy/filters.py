@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gwc.imports.draft import Table
+from gwc.imports.draft import Draft, Table
 from gwc.imports.envoy.access import Access
 from gwc.imports.envoy.limits import add_limits
 from gwc.imports.envoy.protobuf import config_of, kind
@@ -22,13 +22,13 @@ _PER_ROUTE = {"BufferPerRoute": "Buffer", "RBACPerRoute": "RBAC", "ExtAuthzPerRo
 @dataclass
 class Filters:
     manager: Word
-    platform: Table
+    draft: Draft
     findings: Findings
     _of_all: set[int] = field(default_factory=set)
     access: Access = field(init=False)
 
     def __post_init__(self) -> None:
-        self.access = Access(self.platform, self.findings)
+        self.access = Access(self.draft, self.findings)
         for extension, config in self._filters():
             name = kind(config) or _by_name(extension["name"].text)
             extension["name"]
@@ -41,7 +41,7 @@ class Filters:
                 self.access.guard(extension["name"], name)
                 config.mark()
             elif name == "LocalRateLimit":
-                add_limits(self.platform, config, self._rate_limits(), self.findings)
+                add_limits(self.draft.platform, config, self._rate_limits(), self.findings)
             elif name not in _ROUTERS | {"Buffer"}:
                 what = f"the filter {extension['name'].text[:60]} has no counterpart in a policy"
                 self.findings.left_out(extension["name"].span, what, FILTERS.get(name, "let the service do it"))

@@ -124,7 +124,7 @@ class Listeners:
         if hops.number:
             hint = "name the proxies in front: trusted_proxies: [10.0.0.0/8]"
             self.findings.left_out(hops.span, "proxies in front that are counted, not named", hint)
-        filters = Filters(manager, self.draft.platform, self.findings)
+        filters = Filters(manager, self.draft, self.findings)
         for host in config["virtual_hosts"].each():
             if self._redirects(host):
                 continue

@@ -48,7 +48,12 @@ def add_limits(platform: Table, service: Table, route: Table, scope: Scope, zone
     delaying = scope.one("limit_req_status")
     if delaying is not None and delaying.first != "429":
         findings.approximate(delaying.span, f"a refusal is answered 429, not {delaying.first[:10]}")
-    for use in scope.every("limit_req"):
+    holding = scope.every("limit_req")
+    outer = [one for block in scope.blocks for one in block.inner("limit_req") if one not in holding]
+    if outer and holding:
+        what = "in NGINX this takes the place of the limits around it; in a policy limits of all levels add up"
+        findings.approximate(holding[0].span, what, "give the stricter route a service of its own, if that is too much")
+    for use in holding:
         _add(use, _level(use, platform, service, route, scope), zones, findings, shadow=shadow)
     for use in scope.every("limit_conn"):
         _cap(use, platform if scope.level(use) == 0 else service, zones, findings)
