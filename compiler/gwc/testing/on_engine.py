@@ -28,7 +28,7 @@ PATIENCE = 30.0
 """Seconds that an answer may take beyond the bound of a test: then the connection counts as one without an answer."""
 GRACE = 0.5
 """Seconds for the last lines of the log."""
-_AT_ONCE = 64
+_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
