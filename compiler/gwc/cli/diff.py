@@ -50,6 +50,7 @@ def diff_command(
     """Say what a change of the policies means for clients: breaking, tightened, loosened, added or neutral."""
     from gwc.cli.diffing import Diffing
     from gwc.cli.job import check_targets, parse_now
+    from gwc.cli.progress import progress
 
     check_targets(target)
     diffing = Diffing(policies, against, env, parse_now(now), target)
@@ -57,7 +58,8 @@ def diff_command(
     if against is not None and against.startswith("live:"):
         return _live(diffing, format, fail_on, traffic, wanted=wanted)
     levels = _levels(fail_on)
-    diffing.run()
+    with progress("comparing"):
+        diffing.run()
     said = _replayed(diffing, traffic, Log(log_format, host, show_users), format) if traffic is not None else ""
     diffing.publish(format.value, said)
     return diffing.outcome(levels) if wanted else ExitCode.OK

@@ -15,6 +15,7 @@ from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import in_one_go, say
 from gwc.cli.mistakes import told
 from gwc.cli.now import parse_now
+from gwc.cli.progress import progress
 from gwc.diagnostics import Diagnostic, Report, Severity
 from gwc.lint.code.project import CodeError
 from gwc.lint.registry import RULES
@@ -127,7 +128,7 @@ class Linting:
 
     def _lint(self, sources: Sequence[Source], rules: Sequence[type[Rule]], report: Report, *, whole: bool) -> None:
         try:
-            with told():
+            with told(), progress("linting"):
                 modules = lint_sources(
                     sources,
                     rules,

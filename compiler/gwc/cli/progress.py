@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Timer
 
 _PATIENCE = 1.0  # seconds
 _CLEAR = "\r\x1b[K"
@@ -17,6 +16,8 @@ def progress(text: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
+    from threading import Timer
+
     timer = Timer(_PATIENCE, _show, (f"{_CLEAR}{text} ...",))
     timer.daemon = True
     timer.start()
