@@ -44,3 +44,4 @@ def test_a_new_user_gets_there(tmp_path: Path) -> None:
     with session(tmp_path, environ, changes) as reader:
         for step in tutorial():
             reader.take(step)
+        reader.prepare("gwc docs && gwc schema >schema.json && gwc compile")  # what is in the package beside its code
