@@ -25,7 +25,7 @@ from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
 from gwc.support import SupportTable, check
-from gwc.target import Artifact, MeasuresInPart, OutputFile, Target, profile_of
+from gwc.target import Artifact, Described, MeasuresInPart, OutputFile, Target, profile_of
 
 Watching = Callable[[frozenset[Family]], Mapping[str, OutputFile]]
 """Alert rules and dashboards for a gateway that serves these families."""
@@ -153,10 +153,17 @@ def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report)
         return None
     watching = cache(lambda served: observability.files(gateway, served))  # most targets serve all families
     record = described(gateway)
-    rendered = tuple(_emit(gateway, *pair, watching, record) for pair in zip(targets, promised, strict=True))
-    for one in rendered:
-        report.extend(one.installed.target.judge(one.artifact))
+    rendered = tuple(
+        _judged(_emit(gateway, *pair, watching, record), report) for pair in zip(targets, promised, strict=True)
+    )
     return None if report.failed else rendered
+
+
+def _judged(one: Rendered, report: Report) -> Rendered:
+    """What is judged needs no document beside its text any more, and that is most of the memory of a target."""
+    report.extend(one.installed.target.judge(one.artifact))
+    files = {path: file.alone() if isinstance(file, Described) else file for path, file in one.artifact.files.items()}
+    return replace(one, artifact=replace(one.artifact, files=files))
 
 
 def tables(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[SupportTable, ...]:

@@ -55,6 +55,9 @@ class Described(OutputFile):
 
     document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
+    def alone(self) -> OutputFile:
+        return OutputFile(self.text, self.lines, self.executable)
+
 
 @dataclass(frozen=True, slots=True)
 class SecretOutput:

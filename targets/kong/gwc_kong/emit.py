@@ -31,7 +31,7 @@ _FOLDER = "plugins/kong/plugins/gwc"
 
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
-    output = {"kong.yml": render(_document(gateway, profile)), "kong.env": env_file(gateway, profile)}
+    output = {"kong.yml": render(lambda: _document(gateway, profile)), "kong.env": env_file(gateway, profile)}
     if profile == "plugin":
         output |= {f"{_FOLDER}/{name}.lua": OutputFile(lua(name), _NO_LINES) for name in _PLUGIN_FILES}
         output[f"{_FOLDER}/status_api.lua"] = status_api(gateway)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -62,12 +62,14 @@ def _escape(char: str) -> str:
     return f"\\x{code:02X}" if code < 0x100 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
 
 
-def render(root: Mapping[str, object]) -> Described:
-    """The document's text, and for each of its lines the span it came from, where known."""
+def render(make: Callable[[], Mapping[str, object]]) -> Described:
+    """The text of the document that `make` makes, again if somebody asks for the span that each of its lines came from:
+    it takes more memory than its text."""
+    root = make()
     lines: list[str] = []
     _write(root, "", lines)
     lines.append("")
-    return Described("\n".join(lines), Lines(lambda: _spans(root)), document=root)
+    return Described("\n".join(lines), Lines(lambda: _spans(make())), document=root)
 
 
 def _write(value: object, indent: str, lines: list[str]) -> None:

@@ -116,7 +116,7 @@ def test_hostile_texts_stay_texts(profile: str, text: str) -> None:
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_no_text_escapes_the_yaml(text: str) -> None:
-    rendered = render({"a": text, "b": [text], "c": {f"key {text}": {"d": text}}}).text
+    rendered = render(lambda: {"a": text, "b": [text], "c": {f"key {text}": {"d": text}}}).text
     assert yaml.safe_load(rendered) == {"a": text, "b": [text], "c": {f"key {text}": {"d": text}}}
     assert rendered.isascii()
 
