@@ -98,3 +98,17 @@ def test_mistakes(gwc, arguments: tuple[str, ...], code: int, words: str) -> Non
     failed = gwc("import", *arguments)
     assert failed.code == code
     assert words in failed.err
+
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+
+@pytest.mark.parametrize(
+    ("kind", "file"), [("nginx", "nginx/nginx.conf"), ("kong", "kong.yaml"), ("envoy", "envoy.yaml")]
+)
+def test_what_an_engine_had_its_own_target_can_have_again(gwc, kind: str, file: str) -> None:
+    """The engine itself judges it where it is installed, and gwc's own facts of it where not."""
+    assert gwc("import", kind, str(FIXTURES / file), "-o", "policies").code == 0
+    judged = gwc("verify", "-t", kind)
+    assert judged.code == 0, judged
+    assert f"{kind} (" in judged.out
