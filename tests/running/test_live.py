@@ -177,6 +177,14 @@ def test_a_service_that_dies_is_told_and_the_gateway_goes_on(tmp_path: Path) -> 
     with upstream() as service, started(tmp_path, service, "-t", "nginx", "--with-service", "false") as found:
         found.told("false has ended (exit code 1); the gateway goes on without it")
         assert found.get("/free") == 200
+        assert "nothing listens" not in found.err
+
+
+def test_a_service_that_listens_elsewhere_is_told(tmp_path: Path) -> None:
+    nobody = Upstream(free_port())
+    with started(tmp_path, nobody, "-t", "nginx") as found:
+        found.told(f"nothing listens on 127.0.0.1:{nobody.port} (policies/shop.yaml:4)")
+        assert found.get("/free") == 502
 
 
 def test_a_gateway_that_dies_ends_the_run(tmp_path: Path) -> None:

@@ -80,11 +80,16 @@ class Session:
             raise CommandError(ExitCode.ENVIRONMENT, str(error)) from error
 
     def _wait_for_the_service(self, gateway: Gateway) -> None:
-        """A service takes a moment to listen; one that listens elsewhere than the policies say is a common mistake."""
+        """A service takes a moment to listen; one that listens elsewhere than the policies say is a common mistake.
+
+        It need not be all of the services behind the gateway: the first endpoint that comes up is its own.
+        """
+        first = silent = unreachable(gateway)
         deadline = time.monotonic() + SERVICE_TIMEOUT
-        while (silent := unreachable(gateway)) and self._service is not None and self._service.ended is None:
-            if time.monotonic() > deadline or self._ending.wait(POLL / 4):
+        while first == silent and self._service is not None and self._service.ended is None:
+            if not first or time.monotonic() > deadline or self._ending.wait(POLL / 4):
                 break
+            silent = unreachable(gateway)
         telling.silent(silent)
 
     def _until_it_ends(self, served: Served, log: RequestLog) -> ExitCode:

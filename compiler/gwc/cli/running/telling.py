@@ -18,7 +18,7 @@ from gwc.report.style import style_for
 from gwc.report.text import counts, render_text
 
 _MOST = 5
-"""Changes that are told one by one."""
+"""Changes, and endpoints, that are told one by one."""
 
 
 def started(first: Attempt, gateway: Gateway, wanted: Wanted, issuer: DevIssuer | None) -> None:
@@ -40,9 +40,10 @@ def started(first: Attempt, gateway: Gateway, wanted: Wanted, issuer: DevIssuer 
 
 def silent(endpoints: Sequence[tuple[Address, Origin]]) -> None:
     """Endpoints of services on which nothing listens."""
-    for address, origin in endpoints:
-        place = f"{origin.span.file}:{origin.span.line}"
-        say(f"nothing listens on {address} ({place}): requests for it are answered with 502 or 503")
+    if endpoints:
+        places = [f"{address} ({origin.span.file}:{origin.span.line})" for address, origin in endpoints]
+        more = f" and {len(places) - _MOST} more" if len(places) > _MOST else ""
+        say(f"nothing listens on {', '.join(places[:_MOST])}{more}: requests for it are answered with 502 or 503")
 
 
 def _secrets(gateway: Gateway, made_up: Mapping[str, str]) -> None:
