@@ -91,9 +91,10 @@ def is_policy(name: str) -> bool:
 
 def display_name(path: Path) -> str:
     """`path` relative to the current directory if it lies below, otherwise as it was given; forward slashes."""
-    absolute = path.absolute()
+    if not path.is_absolute():
+        return path.as_posix()
     here = Path.cwd()
-    return (absolute.relative_to(here) if absolute.is_relative_to(here) else path).as_posix()
+    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
 
 
 def _policies_in(directory: Path) -> Iterator[Path]:

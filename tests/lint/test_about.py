@@ -16,6 +16,7 @@ from gwc.lint import Context, about, lint, run
 from gwc.lint.code.base import CodeRule
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule, documentation
+from gwc.resolve import check_gateway
 from gwc.source import Source
 from lint.rules import KEYS, sources
 
@@ -75,6 +76,18 @@ def test_a_rule_looks_at_nothing_that_its_code_does_not_mention(rule: type[Rule]
     for policies in (*examples(rule), POLICIES):
         for context in contexts_of(policies):
             assert set(rule().diagnostics(mined(context, rule))) == set(rule().diagnostics(context))
+
+
+def test_what_keeps_a_gateway_together_looks_at_nothing_else_either() -> None:
+    names = about.mentioned_by(check_gateway)
+    assert not {"upstream", "concurrency", "description"} & names
+    for policies in (POLICIES, *(example for rule in PLAIN for example in examples(rule))):
+        for context in contexts_of(policies):
+            services = tuple(_mined(service, OF_SERVICE, names) for service in context.gateway.services)
+            gateway = _mined(replace(context.gateway, services=services), OF_GATEWAY, names)
+            report = Report()
+            check_gateway(gateway, report)
+            assert not report.failed
 
 
 def test_the_names_are_those_of_the_gateway() -> None:

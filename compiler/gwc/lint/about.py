@@ -21,8 +21,14 @@ _KNOWN = ("gwc.ir", "gwc.diagnostics", "gwc.lint.rule", "gwc.lint.context", "gwc
 @cache
 def names(rule: type[Rule]) -> frozenset[str]:
     """All names in the rule's own functions, and in those of gwc's that they lead to."""
+    return mentioned_by(*_functions(rule))
+
+
+@cache
+def mentioned_by(*functions: FunctionType) -> frozenset[str]:
+    """All names in these functions, and in those of gwc's that they lead to."""
     found: set[str] = set()
-    pending, seen = list(_functions(rule)), set()
+    pending, seen = list(functions), set()
     while pending:
         function = pending.pop()
         if function in seen:

@@ -10,7 +10,7 @@ from gwc.diagnostics import Report
 from gwc.document import Document, parse
 from gwc.environments import check_environment
 from gwc.ir import Gateway, Route
-from gwc.lint import lint
+from gwc.lint import about, lint
 from gwc.lint.code.project import CodeError, Module, ServiceCode, read_services
 from gwc.lint.context import Context, context_of
 from gwc.lint.registry import RULES
@@ -18,7 +18,7 @@ from gwc.lint.rule import Rule
 from gwc.lint.suppress import OWN_CODES, applied, suppressions, suppressions_in_code
 from gwc.policy.shapes.platform import PLATFORM
 from gwc.policy.variants import Loaded, Variants, platform_of, quick_variants, service_of, under
-from gwc.resolve import ReadPublic, read_beside, resolve
+from gwc.resolve import ReadPublic, check_gateway, read_beside, resolve
 from gwc.source import Source
 from gwc.support import SupportTable
 
@@ -126,6 +126,7 @@ class _Job:
     def context(self, name: str | None) -> Iterator[Context]:
         """What the policies mean in the environment `name`."""
         policies = [under(loaded, name) for loaded in self.variants]
+        changed = self._changed(policies)
         gateway = resolve(
             policies,
             environment=name,
@@ -134,10 +135,11 @@ class _Job:
             read=self.read,
             whole=self.whole,
             routes=self._same_routes(policies),
+            checked=changed is not None and changed.isdisjoint(about.mentioned_by(check_gateway)),
         )
         if gateway is not None:
             self.routes.update((service.name, service.routes) for service in gateway.services if name is None)
-            yield context_of(gateway, policies, _tables(gateway), self.services, self._changed(policies))
+            yield context_of(gateway, policies, _tables(gateway), self.services, changed)
 
     def _changed(self, policies: Sequence[Loaded]) -> frozenset[str] | None:
         """By the names of the Gateway, what differs from the policies as they are; None: anything may."""

@@ -86,8 +86,7 @@ def _placed(node: Any, places: _Places, path: _Key) -> Any:
         return node
     copy = object.__new__(type(node))
     values = copy.__dict__
-    values.update(node.__dict__)
-    values["provenance"] = _At(places, path)
+    values.update(node.__dict__, provenance=_At(places, path))
     if path == ("headers",):
         values["request"] = _placed(values["request"], places, ("headers", "request"))
         values["response"] = _placed(values["response"], places, ("headers", "response"))
