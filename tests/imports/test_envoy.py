@@ -172,7 +172,7 @@ def test_matches(importing: Import, match: Any, path: str) -> None:
 @pytest.mark.parametrize("kind", ["RBAC", "ExtAuthz", "BasicAuth", "OAuth2", "ApiKeyAuth"])
 def test_a_guard_that_the_language_lacks_lets_nobody_in(importing: Import, kind: str) -> None:
     gateway = importing("envoy", bootstrap(filters=[("guard", kind, {"rules": {}})])).gateway()
-    assert route_of(gateway, "/a/**").auth == Auth(providers=("jwt",), scopes=())
+    assert route_of(gateway, "/a/**").auth == Auth(providers=("jwt",), scopes=("was.guard",))
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_limits_stand_on_the_level_of_their_plugin(fixture: Outcome) -> None:
 def test_who_gets_in(fixture: Outcome) -> None:
     gateway = fixture.gateway()
     assert route_of(gateway, "/search/{lang}").auth == Auth(providers=("api_key",), scopes=())
-    assert route_of(gateway, "/items").auth == Auth(providers=("jwt",), scopes=())  # ip-restriction: nobody yet
+    assert route_of(gateway, "/items").auth == Auth(providers=("jwt",), scopes=("was.ip-restriction",))
     assert route_of(gateway, "/orders/**").auth == Auth(providers=("jwt",), scopes=("staff",))
     keys = gateway.identity.api_key
     assert keys is not None
@@ -151,7 +151,15 @@ def test_what_a_plugin_says_and_a_policy_cannot_is_reported(importing: Import, p
 )
 def test_a_guard_that_the_language_lacks_lets_nobody_in(importing: Import, name: str) -> None:
     outcome = importing("kong", json.dumps({**BASE, "plugins": [{"name": name}]}))
-    assert route_of(outcome.gateway(), "/a/**").auth == Auth(providers=("jwt",), scopes=())
+    assert route_of(outcome.gateway(), "/a/**").auth == Auth(providers=("jwt",), scopes=(f"was.{name}",))
+
+
+def test_a_guard_beside_a_true_issuer_is_not_opened_to_all_of_its_users(importing: Import) -> None:
+    oidc = {"name": "openid-connect", "config": {"issuer": "https://id.example.com"}}
+    plugins = [oidc, {"name": "acl", "config": {"allow": ["staff"]}}, {"name": "ip-restriction"}]
+    gateway = importing("kong", json.dumps({**BASE, "plugins": plugins})).gateway()
+    assert [jwt.issuer for jwt in gateway.identity.jwt] == ["https://id.example.com"]
+    assert route_of(gateway, "/a/**").auth == Auth(providers=("jwt",), scopes=("was.acl",))
 
 
 def test_the_nearest_plugin_of_a_name_holds(importing: Import) -> None:

@@ -80,7 +80,7 @@ def test_cache_methods_and_websockets(fixture: Outcome) -> None:
 
 def test_a_guard_that_the_language_lacks_lets_nobody_in(fixture: Outcome) -> None:
     gateway = fixture.gateway()
-    assert route_of(gateway, "/status").auth == Auth(providers=("jwt",), scopes=())
+    assert route_of(gateway, "/status").auth == Auth(providers=("jwt",), scopes=("was.auth-basic",))
     assert [jwt.issuer for jwt in gateway.identity.jwt] == ["https://issuer.invalid"]
     assert route_of(gateway, "/orders/**").auth is None
 

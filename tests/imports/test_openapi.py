@@ -53,7 +53,7 @@ def test_credentials_never_become_fewer(importing: Import) -> None:
     assert auth("/partners") == Auth(providers=("jwt", "api_key"), scopes=("rides.read",))
     assert auth("/reports") == read  # both together: the stronger one
     assert auth("/public-or-not") == Auth(providers=("api_key",), scopes=())
-    assert auth("/legacy") == Auth(providers=("jwt",), scopes=())
+    assert auth("/legacy") == Auth(providers=("jwt",), scopes=("was.http",))  # no user of the issuer has it
     assert [jwt.issuer for jwt in gateway.identity.jwt] == ["https://id.rides.example.com"]
     assert gateway.identity.api_key is not None and gateway.identity.api_key.header == "X-Partner-Key"
 

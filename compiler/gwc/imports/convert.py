@@ -18,7 +18,6 @@ from gwc.record import NAME
 from gwc.source import Source
 from gwc.suggest import UnknownNameError
 
-FORMATS = ("openapi", "nginx", "kong", "envoy")
 _OWN = re.compile(r'# Rendered by gwc|"gwc\.hygiene"|^ *-? *"?name"?: "gwc"', re.MULTILINE)
 Reader = Callable[[Source, Findings], Draft]
 

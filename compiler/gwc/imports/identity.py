@@ -13,11 +13,23 @@ from hashlib import sha256
 from gwc.diagnostics import Span
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
+from gwc.imports.values import slug
 
 PLACEHOLDER_ISSUER = "https://issuer.invalid"
 KEY_FILE = "keys/jwks.json"
 _P256 = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _P256_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+def close(table: Table, platform: Table, guard: str, span: Span, findings: Findings) -> None:
+    """Behind `guard`, which the language lacks: a signed token with a scope that no token has, whoever signs it."""
+    assume_jwt(platform, span, findings)
+    table.put("auth.any_of", ["jwt"], span, f"was {guard[:60]}")
+    table.put("auth.scopes", [closing_scope(guard)], span, "nobody has it: write auth by hand")
+
+
+def closing_scope(guard: str) -> str:
+    return f"was.{slug(guard, 'guard')}"
 
 
 def assume_jwt(
@@ -40,6 +52,16 @@ def assume_jwt(
         return
     if true and [row.value("issuer") for row in known] == [PLACEHOLDER_ISSUER]:
         known.clear()
+    row = _issuer(true, audience, keys, file, span)
+    known.append(row)
+    _identity(platform, span).items["jwt"] = known
+    said = [word for word, there in (("issuer", true), ("audience", audience), ("key set", keys or file)) if not there]
+    if said:
+        hint = "write them in platform.yaml, below identity.jwt; until then nobody gets in"
+        findings.assumed(span, f"signed tokens are asked for, and the {', the '.join(said)} must be filled in", hint)
+
+
+def _issuer(true: str, audience: tuple[str, ...], keys: str, file: str, span: Span) -> Table:
     row = Table(span)
     row.put("issuer", true or PLACEHOLDER_ISSUER, span, "" if true else "who signs the tokens?")
     row.put("audience", list(audience) or ["api"], span, "" if audience else "for whom are the tokens?")
@@ -47,12 +69,7 @@ def assume_jwt(
         row.put("jwks.url", keys, span)
     else:
         row.put("jwks.file", file or KEY_FILE, span, "" if file else "put the issuer's public keys there")
-    known.append(row)
-    _identity(platform, span).items["jwt"] = known
-    said = [word for word, there in (("issuer", true), ("audience", audience), ("key set", keys or file)) if not there]
-    if said:
-        hint = "write them in platform.yaml, below identity.jwt; until then nobody gets in"
-        findings.assumed(span, f"signed tokens are asked for, and the {', the '.join(said)} must be filled in", hint)
+    return row
 
 
 def assume_api_key(

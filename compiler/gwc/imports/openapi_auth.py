@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from gwc.diagnostics import Span
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
-from gwc.imports.identity import assume_api_key, assume_jwt
+from gwc.imports.identity import assume_api_key, assume_jwt, closing_scope
 from gwc.imports.tree import Word
 
-_NOT_HAD = "the language has signed tokens and API keys; the route asks for a signed token instead"
+_NOT_HAD = "the language has signed tokens and API keys; nobody gets in until you write auth by hand"
 
 
 @dataclass(frozen=True)
 class Needed:
-    """`providers` empty: public."""
+    """`providers` empty: public. `closed`: by a scope that nobody has, for what the language lacks."""
 
     providers: tuple[str, ...]
     scopes: tuple[str, ...] = ()
+    closed: bool = False
 
 
 @dataclass
@@ -59,6 +60,8 @@ class Security:
                 return alternatives[0]
             self._once(word.span, "credentials are optional here, and the policy asks for them", "auth: none opens it")
             alternatives = [one for one in alternatives if one.providers]
+        if any(not one.closed for one in alternatives):
+            alternatives = [one for one in alternatives if not one.closed]
         providers = tuple(dict.fromkeys(provider for one in alternatives for provider in one.providers))
         scopes = tuple(dict.fromkeys(scope for one in alternatives for scope in one.scopes))
         if len({one.scopes for one in alternatives}) > 1:
@@ -71,7 +74,9 @@ class Security:
             hint = "the policy asks for one; a service behind it can check the other"
             self._once(requirement.span, "several credentials are needed together", hint)
         found = [self._scheme(name, scopes, span) for name, scopes, span in schemes]
-        return next((one for one in found if "jwt" in one.providers), found[0] if found else Needed(()))
+        closed = next((one for one in found if one.closed), None)
+        first = next((one for one in found if "jwt" in one.providers), found[0] if found else Needed(()))
+        return closed or first
 
     def _scheme(self, name: str, scopes: Word, span: Span) -> Needed:
         scheme = self.root.at("components.securitySchemes")[name]
@@ -83,6 +88,8 @@ class Security:
         if not (bearer or kind in ("oauth2", "openIdConnect")):
             what = f"{kind or 'an undeclared scheme'}{f' in {where}' if where else ''}"[:60]
             self._once(scheme.span if scheme.there else span, f"credentials of the kind {what}", _NOT_HAD)
+            assume_jwt(self.platform, scheme.span if scheme.there else span, self.findings)
+            return Needed(("jwt",), (closing_scope(kind or name),), closed=True)
         url = scheme["openIdConnectUrl"].text
         issuer = url.removesuffix("/.well-known/openid-configuration") if url != "" else ""
         assume_jwt(self.platform, scheme.span if scheme.there else span, self.findings, issuer=issuer)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gwc.imports.draft import Draft, Table
 from gwc.imports.findings import Findings
-from gwc.imports.identity import KEY_FILE, assume_jwt
+from gwc.imports.identity import KEY_FILE, assume_jwt, close
 from gwc.imports.tree import Word
 from gwc.imports.values import slug
 
@@ -67,15 +67,14 @@ class Access:
 
     def guard(self, name: Word, what: str) -> None:
         self._guards[what] = name
-        hint = "callers must bring a signed token instead, until you write auth by hand"
+        hint = "nobody gets in until you write auth by hand"
         self.findings.approximate(name.span, f"the filter {name.text[:60]} has no counterpart in a policy", hint)
 
     def apply(self, route: Table, path: str, changes: list[dict[str, Word]]) -> None:
         guard = next((one for what, one in self._guards.items() if not _is_off(what, changes)), None)
         token = self._required(path, changes)
         if guard is not None:
-            assume_jwt(self.platform, guard.span, self.findings)
-            route.put("auth.any_of", ["jwt"], guard.span, f"was {guard.text[:60]}")
+            close(route, self.platform, guard.text, guard.span, self.findings)
         elif token is not None:
             route.put("auth.any_of", ["jwt"], token.span)
         else:

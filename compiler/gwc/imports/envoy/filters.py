@@ -24,7 +24,7 @@ class Filters:
     manager: Word
     draft: Draft
     findings: Findings
-    _of_all: set[int] = field(default_factory=set)
+    _of_all: set[tuple[int, int]] = field(default_factory=set)
     access: Access = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +74,7 @@ class Filters:
                 add_limits(table, config, self._rate_limits(), self.findings)
 
     def _done(self, config: Word, table: Table) -> bool:
-        mark = hash((id(config.node), id(table)))
+        mark = (id(config.node), id(table))
         known = mark in self._of_all
         self._of_all.add(mark)
         return known

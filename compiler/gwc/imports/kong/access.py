@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
-from gwc.imports.identity import assume_api_key, assume_jwt
+from gwc.imports.identity import assume_api_key, assume_jwt, close
 from gwc.imports.kong.consumers import Consumers
 from gwc.imports.tree import Word
 
@@ -23,41 +23,54 @@ def add_auth(
     route: Table, held: Mapping[str, Word], platform: Table, consumers: Consumers, findings: Findings
 ) -> frozenset[str]:
     """Writes `auth`; the plugins that it has dealt with."""
-    providers: list[str] = []
-    for name in ("key-auth", "key-auth-enc"):
-        if name in held:
-            _key(held[name], platform, consumers, findings)
-            providers.append("api_key")
-    if "jwt" in held or "openid-connect" in held:
-        _token(held, platform, consumers, findings)
-        providers.append("jwt")
+    asked = _credentials(held, platform, consumers, findings)
     guards = [held[name] for name in sorted(_GUARDS & held.keys())]
-    place = (guards or [held[name] for name in held if name in _ACCESS] or [Word(None, route.span)])[0]
     for guard in guards:
-        hint = "callers must bring a signed token instead, until you write auth by hand"
         what = f"the plugin {guard['name'].text[:60]} has no counterpart in a policy"
-        findings.approximate(guard["name"].span, what, hint)
+        findings.approximate(guard["name"].span, what, "nobody gets in until you write auth by hand")
         guard.mark()
     if guards:
-        assume_jwt(platform, place["name"].span, findings)
-        _closed(route, held, place)
-    elif providers:
-        route.put("auth.any_of", sorted(set(providers), reverse=True), place["name"].span)
-        if len(providers) > 1:
-            what = "Kong asks for all of these credentials, a policy for any one of them"
-            findings.approximate(place["name"].span, what, "keep the one that you need")
-            route.put("auth.any_of", ["jwt"], place["name"].span, "and an API key, in Kong")
+        _closed(route, guards, platform, findings)
+    elif asked:
+        _open(route, asked, findings)
     else:
         route.put("auth", "none", route.span)
     return _ACCESS
 
 
-def _closed(route: Table, held: Mapping[str, Word], place: Word) -> None:
-    route.put("auth.any_of", ["jwt"], place["name"].span, f"was {place['name'].text[:40]}")
-    groups = held["acl"]["config"]["allow"].texts() if "acl" in held else []
+def _credentials(
+    held: Mapping[str, Word], platform: Table, consumers: Consumers, findings: Findings
+) -> dict[str, Word]:
+    """The language's credentials that Kong asks for, with the plugin that does."""
+    asked = {}
+    for name in ("openid-connect", "jwt"):
+        if name in held:
+            _token(held, platform, consumers, findings)
+            asked["jwt"] = held[name]
+    for name in ("key-auth", "key-auth-enc"):
+        if name in held:
+            _key(held[name], platform, consumers, findings)
+            asked["api_key"] = held[name]
+    return asked
+
+
+def _open(route: Table, asked: Mapping[str, Word], findings: Findings) -> None:
+    provider, plugin = next(iter(asked.items()))
+    place = plugin["name"].span
+    if len(asked) > 1:
+        what = "Kong asks for all of these credentials, a policy for any one of them: the API key is not asked for"
+        findings.approximate(place, what, "let the service check the other")
+    route.put("auth.any_of", [provider], place)
+
+
+def _closed(route: Table, guards: list[Word], platform: Table, findings: Findings) -> None:
+    """Groups of `acl` are scopes that an issuer can grant; for every other guard there is no such thing."""
+    first = guards[0]
+    close(route, platform, first["name"].text, first["name"].span, findings)
+    groups = first["config"]["allow"].texts()
     scopes = [group for group in groups if re.fullmatch(r"[A-Za-z0-9_.:/-]{1,100}", group)]
-    if scopes:
-        route.put("auth.scopes", scopes, place["name"].span, "groups of acl, of which Kong asked for one")
+    if scopes and [guard["name"].text for guard in guards] == ["acl"]:
+        route.put("auth.scopes", scopes, first["name"].span, "groups of acl, of which Kong asked for one")
 
 
 def _key(plugin: Word, platform: Table, consumers: Consumers, findings: Findings) -> None:

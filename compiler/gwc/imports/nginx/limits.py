@@ -19,7 +19,7 @@ _ALL = frozenset({"$server_name", "$host", "$http_host", "$server_addr", "$serve
 class Zones:
     http: Directive
     findings: Findings
-    written: set[int] = field(default_factory=set)
+    written: set[tuple[int, int]] = field(default_factory=set)
     """Directives of outer levels whose limit stands already."""
     _tied: set[str] = field(default_factory=set)
 
@@ -67,7 +67,7 @@ def _level(use: Directive, platform: Table, service: Table, route: Table, scope:
 
 def _add(use: Directive, where: tuple[Table, int], zones: Zones, findings: Findings, *, shadow: bool) -> None:
     table, level = where
-    if (mark := hash((id(use), level))) in zones.written:
+    if (mark := (id(use), level)) in zones.written:
         return
     zones.written.add(mark)
     name = _option(use, "zone")

@@ -6,7 +6,7 @@ import re
 
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
-from gwc.imports.identity import assume_jwt
+from gwc.imports.identity import assume_jwt, close
 from gwc.imports.masking import may_be_secret
 from gwc.imports.nginx.cache import add_cache
 from gwc.imports.nginx.scope import Scope, bytes_of, seconds, time_of
@@ -47,12 +47,13 @@ def _auth(route: Table, scope: Scope, platform: Table, findings: Findings) -> No
     for name in ("satisfy", "auth_basic_user_file", "auth_jwt_key_file", "auth_jwt_key_request", "auth_request_set"):
         scope.every(name)
     for guard in guards:
-        hint = "callers must bring a signed token instead, until you write auth by hand"
+        hint = "nobody gets in until you write auth by hand"
         findings.approximate(guard.span, f"`{guard.name}` has no counterpart in a policy", hint)
-    if guards or (token is not None and token.first != "off"):
-        place = guards[0].span if guards else token.span if token is not None else route.span
-        assume_jwt(platform, place, findings)
-        route.put("auth.any_of", ["jwt"], place, f"was {guards[0].name}" if guards else "")
+    if guards:
+        close(route, platform, guards[0].name, guards[0].span, findings)
+    elif token is not None and token.first != "off":
+        assume_jwt(platform, token.span, findings)
+        route.put("auth.any_of", ["jwt"], token.span)
     else:
         route.put("auth", "none", route.span)
 
