@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,11 +62,15 @@ class Other:
 
 
 def verdict(
-    engine: str, text: str, change: Callable[[Gateway], Gateway] = lambda gateway: gateway, wait: float = 30.0
+    engine: str,
+    text: str,
+    change: Callable[[Gateway], Gateway] = lambda gateway: gateway,
+    wait: float = 30.0,
+    platform: Mapping[str, Any] = PLATFORM,
 ) -> Verdict:
     """Of the first test of `text`, on an engine that runs what `change` makes of the policies."""
     job = Job("test")
-    gateway = gateway_of({"platform": PLATFORM, "shop": SHOP})
+    gateway = gateway_of({"platform": platform, "shop": SHOP})
     target, _ = found(engine)
     profile = profile_of(target, gateway)
     (loaded,) = load_tests([Source("shop.yaml", text)], job.report)
@@ -190,6 +194,24 @@ def test_one_that_does_not_answer_is_one() -> None:
 def listening(gateway: Gateway, port: int) -> Gateway:
     assert gateway.listen.http is not None
     return replace(gateway, listen=replace(gateway.listen, http=replace(gateway.listen.http, port=port)))
+
+
+def test_behind_https_plain_requests_are_the_models_alone() -> None:
+    https = {
+        "port": 8443,
+        "certificate": {"file": "/etc/gwc/tls.crt"},
+        "key": {"secret": {"env": "K"}},
+        "redirect": True,
+    }
+    steps = [
+        {"request": "GET /goods/1", "expect": {"status": 200}},
+        {"request": "GET /goods/1", "scheme": "http", "expect": {"status": 308, "receives": "none"}},
+    ]
+    file = {"apiVersion": "gwc/v1", "kind": "Tests", "service": "shop", "tests": [{"name": "x", "steps": steps}]}
+    platform = {**PLATFORM, "listen": {"http": 8080, "https": https}}
+    done = verdict("nginx", json.dumps(file), platform=platform)
+    assert (done.state, done.ran) == (State.PARTLY, 1)
+    assert "plain HTTP is only redirected" in done.found[0].message
 
 
 def test_nothing_that_ran_is_no_success(tmp_path: Path) -> None:
