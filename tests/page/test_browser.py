@@ -10,6 +10,9 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
+import maximal
+from compiling import sources_of
+
 from . import making
 from .test_page import hostile
 
@@ -172,6 +175,19 @@ def test_nothing_sticks_out_of_a_narrow_screen(visit: Open, example_page: str, w
     page = visit(example_page, viewport={"width": width, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("link", name="/notes/v1/changes").click()
+    assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
+
+
+def test_the_longest_words_wrap(visit: Open, tmp_path: Path) -> None:
+    made, longest = maximal.policies(), "w" * 400
+    service = made["everything"]
+    service["routes"][0]["path"] = f"/{longest[:180]}/{{id}}"
+    for holder in (made["platform"], service):
+        holder |= {"owner": longest, "description": longest}
+    (tmp_path / "page.html").write_text(making.made(sources_of(made, maximal.DIRECTORY)).page(), encoding="utf-8")
+    page = visit((tmp_path / "page.html").as_uri(), viewport={"width": 320, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.get_by_role("link", name=longest[:180]).click()
     assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
 
 

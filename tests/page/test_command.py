@@ -46,6 +46,14 @@ def test_what_somebody_else_wrote_is_left_alone(tmp_path: Path, capsys: pytest.C
     assert "missing is no directory" in capsys.readouterr().err
 
 
+def test_a_platform_without_services_has_a_page_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policies").mkdir()
+    platform = "apiVersion: gwc/v1\nkind: Platform\nlisten: {http: 8080}\n"
+    (tmp_path / "policies/platform.yaml").write_text(platform, encoding="utf-8")
+    assert run(["docs"]) == 0
+    assert capsys.readouterr().out.startswith("0 services, 0 routes in gateway.html")
+
+
 def test_targets_can_be_chosen(tmp_path: Path) -> None:
     assert docs("-t", "envoy") == 0
     page = (tmp_path / "gateway.html").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from gwc.cli import output, secret_files
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import NewFile, OutputError, Plan
 from gwc.compile import Rendered
+from gwc.counted import counted
 from gwc.ir import Gateway
 from gwc.manifest import (
     EMPTY,
@@ -99,14 +100,10 @@ def needed(build: Build) -> Iterator[str]:
 def summary(build: Build, plan: Plan) -> str:
     """One line for people."""
     routes = sum(len(service.routes) for service in build.gateway.services)
-    what = f"{_count(len(build.gateway.services), 'service')}, {_count(routes, 'route')}"
+    what = f"{counted(len(build.gateway.services), 'service')}, {counted(routes, 'route')}"
     names = ", ".join(one.name for one in build.rendered)
     changes = f"{len(plan.changed)} written, {plan.unchanged} unchanged, {len(plan.extra)} removed"
     return f"{what} compiled for {names} into {build.directory}: {changes}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _manifest_in(directory: Path) -> Manifest | None:

@@ -13,6 +13,7 @@ from gwc.cli.mistakes import told
 from gwc.cli.output import replace_text
 from gwc.cli.progress import progress
 from gwc.compile import load_sources, tables
+from gwc.counted import counted
 from gwc.discovery import load_targets
 from gwc.page.render import MARK, render
 from gwc.page.view import View, view
@@ -48,7 +49,7 @@ def publish(job: Job, output: str, made: View | None) -> ExitCode:
         return job.publish(ExitCode.OK, "", stream=aside)
     replace_text(Path(output), page)
     size = f"{len(page.encode('utf-8')) // 1024} KiB"
-    what = f"{len(made.gateway.services)} services, {made.routes} routes"
+    what = f"{counted(len(made.gateway.services), 'service')}, {counted(made.routes, 'route')}"
     return job.publish(ExitCode.OK, f"{what} in {output}, {size}; open it in a browser")
 
 

@@ -15,6 +15,7 @@ from gwc.cli.mistakes import told
 from gwc.cli.options import Format
 from gwc.cli.output import NewFile, OutputError
 from gwc.cli.progress import progress
+from gwc.counted import counted
 from gwc.diagnostics import Report, Span
 from gwc.document import ScalarNode, parse
 from gwc.imports.convert import Imported, convert
@@ -97,9 +98,8 @@ class Importing:
     def _summary(self) -> str:
         if self.imported is None:
             return "nothing imported"
-        what = (
-            f"{_count(len(self.imported.draft.services), 'service')}, {_count(self.imported.routes, 'route')} imported"
-        )
+        services = counted(len(self.imported.draft.services), "service")
+        what = f"{services}, {counted(self.imported.routes, 'route')} imported"
         if self.directory is None:
             return what
         return f"{what} into {self.directory}: {', '.join(self.written) or 'unchanged'}"
@@ -163,7 +163,3 @@ def _is_platform(path: Path) -> bool:
 
 def _all(files: Mapping[str, str]) -> str:
     return "".join(f"# --- {name}\n{text.rstrip()}\n" for name, text in files.items())
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

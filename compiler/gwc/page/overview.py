@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from gwc.counted import counted
 from gwc.features import limits, routes
 from gwc.ir import Gateway, LimitKey
 from gwc.page.way import MOST_LINES, Stage
@@ -21,7 +22,7 @@ def overview(gateway: Gateway) -> tuple[Stage, ...]:
         _stage("cache", "Cache", _cache(gateway), ()),
         _stage("budget", "Budget", _budget(gateway), ("budget-exhausted",)),
         _stage("upstream", "Overload", _upstream(gateway), ("overloaded", "circuit-open")),
-        _stage("service", "Service", iter((_count(len(gateway.services), "service"),)), ("bad-gateway", "timeout")),
+        _stage("service", "Service", iter((counted(len(gateway.services), "service"),)), ("bad-gateway", "timeout")),
     )
 
 
@@ -30,12 +31,8 @@ def _stage(name: str, title: str, lines: Iterator[str], refusals: tuple[str, ...
     return Stage(name, title, found, refusals if found else ())
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
 def _matching(gateway: Gateway) -> Iterator[str]:
-    yield _count(sum(1 for _ in routes(gateway)), "route")
+    yield counted(sum(1 for _ in routes(gateway)), "route")
     if gateway.concurrency is not None:
         yield f"{gateway.concurrency} in flight in all"
 
@@ -47,35 +44,35 @@ def _unmatched(gateway: Gateway) -> tuple[str, ...]:
 def _limits(gateway: Gateway, *, per_ip: bool) -> Iterator[str]:
     found = [limit for _, limit in limits(gateway) if (limit.key is LimitKey.IP) is per_ip]
     if per_ip:
-        yield from (_count(len(found), "limit") for _ in found[:1])
+        yield from (counted(len(found), "limit") for _ in found[:1])
         return
-    counted = Counter(limit.key.value for limit in found)
-    yield from (f"{number} per {key}" for key, number in counted.most_common())
+    keys = Counter(limit.key.value for limit in found)
+    yield from (f"{number} per {key}" for key, number in keys.most_common())
 
 
 def _auth(gateway: Gateway) -> Iterator[str]:
-    counted: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
     for _, _, route in routes(gateway):
-        counted.update(route.auth.providers if route.auth else ("public",))
-    yield from (f"{name}: {_count(number, 'route')}" for name, number in counted.most_common())
+        kinds.update(route.auth.providers if route.auth else ("public",))
+    yield from (f"{name}: {counted(number, 'route')}" for name, number in kinds.most_common())
 
 
 def _cache(gateway: Gateway) -> Iterator[str]:
     kept = [route.cache for _, _, route in routes(gateway) if route.cache is not None]
     if kept:
-        yield _count(len(kept), "route")
+        yield counted(len(kept), "route")
     if own := sum(cache.per_user for cache in kept):
         yield f"{own} for each user"
 
 
 def _budget(gateway: Gateway) -> Iterator[str]:
     if number := sum(service.budget is not None for service in gateway.services):
-        yield f"of {_count(number, 'service')}"
+        yield f"of {counted(number, 'service')}"
 
 
 def _upstream(gateway: Gateway) -> Iterator[str]:
     upstreams = [service.upstream for service in gateway.services]
     if capped := sum(upstream.concurrency is not None for upstream in upstreams):
-        yield f"{_count(capped, 'service')} capped"
+        yield f"{counted(capped, 'service')} capped"
     if broken := sum(upstream.breaker is not None for upstream in upstreams):
-        yield f"{_count(broken, 'breaker')}"
+        yield f"{counted(broken, 'breaker')}"

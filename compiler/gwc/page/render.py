@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from gwc.counted import counted
 from gwc.page.effective import LEVELS
 from gwc.page.picture import fitted
 from gwc.page.platform import ahead, place
@@ -44,7 +45,8 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"place": place, "level": LEVELS.__getitem__, "ahead": ahead, "fitted": fitted}
+    environment.globals |= {"place": place, "level": LEVELS.__getitem__}
+    environment.globals |= {"ahead": ahead, "fitted": fitted, "counted": counted}
     return environment.get_template("page.html.j2")
 
 

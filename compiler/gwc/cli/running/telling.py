@@ -11,6 +11,7 @@ from gwc.cli.running.attempt import Attempt
 from gwc.cli.running.local import addresses
 from gwc.cli.running.tokens import DevIssuer, Token
 from gwc.cli.running.wanted import Wanted
+from gwc.counted import counted
 from gwc.diff import Change, diff
 from gwc.ir import Address, Gateway, Origin
 from gwc.report.changes import summary, what, who
@@ -26,12 +27,12 @@ def started(first: Attempt, gateway: Gateway, wanted: Wanted, issuer: DevIssuer 
     routes = sum(len(service.routes) for service in gateway.services)
     listens = {name: str(address) for name, (address, _) in addresses(gateway).items()}
     public = " and ".join(f"{name}://{listens[name]}" for name in ("http", "https") if name in listens)
-    say(f"{wanted.target} {first.binary.version} serves {_count(routes, 'route')} on {public}")
+    say(f"{wanted.target} {first.binary.version} serves {counted(routes, 'route')} on {public}")
     say(f"admin: http://{listens['admin']}{gateway.metrics_path} and /ready")
     for remark in first.remarks:
         say(remark)
     if first.warnings():
-        say(f"{_count(first.warnings(), 'warning')}: gwc compile -t {wanted.target} says which")
+        say(f"{counted(first.warnings(), 'warning')}: gwc compile -t {wanted.target} says which")
     _secrets(gateway, first.made_up)
     for token in issuer.tokens(gateway, wanted.dev_users) if issuer is not None else ():
         _token(token, _base(gateway))
@@ -104,7 +105,3 @@ def _changed(files: Sequence[str]) -> str:
     if not files:
         return "the policies changed"
     return f"{', '.join(files[:3])}{f' and {len(files) - 3} more' if len(files) > 3 else ''} changed"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
