@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -52,11 +52,13 @@ def lint_sources(
     read: ReadPublic = read_beside,
     whole: bool = True,
     code: str | None = None,
+    hold: Callable[[object], object] = bool,
 ) -> tuple[Module, ...]:
     """Puts into `report` what is invalid or, where nothing is, what `rules` find.
 
     Without an `environment`: in the policies as they are and in every environment. `whole` as for `resolve`. `code` is
-    the directory of the services' Python; returns what was read of it. Raises UnknownNameError and CodeError.
+    the directory of the services' Python; returns what was read of it. `hold` is given what should outlive the call,
+    where taking it apart would only take time. Raises UnknownNameError and CodeError.
     """
     variants = _variants(sources, environment, report)
     if report.failed:
@@ -67,6 +69,7 @@ def lint_sources(
         raise CodeError(f"{code}: no folder with Python is named like a service ({', '.join(_services(policies)[:5])})")
     job = _Job(variants, now, report, read, whole, services)
     contexts = [c for name in _names(variants, environment) for c in job.context(name)]
+    hold((job, contexts))
     modules = tuple(module for service in services for module in service.modules)
     if report.failed:
         return modules
