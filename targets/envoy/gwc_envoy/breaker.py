@@ -34,10 +34,18 @@ def retry_after(upstream: Upstream) -> str | None:
     return None if upstream.breaker is None else str(math.ceil(upstream.breaker.open))
 
 
-def guarded(gateway: Gateway) -> dict[str | None, list[str]]:
-    """Services whose endpoints may all be out of use, by their breaker's Retry-After; None: health checks alone."""
-    found: dict[str | None, list[str]] = {}
-    for service in gateway.services:
-        if service.upstream.breaker is not None or service.upstream.health is not None:
-            found.setdefault(retry_after(service.upstream), []).append(service.name)
-    return found
+OUT_OF_USE = "gwc.out_of_use"
+"""Where a cluster says what an answer says when none of its endpoints is left."""
+
+
+def metadata(upstream: Upstream) -> Json:
+    """On the cluster, for the mappers of answers: their own list of names would outgrow what Envoy takes."""
+    if upstream.breaker is None and upstream.health is None:
+        return {}
+    return {"metadata": {"filter_metadata": {OUT_OF_USE: {"retry_after": retry_after(upstream) or ""}}}}
+
+
+def pauses(gateway: Gateway) -> tuple[str | None, ...]:
+    """The Retry-Afters of services whose endpoints may all be out of use; None: health checks alone."""
+    guarded = [s.upstream for s in gateway.services if s.upstream.breaker is not None or s.upstream.health is not None]
+    return tuple(dict.fromkeys(map(retry_after, guarded)))

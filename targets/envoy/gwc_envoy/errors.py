@@ -147,10 +147,10 @@ def _telling(gateway: Gateway, mapper: Mapper, place: Place) -> Iterator[Json]:
 
 def _out_of_use(gateway: Gateway) -> Iterator[Mapper]:
     """No endpoint is left. Without a breaker or checks that means that the service's name is not known."""
-    for pause, services in breaker.guarded(gateway).items():
-        names = "|".join(services)  # DNS labels
-        expression = f"xds.cluster_name.matches('^({names})(/.*)?$')"
-        picked = picks.every(_flags("UH"), _cel(expression))
+    known = "xds.cluster_metadata.filter_metadata"
+    for pause in breaker.pauses(gateway):
+        said = f"{known}['{breaker.OUT_OF_USE}']['retry_after'] == '{pause or ''}'"
+        picked = picks.every(_flags("UH"), _cel(f"'{breaker.OUT_OF_USE}' in {known} && {said}"))
         problem = PROBLEMS["unavailable" if pause is None else "circuit-open"]
         wait = () if pause is None else (("retry-after", pause),)
         yield Mapper(picked, problem, headers=wait, guard=BREAKER)

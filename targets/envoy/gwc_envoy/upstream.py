@@ -72,6 +72,7 @@ def _cluster(name: str, service: Service, settings: _Settings) -> Json:
         **breaker.cluster_fields(upstream),
         **({"track_cluster_stats": {"per_endpoint_stats": True}} if upstream.breaker is not None else {}),
         **health.cluster_fields(upstream),
+        **breaker.metadata(upstream),
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [_locality(i, e) for i, e in enumerate(upstream.endpoints)],

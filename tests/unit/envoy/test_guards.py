@@ -168,3 +168,17 @@ def test_a_breaker_is_inexact_where_the_routes_of_its_own_service_differ() -> No
     found = [d.message for d in check(given, TARGET.support("default")) if "upstream.breaker for" in d.message]
     assert len(found) == 1
     assert "upstream.breaker for b:" in found[0]
+
+
+def test_what_an_answer_says_names_no_service() -> None:
+    """A list of names, a thousand services long, is more than Envoy's expressions hold."""
+    breaker = {"endpoints": [{"url": "http://127.0.0.1:1"}], "breaker": {"failures": 3, "open": "9s"}}
+    few, many = (
+        gateway(
+            *({"service": f"s{number}", "base_path": f"/s{number}", "upstream": breaker} for number in range(count))
+        )
+        for count in (1, 9)
+    )
+    assert manager(few)["local_reply_config"] == manager(many)["local_reply_config"]
+    clusters = {cluster["name"]: cluster for cluster in bootstrap(many)["static_resources"]["clusters"]}
+    assert clusters["s8"]["metadata"]["filter_metadata"] == {"gwc.out_of_use": {"retry_after": "9"}}
