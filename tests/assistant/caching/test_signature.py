@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwc_assistant.cache.signature import signature
@@ -64,12 +64,14 @@ def test_what_rests_on_something_said_before_has_no_signature(text: str) -> None
     assert signature(text).empty
 
 
+@settings(deadline=None)  # of a busy machine
 @given(st.integers(1, 36), st.integers(1, 36))
 def test_neighbouring_verses_differ(one: int, other: int) -> None:
     same = signature(f"What does John 3:{one} mean?") == signature(f"Explain John 3:{other}.")
     assert same == (one == other)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_has_one_signature(text: str) -> None:
     assert signature(text) == signature(text)
