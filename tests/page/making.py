@@ -32,8 +32,8 @@ class Made:
     def view(self, gateway: Gateway | None = None) -> View:
         return view(gateway or self.gateway, self.policies, self.tables)
 
-    def page(self) -> str:
-        return render(self.view())
+    def page(self, source: str = "") -> str:
+        return render(self.view(), source)
 
 
 def made(sources: Sequence[Source], environment: str | None = None) -> Made:

@@ -14,6 +14,7 @@ import maximal
 from compiling import sources_of
 
 from . import making
+from .test_command import SOURCE
 from .test_page import hostile
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("chromium")]
@@ -176,6 +177,15 @@ def test_nothing_sticks_out_of_a_narrow_screen(visit: Open, example_page: str, w
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.get_by_role("link", name="/notes/v1/changes").click()
     assert page.evaluate("document.querySelector('dialog').scrollWidth <= innerWidth")
+
+
+def test_places_of_a_window_lead_to_where_policies_can_be_read(visit: Open, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text(making.examples().page(SOURCE), encoding="utf-8")
+    page = visit(f"{(tmp_path / 'page.html').as_uri()}#route=assistant/ask")
+    row = page.get_by_role("dialog").get_by_role("row", name="methods POST")
+    link = row.get_by_role("link")
+    expected = SOURCE.replace("{file}", "assistant.yaml").replace("{line}", link.inner_text().rpartition(":")[2])
+    assert link.get_attribute("href") == expected
 
 
 def test_the_longest_words_wrap(visit: Open, tmp_path: Path) -> None:

@@ -54,6 +54,31 @@ def test_a_platform_without_services_has_a_page_too(tmp_path: Path, capsys: pyte
     assert capsys.readouterr().out.startswith("0 services, 0 routes in gateway.html")
 
 
+SOURCE = "https://git.example.com/gateway/blob/main/policies/{file}#L{line}"
+
+
+def test_places_lead_to_where_policies_can_be_read(tmp_path: Path) -> None:
+    assert docs("--source", SOURCE) == 0
+    page = (tmp_path / "gateway.html").read_text(encoding="utf-8")
+    assert 'href="https://git.example.com/gateway/blob/main/policies/assistant.yaml#L29"' in page
+    assert "{file}" in page.partition('id="data">')[2]  # for the windows, which the script fills
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "javascript:alert('{file}{line}')",
+        "https://git.example.com/{file}",
+        "https://git.example.com/{line}/{line}",
+        "https://git.example.com/{file}/{line}/{column}",
+        "git.example.com/{file}#{line}",
+    ],
+)
+def test_what_is_no_address_of_a_line_is_usage(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert docs("--source", source) == 2
+    assert "as in https://git.example.com/" in capsys.readouterr().err
+
+
 def test_targets_can_be_chosen(tmp_path: Path) -> None:
     assert docs("-t", "envoy") == 0
     page = (tmp_path / "gateway.html").read_text(encoding="utf-8")

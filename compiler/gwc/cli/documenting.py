@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from datetime import date
@@ -37,13 +38,13 @@ def viewed(job: Job, environment: str | None, now: date, targets: Sequence[str])
     return None if job.report.failed else view(gateway, policies, promised)
 
 
-def publish(job: Job, output: str, made: View | None) -> ExitCode:
+def publish(job: Job, output: str, source: str, made: View | None) -> ExitCode:
     """Nothing but the page goes to standard output when that is where it is wanted."""
     aside = sys.stderr if output == STDOUT else None
     if made is None:
         return job.publish(job.outcome, "nothing written", stream=aside)
     with progress("drawing the page"):
-        page = render(made)
+        page = render(made, source)
     if output == STDOUT:
         sys.stdout.write(page)
         return job.publish(ExitCode.OK, "", stream=aside)
@@ -51,6 +52,18 @@ def publish(job: Job, output: str, made: View | None) -> ExitCode:
     size = f"{len(page.encode('utf-8')) // 1024} KiB"
     what = f"{counted(len(made.gateway.services), 'service')}, {counted(made.routes, 'route')}"
     return job.publish(ExitCode.OK, f"{what} in {output}, {size}; open it in a browser")
+
+
+def check_source(source: str | None) -> str:
+    """Raises CommandError for what is no address of a line."""
+    if source is None:
+        return ""
+    if not re.fullmatch(r"https?://[^\s{}]+(\{(file|line)\}[^\s{}]*){2}", source) or source.count("{file}") != 1:
+        example = "https://git.example.com/gateway/blob/main/policies/{file}#L{line}"
+        raise CommandError(
+            ExitCode.USAGE, f"--source is no address with {{file}} and {{line}}: {source}", f"as in {example}"
+        )
+    return source
 
 
 def check_output(output: str) -> None:

@@ -9,6 +9,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -22,14 +23,15 @@ MARK = '<meta name="generator" content="gwc docs'
 """What a page of ours says of itself."""
 
 
-def render(view: View) -> str:
-    """The page. The same view gives the same bytes."""
+def render(view: View, source: str = "") -> str:
+    """The page. The same view gives the same bytes. `source` is the URL of a line, with `{file}` and `{line}` in it."""
     style, script = _asset("page.css"), _asset("page.js")
     return _template().render(
         view=view,
         style=style,
         script=script,
-        data=as_script(view.data),
+        source=source,
+        data=as_script({**view.data, "source": source}),
         policy=content_policy(style, script),
         generator=f"gwc docs {view.version}",
     )
@@ -46,8 +48,14 @@ def _template() -> Template:
         keep_trailing_newline=True,
     )
     environment.globals |= {"place": place, "level": LEVELS.__getitem__}
-    environment.globals |= {"ahead": ahead, "fitted": fitted, "counted": counted}
+    environment.globals |= {"ahead": ahead, "fitted": fitted, "counted": counted, "linked": linked}
     return environment.get_template("page.html.j2")
+
+
+def linked(source: str, at: str) -> str:
+    """The URL of `assistant.yaml:14`."""
+    file, _, line = at.rpartition(":")
+    return source.replace("{file}", quote(file, safe="")).replace("{line}", line)
 
 
 def content_policy(style: str, script: str) -> str:

@@ -24,6 +24,14 @@
     return made;
   }
 
+  function placed(place) {
+    if (!data.source) return element("span", "place", place);
+    const [, file, line] = place.match(/^(.*):(\d+)$/);
+    const link = element("a", "place", place);
+    link.href = data.source.replace("{file}", () => encodeURIComponent(file)).replace("{line}", line);
+    return link;
+  }
+
   // --- filters
 
   function asked() {
@@ -112,14 +120,14 @@
 
   function overruled([level, text, place]) {
     const line = element("span", "under", "over ");
-    line.append(element("s", "", text), " ", element("span", `level level-${level}`, level), " ", element("span", "place", place));
+    line.append(element("s", "", text), " ", element("span", `level level-${level}`, level), " ", placed(place));
     return line;
   }
 
   function from(level, place) {
     const cell = element("td");
     const kind = level === "built in" ? "default" : level;
-    cell.append(element("span", `level level-${kind}`, level), " ", element("span", "place", place));
+    cell.append(element("span", `level level-${kind}`, level), " ", placed(place));
     return cell;
   }
 
@@ -167,7 +175,7 @@
     const boxes = route.waivers.map(([bound, reason, until, place]) => {
       const box = element("div", "remark");
       const head = element("div");
-      head.append(element("code", "", bound), ` until ${until} `, element("span", "place", place));
+      head.append(element("code", "", bound), ` until ${until} `, placed(place));
       box.append(head, element("p", "", reason));
       return box;
     });
