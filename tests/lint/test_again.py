@@ -205,6 +205,29 @@ def test_a_damaged_answer_is_made_anew(lint: Lint, tmp_path: Path) -> None:
     assert lint().known
 
 
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    "entry", [b"", b"0", b"0\0no number\0", b"0\x000\x001\0", b"0\x000\x001\0kind\0print\0path\0text"]
+)
+def test_an_answer_in_another_form_is_made_anew(lint: Lint, entry: bytes) -> None:
+    """The version may be the same where gwc is worked on."""
+    first = lint()
+    store = cache.usable()
+    assert store is not None
+    store.put(again._key(["lint"]), entry)
+    store.close()
+    assert lint() == first
+    assert lint().known
+
+
+def test_a_directory_that_is_gone_is_no_reason_to_fail(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (project / "gone").mkdir()
+    os.chdir(project / "gone")
+    (project / "gone").rmdir()
+    assert again.answered(["lint"]) is None
+    os.chdir(project)
+
+
 _WATCHED = """
 import os, sys
 opened = set()

@@ -45,6 +45,8 @@ def answered(argv: Sequence[str]) -> int | None:
         key = _key(argv)
         found = cache.get(key)
         known = None if found is None else _valid(found)
+    except OSError:
+        return None  # the directory that we are in is gone: what is to be read says so better
     finally:
         cache.close()
     if known is None:
@@ -122,8 +124,13 @@ def _packed(code: int, notes: Sequence[observed.Note], told: bytes, text: bytes)
 
 def _valid(entry: bytes) -> tuple[int, bytes, bytes] | None:
     """The exit code and what is printed, if nothing has changed that they were made from."""
-    code, length, count, rest = entry.split(b"\0", 3)
-    *words, said = rest.split(b"\0", 3 * int(count))
-    seen = list(map(os.fsdecode, words))
-    notes = zip(seen[::3], seen[1::3], seen[2::3], strict=True)
-    return (int(code), said[: int(length)], said[int(length) :]) if observed.unchanged(notes) else None
+    try:
+        code, length, count, rest = entry.split(b"\0", 3)
+        *words, said = rest.split(b"\0", 3 * int(count))
+        seen = list(map(os.fsdecode, words))
+        notes = zip(seen[::3], seen[1::3], seen[2::3], strict=True)
+        if len(seen) != 3 * int(count) or not observed.unchanged(notes):
+            return None
+        return int(code), said[: int(length)], said[int(length) :]
+    except (ValueError, KeyError):
+        return None  # kept by another state of gwc, in another form
