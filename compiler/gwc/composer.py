@@ -74,6 +74,7 @@ class Composer:
     """Events -> nodes. Bounded in depth and in the number of nodes that aliases expand to. Raises DocumentError."""
 
     most_nodes = MAX_NODES
+    deepest = MAX_DEPTH
 
     def __init__(self, source: Source) -> None:
         self._file = source.name
@@ -138,8 +139,8 @@ class Composer:
             raise DocumentError("GWC007", self._span(event), message)
 
     def _descend(self, event: _Event, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            raise DocumentError("GWC006", self._span(event), f"nested more than {MAX_DEPTH} levels deep")
+        if depth > self.deepest:
+            raise DocumentError("GWC006", self._span(event), f"nested more than {self.deepest} levels deep")
 
     def _alias(self, event: _Event, depth: int) -> Node:
         if event.anchor in self._open:

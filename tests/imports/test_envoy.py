@@ -199,6 +199,13 @@ def test_rules_of_tokens_never_open_more(importing: Import, rule: Any, expected:
     assert (route_of(gateway, "/a/**").auth is not None) == expected
 
 
+def test_a_listener_of_datagrams_is_left_out(importing: Import) -> None:
+    data = json.loads(bootstrap())
+    at = {"socket_address": {"protocol": "UDP", "address": "0.0.0.0", "port_value": 53}}
+    data["static_resources"]["listeners"].append({"name": "dns", "address": at, "listener_filters": [{"name": "udp"}]})
+    assert any("without HTTP" in one for one in importing("envoy", json.dumps(data)).said("GWC801"))
+
+
 LEFT_OUT: dict[str, dict[str, Any]] = {
     "is no path template": {"route": {**ROUTE, "match": {"safe_regex": {"regex": "/(a|b)/x"}}}},
     "a redirect": {"route": {"match": {"prefix": "/a"}, "redirect": {"path_redirect": "/b"}}},

@@ -104,6 +104,17 @@ def test_what_has_no_server_and_no_security_says_so(importing: Import) -> None:
     assert any("public" in one for one in outcome.said("GWC804"))
 
 
+def test_schemas_may_be_deep_and_not_endless(importing: Import) -> None:
+    for levels, fine in ((35, True), (60, False)):
+        schema: dict[str, object] = {}
+        for _ in range(levels):
+            schema = {"properties": {"inner": schema}}
+        data = {**yaml.safe_load(SMALL), "components": {"schemas": {"deep": schema}}}
+        outcome = importing("openapi", json.dumps(data))
+        assert bool(outcome.files) == fine
+        assert any("nested more than" in one for one in outcome.said("GWC800")) != fine
+
+
 def test_credentials_of_an_address_are_not_copied(importing: Import) -> None:
     outcome = importing("openapi", SMALL + "servers: [{url: 'https://user:hunter2@api.example.com/v1'}]\n")
     assert outcome.said("GWC803") == ["4: a user and a password in a URL are not copied"]

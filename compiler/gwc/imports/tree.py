@@ -22,6 +22,7 @@ _NOTHING = Span("", 1, 1, 1, 2)
 
 class _Composer(Composer):
     most_nodes = 2_000_000
+    deepest = 100  # schemas within schemas
 
     def _reject_tag(self, event: Any) -> None:
         """A tag says how a program reads a value; what the value is, its text says."""

@@ -49,6 +49,12 @@ class Listeners:
             listener.mark()
             return
         at["address"].mark()
+        if not (listener["filter_chains"].is_list or listener["default_filter_chain"].there):
+            self.findings.left_out(
+                _place(listener), "a listener without HTTP", "only HTTP services are behind a gateway"
+            )
+            listener.mark()
+            return
         for chain in listener["filter_chains"].each() or ():
             self._chain(chain, at)
         if listener["default_filter_chain"].there:
