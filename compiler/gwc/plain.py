@@ -24,8 +24,9 @@ _CONSTANTS: dict[str, object] = {"": None, "~": None, "null": None, "true": True
 _NUMERIC = frozenset("0123456789+-.")
 _LONGEST_NUMBER = 40
 
-_STRANGE = re.compile("[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-"""Tabs, carriage returns and everything that is a space or a line's end to somebody."""
+_ASCII = re.compile("[^\n\x20-\x7e]")
+_STRANGE = "[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+"""Tabs, carriage returns and everything that is a space or a line's end to somebody. Slow to compile, and rare."""
 _LINE = re.compile(r"( *)(?:(-)(?: +|\Z))?(?:([A-Za-z_][A-Za-z0-9_.-]{0,80}):(?: +|\Z))?(.*)\Z")
 _QUOTED = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: *| +#.*)\Z""")
 _FIRST = re.compile(r"[A-Za-z0-9_/.+~$(<=^;]|-[A-Za-z0-9.]")
@@ -49,7 +50,7 @@ _known: dict[str, tuple[_Token, ...]] = {}
 
 def read(text: str) -> dict[str, Any] | None:
     """The data of a document whose root is a mapping, never to be changed; None where the text is not plain."""
-    if len(text) > MAX_TEXT or _STRANGE.search(text):
+    if len(text) > MAX_TEXT or (_ASCII.search(text) if text.isascii() else re.search(_STRANGE, text)):
         return None
     try:
         tokens = _tokens(text)

@@ -6,16 +6,10 @@ Durations are seconds, sizes bytes, rates tokens and a period in seconds, shares
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
-_DURATION_UNITS = {
-    "ms": Decimal("0.001"),
-    "s": Decimal(1),
-    "m": Decimal(60),
-    "h": Decimal(3600),
-    "d": Decimal(86400),
-}
+_DURATION_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}  # milliseconds
 _RATE_PERIODS = {
     "s": 1, "sec": 1, "second": 1,
     "m": 60, "min": 60, "minute": 60,
@@ -23,7 +17,7 @@ _RATE_PERIODS = {
     "d": 86400, "day": 86400,
 }  # fmt: skip
 _SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-_NUMBER = r"([0-9]{1,12}(?:\.[0-9]{1,6})?)"
+_NUMBER = r"([0-9]{1,12})(?:\.([0-9]{1,6}))?"
 _DURATION = re.compile(_NUMBER + r"(ms|s|m|h|d)\Z")
 _RATE = re.compile(r"([0-9]{1,12})/([a-z]+)\Z")
 _SIZE = re.compile(_NUMBER + r"(B|KB|MB|GB|KiB|MiB|GiB)\Z")
@@ -63,9 +57,9 @@ def parse_duration(text: str) -> float:
     match = _DURATION.match(text)
     if match is None:
         raise UnitError(f"{_shown(text)} is not a duration; write a number and ms, s, m, h or d, as in 250ms or 2s")
-    exact = Decimal(match[1]) * _DURATION_UNITS[match[2]]
-    seconds = float(exact)
-    if exact * 1000 % 1:
+    scaled, scale = _scaled(match, _DURATION_UNITS)
+    seconds = scaled / (scale * 1000)
+    if scaled % scale:
         raise UnitError(f"{_shown(text)} is no whole number of milliseconds, which is what the gateways count in")
     if seconds > MAX_DURATION:
         raise UnitError(f"{_shown(text)} is longer than 366 days")
@@ -89,12 +83,18 @@ def parse_size(text: str) -> int:
     match = _SIZE.match(text)
     if match is None:
         raise UnitError(f"{_shown(text)} is not a size; write a number and B, KiB, MiB, GiB, KB, MB or GB, as in 1MiB")
-    exact = Decimal(match[1]) * _SIZE_UNITS[match[2]]
-    if exact % 1:
+    scaled, scale = _scaled(match, _SIZE_UNITS)
+    if scaled % scale:
         raise UnitError(f"{_shown(text)} is no whole number of bytes")
-    if exact > MAX_SIZE:
+    if scaled > MAX_SIZE * scale:
         raise UnitError(f"{_shown(text)} is more than 1024GiB")
-    return int(exact)
+    return scaled // scale
+
+
+def _scaled(match: re.Match[str], units: Mapping[str, int]) -> tuple[int, int]:
+    """The exact number in the smallest unit, times a power of ten that makes it whole; and that power."""
+    whole, fraction, unit = match[1], match[2] or "", match[3]
+    return int(whole + fraction) * units[unit], 10 ** len(fraction)
 
 
 def parse_share(text: str) -> float:
@@ -109,12 +109,14 @@ def format_duration(seconds: float) -> str:
     """The shortest text that `parse_duration` reads back to the same seconds."""
     if seconds == 0:
         return "0s"
-    exact = Decimal(str(seconds))
+    from decimal import Decimal
+
+    exact = Decimal(str(seconds)) * 1000
     for unit in ("d", "h", "m", "s"):
         count = exact / _DURATION_UNITS[unit]
         if count == count.to_integral_value():
             return f"{int(count)}{unit}"
-    return f"{(exact * 1000).normalize():f}ms"
+    return f"{exact.normalize():f}ms"
 
 
 def format_rate(rate: Rate) -> str:
@@ -130,4 +132,6 @@ def format_size(count: int) -> str:
 
 
 def format_share(share: float) -> str:
+    from decimal import Decimal
+
     return f"{(Decimal(str(share)) * 100).normalize():f}%"
