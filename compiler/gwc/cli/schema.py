@@ -23,11 +23,17 @@ class Kind(StrEnum):
 
 @guarded
 def schema_command(
-    kind: Annotated[Kind | None, typer.Argument(help="A kind of policy, tests, or the log. Default: all policies.")] = None,
+    kind: Annotated[Kind | None, typer.Argument(help="A kind of policy, tests, or the log. Default: policies.")] = None,
 ) -> ExitCode:
     """Print the policy language, that of tests, or a line of the access log, as JSON Schema."""
-    sys.stdout.write({Kind.ACCESS_LOG: _access_log, Kind.TESTS: _tests}.get(kind, lambda: _policy(kind))())
+    sys.stdout.write(_text(kind))
     return ExitCode.OK
+
+
+def _text(kind: Kind | None) -> str:
+    if kind is Kind.ACCESS_LOG:
+        return _access_log()
+    return _tests() if kind is Kind.TESTS else _policy(kind)
 
 
 def _policy(kind: Kind | None) -> str:
