@@ -25,6 +25,7 @@ from docs.blocks import REPOSITORY, Block, blocks, pages
 from docs.session import session, steps
 from gwc.diagnostics import Report
 from gwc.document import parse
+from gwc.observability.metrics import FAMILIES
 from gwc.policy.load import load
 from gwc.source import Source
 
@@ -164,3 +165,13 @@ def test_every_link_within_the_repository_leads_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+OWN_METRICS = {"gwc_unmeasured_requests_total", "gwc_unmeasured_spans_total"}
+"""Of NGINX alone: what its fixed memory has no room for."""
+
+
+def test_every_metric_that_a_page_names_is_served() -> None:
+    named = {name for page in pages() for name in re.findall(r"`(gwc_[a-z_]+)`", page.read_text(encoding="utf-8"))}
+    assert named
+    assert named <= {family.name for family in FAMILIES} | OWN_METRICS
