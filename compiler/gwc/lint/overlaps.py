@@ -50,13 +50,12 @@ class AmbiguousTemplates(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
-            known = {route.path.shape for route in service.routes}
             opened = [(_prefix(route), route) for route in service.routes if _open(route)]
             for (one, first), (other, second) in combinations(opened, 2):
                 if one[: len(other)] != other[: len(one)]:
                     continue  # they part at a literal: nothing fits both
                 both = _common(first.path.segments, second.path.segments)
-                if both is None or PathTemplate("", both).shape in known:
+                if both is None or PathTemplate("", both).shape in {route.path.shape for route in service.routes}:
                     continue
                 wins, loses = sorted((first, second), key=lambda route: route.path.shape)
                 yield Finding(

@@ -16,9 +16,12 @@ from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 def _pairs(gateway: Gateway, alike: Callable[[Route], object]) -> Iterator[tuple[Service, Route, Route]]:
     """Two routes of a service each, in the order of the policy, for which `alike` is the same."""
     for service in gateway.services:
+        keys = [alike(route) for route in service.routes]
+        if len(set(keys)) == len(keys):
+            continue
         groups: dict[object, list[Route]] = {}
-        for route in service.routes:
-            groups.setdefault(alike(route), []).append(route)
+        for key, route in zip(keys, service.routes, strict=True):
+            groups.setdefault(key, []).append(route)
         for group in groups.values():
             yield from ((service, first, second) for first, second in combinations(group, 2))
 
