@@ -168,7 +168,7 @@ def test_every_link_within_the_repository_leads_somewhere() -> None:
 
 
 OWN_METRICS = {"gwc_unmeasured_requests_total", "gwc_unmeasured_spans_total"}
-"""Of NGINX alone: what its fixed memory has no room for."""
+"""Of gateways with fixed memory: what there was no room for."""
 
 
 def test_every_metric_that_a_page_names_is_served() -> None:
