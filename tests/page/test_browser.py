@@ -119,8 +119,8 @@ def test_a_route_opens_by_its_link_and_tells_where_its_values_come_from(visit: O
     assert "1m to the first byte" in row.inner_text()
     assert "10s service assistant.yaml" in row.inner_text().replace("\n", " ")
     picture = window.get_by_role("img").first.get_attribute("aria-label") or ""
-    assert "5. Limits: 120/min user, shadow; 20/min user. Refuses with 429." in picture
-    assert "6. Cache: nothing is checked." in picture
+    assert "Limits: 120/min user, shadow; 20/min user. Refuses with 429." in picture
+    assert "Cache: nothing is checked." in picture
     page.keyboard.press("Escape")
     assert not window.is_visible()
     assert page.url.endswith("#services")
