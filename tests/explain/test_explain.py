@@ -157,7 +157,7 @@ def test_checks_stand_in_the_order_of_the_language(built: Gateway) -> None:
     said = explain(built, read_request("PATCH /shop/items/1", "shop.example.com"), "alice")
     assert said.answer is not None
     assert [check.name for check in said.answer.checks] == [
-        *("limit per ip", "auth", "limit per user", "max_body", "budget", "concurrency, all services", "service"),
+        *("limit per ip", "auth", "limit per user", "budget", "max_body", "concurrency, all services", "service"),
     ]
     told = {check.name: check.what for check in said.answer.checks}
     assert told["budget"] == "takes 5 of alice's 100/hour"

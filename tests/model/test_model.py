@@ -153,6 +153,32 @@ def test_caps_count_what_has_not_ended() -> None:
     assert [ask(both, at, slow).limited_by for at in (0, 1)] == ["", "concurrency"]
 
 
+def test_caps_come_last_and_units_are_taken_by_then() -> None:
+    """As on Envoy and NGINX. Nobody who is refused for another reason is told that the gateway is full."""
+    service = {"auth": {"any_of": ["jwt"]}, "budget": {"per": "user", "units": "3/hour"}, "cost": 1}
+    one = model({"concurrency": 1}, budget=service.pop("budget"), max_body="1KiB", routes=route(**service))
+    assert ask(one, 0, Answer(seconds=9), user="ann").status == 200
+    assert ask(one, 1).status == 401
+    assert ask(one, 1, user="ann", method="POST", body=1025).status == 413
+    assert ask(one, 1, user="ann").limited_by == "concurrency"
+    assert ask(one, 20, user="ann").limited_by == "budget"
+
+
+def test_a_refusal_for_size_has_taken_a_limits_token() -> None:
+    limits = [{"per": "service", "rate": "1/hour", "burst": 1}]
+    one = model(max_body="1KiB", routes=route(limits=limits))
+    assert [ask(one, method="POST", body=size).status for size in (1025, 1)] == [413, 429]
+
+
+def test_hits_need_no_place_and_kept_answers_cover_for_a_full_gateway() -> None:
+    kept = {"name": "a", "path": "/a", "methods": ["GET"], "cache": {"ttl": "10s", "stale": {"if_error": "1h"}}}
+    slow = {"name": "slow", "path": "/slow", "methods": ["GET"]}
+    one = model({"concurrency": 1}, routes=[kept, slow])
+    assert ask(one).cache == "MISS"
+    assert ask(one, 1, Answer(seconds=14), path="/slow").status == 200
+    assert [ask(one, at).cache for at in (2, 12)] == ["HIT", "STALE"]
+
+
 def test_a_slow_answer_times_out() -> None:
     one = model(timeouts={"request": "2s"})
     assert ask(one, answer=Answer(seconds=2.5)).problem == "timeout"

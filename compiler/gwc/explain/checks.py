@@ -34,11 +34,11 @@ def checks(gateway: Gateway, service: Service, route: Route, method: str, user: 
             _cors(route),  # nobody signs a preflight
             _auth(route, user),
             _limits([limit for limit in every if limit.key is not LimitKey.IP], route, user),
-            _body(route),
             _cache(route, method),
             _budget(service, route, user),
-            _capped("concurrency", service.upstream, service.upstream.concurrency),
+            _body(route),
             _capped("concurrency, all services", gateway, gateway.concurrency),
+            _capped("concurrency", service.upstream, service.upstream.concurrency),
             _breaker(service),
             _service(service, route),
         )

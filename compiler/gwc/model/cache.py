@@ -12,7 +12,7 @@ from gwc.model.request import Answer, Request
 ENTRIES = 100_000
 """The most that is remembered; the engines' stores are bounded by size."""
 NEGATIVE = (301, 404)
-COVERED = ("", "upstream.concurrency", "breaker")
+COVERED = ("", "concurrency", "upstream.concurrency", "breaker")
 """What may have refused where a kept answer covers for the service: it failed, or gets a pause."""
 
 

@@ -113,12 +113,8 @@ class Model:
 
     def _refused(self, request: Request, guards: Guards, outcome: Outcome) -> bool:
         """The checks before the cache. The first that refuses decides, and takes nothing of a later one."""
-        if self._all.full(request.time):
-            return refuse(outcome, 503, "overloaded", "concurrency", 1.0)
         if limited(guards.early, request, outcome) or unauthorised(guards.route, request, outcome):
             return True
-        if request.body > guards.route.max_body:
-            return refuse(outcome, 413, "payload-too-large", "", None)
         return limited(guards.late, request, outcome)
 
     def _cached(self, request: Request, answer: Answer, guards: Guards, path: str, outcome: Outcome) -> Outcome:
@@ -165,8 +161,10 @@ class Model:
         if guards.budget is not None and (wait := guards.budget.wait(request.user, cost, now)):
             refuse(outcome, 429, "budget-exhausted", "budget", wait)
             return None
-        if guards.in_flight.full(now):
-            refuse(outcome, 503, "overloaded", "upstream.concurrency", 1.0)
+        if self._too_much(request, guards, outcome):
+            if guards.budget is not None:
+                guards.budget.take(request.user, cost, now)
+                outcome.cost = cost
             return None
         answer = self._tried(request, answer, guards)
         self._all.enter(now + answer.seconds)
@@ -180,6 +178,16 @@ class Model:
         if answer.problem:
             refuse(outcome, answer.status, answer.problem, answer.limited_by, answer.retry_after)
         return answer
+
+    def _too_much(self, request: Request, guards: Guards, outcome: Outcome) -> bool:
+        """The last checks: the units are taken by then. Envoy's and NGINX's order; docs/policy.md has Kong's."""
+        if request.body > guards.route.max_body:
+            return refuse(outcome, 413, "payload-too-large", "", None)
+        if self._all.full(request.time):
+            return refuse(outcome, 503, "overloaded", "concurrency", 1.0)
+        if guards.in_flight.full(request.time):
+            return refuse(outcome, 503, "overloaded", "upstream.concurrency", 1.0)
+        return False
 
     def _tried(self, request: Request, answer: Answer, guards: Guards) -> Answer:  # noqa: ARG002 - for who knows more
         """What becomes of the answer on its way: here only whether it is in time."""

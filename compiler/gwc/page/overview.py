@@ -14,13 +14,13 @@ from gwc.page.way import MOST_LINES, Stage
 def overview(gateway: Gateway) -> tuple[Stage, ...]:
     """The same checks as those of a route. A line counts, so that it holds for all of them."""
     return (
-        _stage("match", "Match", _matching(gateway), _unmatched(gateway)),
+        _stage("match", "Match", _matching(gateway), ("bad-request", "not-found", "method-not-allowed")),
         _stage("ip", "Per address", _limits(gateway, per_ip=True), ("rate-limited",)),
         _stage("auth", "Credentials", _auth(gateway), ("unauthorized", "forbidden")),
-        _stage("body", "Body size", iter(("bounded everywhere",)), ("payload-too-large",)),
         _stage("limits", "Limits", _limits(gateway, per_ip=False), ("rate-limited",)),
         _stage("cache", "Cache", _cache(gateway), ()),
         _stage("budget", "Budget", _budget(gateway), ("budget-exhausted",)),
+        _stage("body", "Body size", iter(("bounded everywhere",)), ("payload-too-large",)),
         _stage("upstream", "Overload", _upstream(gateway), ("overloaded", "circuit-open")),
         _stage("service", "Service", iter((counted(len(gateway.services), "service"),)), ("bad-gateway", "timeout")),
     )
@@ -33,12 +33,6 @@ def _stage(name: str, title: str, lines: Iterator[str], refusals: tuple[str, ...
 
 def _matching(gateway: Gateway) -> Iterator[str]:
     yield counted(sum(1 for _ in routes(gateway)), "route")
-    if gateway.concurrency is not None:
-        yield f"{gateway.concurrency} in flight in all"
-
-
-def _unmatched(gateway: Gateway) -> tuple[str, ...]:
-    return ("bad-request", "not-found", "method-not-allowed", *["overloaded"] * (gateway.concurrency is not None))
 
 
 def _limits(gateway: Gateway, *, per_ip: bool) -> Iterator[str]:
@@ -71,6 +65,8 @@ def _budget(gateway: Gateway) -> Iterator[str]:
 
 
 def _upstream(gateway: Gateway) -> Iterator[str]:
+    if gateway.concurrency is not None:
+        yield f"{gateway.concurrency} in flight in all"
     upstreams = [service.upstream for service in gateway.services]
     if capped := sum(upstream.concurrency is not None for upstream in upstreams):
         yield f"{counted(capped, 'service')} capped"

@@ -32,14 +32,14 @@ def way(gateway: Gateway, service: Service, route: Route) -> tuple[Stage, ...]:
     """The checks of one route, in the order in which a request meets them."""
     limits = tuple(effective_limits(gateway, service, route))
     return (
-        _match(gateway, route),
+        _match(route),
         _limits("ip", "Per address", [limit for limit in limits if limit.key is LimitKey.IP]),
         _auth(route),
-        Stage("body", "Body size", (f"at most {format_size(route.max_body)}",), ("payload-too-large",)),
         _limits("limits", "Limits", [limit for limit in limits if limit.key is not LimitKey.IP]),
         _cache(route),
         _budget(service, route),
-        _upstream(service),
+        Stage("body", "Body size", (f"at most {format_size(route.max_body)}",), ("payload-too-large",)),
+        _upstream(gateway, service),
         _service(service, route),
     )
 
@@ -61,15 +61,9 @@ def _stage(name: str, title: str, lines: Iterable[str], refusals: tuple[str, ...
     return Stage(name, title, shown, refusals if found else ())
 
 
-def _match(gateway: Gateway, route: Route) -> Stage:
-    lines = ["host, path, method"]
-    refusals = ["bad-request", "not-found", "method-not-allowed"]
-    if route.cors is not None:
-        lines.append("answers preflights")
-    if gateway.concurrency is not None:
-        lines.append(f"{gateway.concurrency} in flight in all")
-        refusals.append("overloaded")
-    return _stage("match", "Match", lines, tuple(refusals))
+def _match(route: Route) -> Stage:
+    lines = ["host, path, method", *(["answers preflights"] if route.cors is not None else [])]
+    return _stage("match", "Match", lines, ("bad-request", "not-found", "method-not-allowed"))
 
 
 def _limits(name: str, title: str, limits: Sequence[Limit]) -> Stage:
@@ -104,10 +98,13 @@ def _budget(service: Service, route: Route) -> Stage:
     return _stage("budget", "Budget", lines, ("budget-exhausted",))
 
 
-def _upstream(service: Service) -> Stage:
+def _upstream(gateway: Gateway, service: Service) -> Stage:
     upstream, lines, refusals = service.upstream, [], []
+    if gateway.concurrency is not None:
+        lines.append(f"{gateway.concurrency} in flight in all")
     if upstream.concurrency is not None:
         lines.append(f"{upstream.concurrency} in flight")
+    if lines:
         refusals.append("overloaded")
     if upstream.breaker is not None:
         lines.append(f"breaker: {upstream.breaker.failures} failures")
