@@ -24,6 +24,7 @@ from gwc_assistant.domain import Question
 from gwc_assistant.generations import Generations
 from gwc_assistant.llm import ModelError
 from gwc_assistant.protocols import Vector
+from gwc_assistant.resilience import OverloadedError
 from gwc_assistant.settings import RELOADABLE, Settings
 from gwc_assistant.wiring import lasting
 
@@ -222,7 +223,11 @@ def test_the_old_model_is_let_go_after_the_last_request_that_began_with_it(
             assert list((await asked)[0]) == [0, 1, 0, 0]
             assert list((await parts.embedder.embed(["another"]))[0]) == [0, 1, 0, 0]  # still his until the end
             assert list((await served.current.embedder.embed(["one"]))[0]) == [0, 0, 1, 0]
-        del parts, asked
+        embedder = parts.embedder
+        await asyncio.gather(*served._closing)
+        with pytest.raises(OverloadedError):
+            await embedder.embed(["of a thread that is gone"])
+        del parts, asked, embedder
         for _ in range(100):
             gc.collect()
             if old() is None:
@@ -271,6 +276,7 @@ def test_what_did_not_change_is_taken_over_with_all_that_it_knows(
         assert after.settings.question_chars == 5
         assert (models["model-1"].loads, len(model_server.asked), len(other_server.asked)) == (1, 0, 1)
         await served.reload(changed(fallback_llm_url=None, fallback_llm_model=""))
+        await asyncio.gather(*served._closing)
         assert (await anext(_said(served))) == "God so "  # the first model was not closed with the second
         gauge = served.lasting.telemetry.exposition()[0].decode()
         assert 'breaker="llm:small"' in gauge
