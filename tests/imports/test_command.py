@@ -30,7 +30,7 @@ def test_without_a_directory_the_policies_are_printed_and_nothing_is_written(gwc
     assert printed.out.startswith("# --- platform.yaml\n")
     assert "# --- orders.yaml\n" in printed.out
     assert "api.yaml:4:1: warning GWC801 `x-limit`" in printed.err
-    assert printed.err.endswith("1 service, 1 route imported; 3 warnings\n")
+    assert printed.err.endswith("1 service, 1 route imported; 3 warnings, 1 info\n")
     assert [path.name for path in tmp_path.iterdir()] == ["api.yaml"]
 
 

@@ -18,10 +18,14 @@ from gwc.source import Source
 
 PLACEHOLDER = "http://127.0.0.1:8000"
 _EXTENSION = "an extension of another tool's"
-_IGNORED = {
-    "webhooks": "calls that the service makes, which pass no gateway in front of it",
-    "callbacks": "calls that the service makes, which pass no gateway in front of it",
-}
+_CONTRACT = frozenset({
+    *("$schema", "$self", "contact", "content", "deprecated", "description", "example", "examples", "externalDocs"),
+    *("headers", "jsonSchemaDialect", "license", "links", "mediaTypes", "name", "operationId", "parameters"),
+    *("requestBodies", "requestBody", "responses", "schemas", "summary", "tags", "termsOfService", "version"),
+    "callbacks",
+})  # fmt: skip
+"""Words that say what a service takes and gives."""
+_OUTWARD = "calls that the service makes, which pass no gateway in front of it"
 
 
 def read(source: Source, findings: Findings) -> Draft:
@@ -68,12 +72,23 @@ class _Description:
         self._servers(service)
         security = Security(self.root, self.platform, self.findings)
         security.of_service(service)
-        for path, item, place in self.root["paths"].items():
-            self._path(service, path, item, place, security)
-        for key in ("webhooks",):
-            if self.root[key].there:
-                self.findings.no_matter(self.root[key].span, key, _IGNORED[key])
+        paths = self.root["paths"]
+        for path, _, place in paths.items():
+            self._path(service, path, paths[path], place, security)
+        if self.root["webhooks"].there:
+            self.findings.no_matter(self.root["webhooks"].span, "webhooks", _OUTWARD)
+            self.root["webhooks"].mark()
+        self._rest()
         return service
+
+    def _rest(self) -> None:
+        """What nobody looked at: the contract between a client and the service, or no word of OpenAPI."""
+        self.root.at("components.securitySchemes").mark()
+        for key, _, span in self.root.unseen():
+            if key in _CONTRACT:
+                self.findings.no_matter(span, key, "between a client and the service: a gateway does not look at it")
+            elif not key.startswith("x-"):
+                self.findings.left_out(span, f"`{key[:60]}` is no word of OpenAPI that gwc knows")
 
     def _extensions(self, word: Word) -> None:
         for key, value, span in word.items():
@@ -85,6 +100,7 @@ class _Description:
     def _servers(self, service: Table) -> None:
         servers = list(self.root["servers"].each())
         for other in servers[1:]:
+            other.mark()
             hint = "another address of the same service belongs below environments, or to the endpoints"
             self.findings.left_out(other["url"].span, "only the first server is imported", hint)
         word = servers[0]["url"] if servers else Word(None, self.root.span)
@@ -105,6 +121,7 @@ class _Description:
 
     def _filled(self, server: Word, url: str) -> str:
         """With the default of each variable."""
+        server["variables"].mark()
         for name, variable, span in server["variables"].items():
             self.findings.approximate(span, f"the variable `{name[:60]}` of the server has its default")
             url = url.replace("{" + name + "}", variable["default"].text)
@@ -129,6 +146,7 @@ class _Description:
         if item["servers"].there:
             hint = "give these paths a policy of their own, with their own upstream"
             self.findings.left_out(item["servers"].span, "a path with servers of its own", hint)
+            item["servers"].mark()
         if template is not None:
             for alike in self._grouped(item, security):
                 self._route(service, template, alike, security, place)
@@ -175,15 +193,20 @@ class _Description:
         return list(groups.values())
 
     def _operations(self, item: Word) -> Iterator[_Operation]:
-        for key, word, span in item.items():
+        for key, _, span in item.items():
             if key.upper() in METHODS:
+                word = item[key]
                 self._extensions(word)
+                word["responses"].mark()
                 if word["servers"].there:
                     self.findings.left_out(word["servers"].span, "an operation with servers of its own")
+                    word["servers"].mark()
                 if word["callbacks"].there:
-                    self.findings.no_matter(word["callbacks"].span, "callbacks", _IGNORED["callbacks"])
+                    word["callbacks"].mark()
+                    self.findings.no_matter(word["callbacks"].span, "callbacks", _OUTWARD)
                 yield _Operation(key.upper(), word, span)
             elif key in ("trace", "query", "additionalOperations"):
+                item[key].mark()
                 self.findings.left_out(span, f"the method {key.upper()[:20]} does not pass a gateway of gwc's")
 
     def _route(self, service: Table, path: str, operations: list[_Operation], security: Security, place: Span) -> None:

@@ -52,6 +52,7 @@ class Security:
             _put(route, self._needed(word), word.span, self._inherited)
 
     def _needed(self, word: Word) -> Needed:
+        word.mark()
         alternatives = [self._alternative(one) for one in word.each()]
         if not alternatives:
             return Needed(())
