@@ -36,6 +36,20 @@ def test_people_read_the_way_of_a_request(capsys: pytest.CaptureFixture[str]) ->
     assert all(line == line.rstrip() for line in out.splitlines())
 
 
+def test_what_is_forwarded_is_without_the_base_path(policies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = policies / "shop.yaml"
+    shop.write_text(SHOP.replace("base_path: /shop\n", "base_path: /shop\nkeep_base_path: true\n"), encoding="utf-8")
+    asked = ["explain", "GET https://shop.example.com/shop//items/1"]
+    assert run(asked) == 0
+    out = capsys.readouterr().out
+    assert "the path is matched as /shop/items/1\n  the service gets the path /shop/items/1\n" in out
+    shop.write_text(SHOP, encoding="utf-8")
+    assert run(asked) == 0
+    assert "the service gets the path /items/1\n" in capsys.readouterr().out
+    assert run(["explain", "GET /shop//nothing"]) == 0
+    assert "the service gets" not in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("policies")
 def test_programs_read_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["explain", "GET https://shop.example.com/shop/items/1", "--format", "json", "-t", "kong"]

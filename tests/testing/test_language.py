@@ -34,6 +34,16 @@ WRONG = {
     "an empty expectation": (
         first("{name: x, request: GET /goods/1, expect: {}}"), 5, 38, "GWC108", "at least a status",
     ),
+    "an expectation of no header": (
+        first("{name: x, request: GET /goods/1, expect: {headers: {}}}"), 5, 38, "GWC108", "at least a status",
+    ),
+    "a range from more to less": (
+        first("{name: x, request: GET /goods/1, expect: {statuses: {'200': [5, 1]}}}"), 5, 58, "GWC108", "lower",
+    ),
+    "what a request that never arrives has": (
+        first("{name: x, request: GET /goods/1, expect: {receives: {calls: 0, path: /goods/2}}}"), 5, 47, "GWC108",
+        "or expect calls",
+    ),
     "no path": (first("{name: x, request: GET goods, expect: {status: 200}}"), 5, 24, "GWC107", ""),
     "a word for a status": (first("{name: x, request: GET /goods/1, expect: {status: ok}}"), 5, 55, "GWC103", ""),
     "no duration": (first("{name: x, request: GET /goods/1, at: 61, expect: {status: 200}}"), 5, 42, "GWC105", "10s"),

@@ -48,14 +48,18 @@ class Forwarding:
         return lower in gone or lower == "host" or _alike(name) in self._own or bool(_PRIVATE.fullmatch(lower))
 
 
+def forwarded(service: Service, path: str) -> str:
+    """The canonical path as the service gets it."""
+    return path.removeprefix(service.strip) or "/"
+
+
 def target(asked: Asked, service: Service, route: Route, path: str) -> str:
     """`path` is the canonical one."""
-    stripped = path.removeprefix(service.strip) if service.strip else path
     query = asked.query
     if cached(asked, route):
         assert route.cache is not None
         query = _listed(query, route.cache)
-    return (stripped or "/") + (f"?{query}" if query or (asked.target.endswith("?") and not route.cache) else "")
+    return forwarded(service, path) + (f"?{query}" if query or (asked.target.endswith("?") and not route.cache) else "")
 
 
 def cached(asked: Asked, route: Route) -> bool:

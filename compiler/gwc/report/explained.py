@@ -13,6 +13,7 @@ from gwc.explain.misses import Miss
 from gwc.explain.promises import Inexact
 from gwc.explain.values import Row
 from gwc.ir import Level, Origin
+from gwc.model.forwarding import forwarded
 from gwc.problems import PROBLEMS
 from gwc.report.excerpt import Texts, excerpt, printable, source_line
 from gwc.report.style import Style, plain
@@ -66,7 +67,9 @@ def _head(said: Explanation, texts: Texts, style: Style) -> Iterator[str]:
     else:
         yield from _matched(found, texts, style)
     if found.path not in ("", found.asked.path):
-        yield printable(f"  the path is matched, and forwarded, as {found.path}")
+        yield printable(f"  the path is matched as {found.path}")
+    if found.route is not None and (path := forwarded(found.route.service, found.path)) != found.asked.path:
+        yield printable(f"  the service gets the path {path}")
     if found.host_assumed:
         yield printable(f"  no host was named: {found.host} is the first that serves it (--host names another)")
     for host, other in said.elsewhere.items():

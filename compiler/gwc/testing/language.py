@@ -198,10 +198,17 @@ def _range(value: Any) -> Any:
     return value if isinstance(value, list) else [value, value]
 
 
+def _in_order(number: tuple[int, int]) -> tuple[int, int]:
+    if number[0] > number[1]:
+        raise fault(COMBINATION, f"nothing is from {number[0]} to {number[1]}", "write the lower number first")
+    return number
+
+
 Number = Annotated[
     tuple[CountOrZero, CountOrZero],
     Field(strict=False),
     BeforeValidator(_range),
+    AfterValidator(_in_order),
     WithJsonSchema({
         "anyOf": [
             {"type": "integer", "minimum": 0},
@@ -220,6 +227,13 @@ class Receipt(Model):
     path: Annotated[Maybe[Text], Field(description="As forwarded, without the query.")] = None
     query: Maybe[Text] = None
     headers: dict[HeaderName, Text] = {}
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Self:
+        if self.calls is not None and self.calls[1] == 0 and self.model_fields_set != {"calls"}:
+            message = "a request that never arrives has no method, path, query or headers"
+            raise fault(COMBINATION, message, "leave them out, or expect calls")
+        return self
 
 
 def _statuses(value: Any) -> Any:
@@ -253,7 +267,7 @@ class Expectation(Model):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.model_fields_set:
+        if all(getattr(self, name) in (None, {}) for name in self.model_fields_set):
             raise fault(COMBINATION, "nothing is expected", "write at least a status")
         return self
 

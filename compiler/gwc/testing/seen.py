@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 Headers = tuple[tuple[str, str], ...]
@@ -75,16 +74,11 @@ _GRANTED = "access-control-allow-methods"
 
 @dataclass(slots=True)
 class SeenStep:
-    """All repetitions of a step. `skipped`: why it could not run; then there are none."""
+    """All repetitions of a step."""
 
     number: int
     seen: list[Seen] = field(default_factory=list)
-    skipped: str = ""
 
     @property
     def received(self) -> list[Received]:
         return [one for seen in self.seen for one in seen.received]
-
-
-def events(steps: Iterable[SeenStep]) -> list[Seen]:
-    return [seen for step in steps for seen in step.seen]
