@@ -16,7 +16,6 @@ from gwc.page.data import NOBODY, Data
 from gwc.page.effective import Value, auth_text, limit_key, listed, request_bound, shared
 from gwc.page.overview import overview
 from gwc.page.picture import Layout, narrow, wide
-from gwc.page.platform import place
 from gwc.policy.variants import Loaded, platform_of
 from gwc.support import Fidelity, SupportTable
 from gwc.units import format_duration, format_rate
@@ -30,7 +29,7 @@ FOLDED = 20
 
 @dataclass(frozen=True, slots=True)
 class Inexact:
-    """What a target does not keep exactly of something: `words` are for the reader, `fidelity` for the colour."""
+    """A target that does not keep all of a route exactly; `fidelity` is the worst of it."""
 
     target: str
     fidelity: str
@@ -61,7 +60,6 @@ class ServiceView:
     anchor: str
     owner: str
     description: str
-    place: str
     hosts: str
     base_path: str
     facts: tuple[Value, ...]
@@ -141,7 +139,6 @@ def _service(service: Service, data: Data) -> ServiceView:
         anchor=f"service-{service.name}",
         owner=service.owner or NOBODY,
         description=service.description,
-        place=place(service.provenance["name"]),
         hosts=listed(service.hosts) or "every host",
         base_path=service.base_path or "/",
         facts=tuple(shared(service)),
