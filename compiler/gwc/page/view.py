@@ -41,7 +41,6 @@ class RouteView:
 
     id: str
     name: str
-    description: str
     methods: tuple[str, ...]
     path: str
     auth: str
@@ -166,7 +165,6 @@ def _route(service: Service, route: Route, data: Data) -> RouteView:
     return RouteView(
         id=subject,
         name=route.name,
-        description=route.description,
         methods=route.methods,
         path=route.path.text,
         auth=auth_text(route.auth),
