@@ -256,3 +256,18 @@ def test_a_key_set_of_the_configuration_becomes_a_file_unless_it_is_private(impo
     assert all("very-private" not in text for text in outcome.files.values())
     assert len(outcome.said("GWC803")) == private
     assert outcome.gateway().identity.jwt[0].issuer == "https://i"
+
+
+def test_routes_of_another_listener_are_not_opened_on_this_one(importing: Import) -> None:
+    data = json.loads(bootstrap())
+    other = json.loads(json.dumps(data["static_resources"]["listeners"][0]).replace("/a/", "/inner/"))
+    for address, port in (("127.0.0.1", 80), ("0.0.0.0", 81)):
+        listener = json.loads(json.dumps(other))
+        listener["address"]["socket_address"] = {"address": address, "port_value": port}
+        data["static_resources"]["listeners"].insert(0, listener)
+    data["static_resources"]["listeners"].sort(key=lambda one: one["address"]["socket_address"]["port_value"])
+    outcome = importing("envoy", json.dumps(data))
+    gateway = outcome.gateway()
+    assert "/inner/**" not in {route.path.text for service in gateway.services for route in service.routes}
+    assert str(gateway.listen.http) == "0.0.0.0:80"
+    assert sum("another listener" in one for one in outcome.said("GWC801")) == 2

@@ -268,3 +268,41 @@ def test_a_limit_that_takes_the_place_of_another_adds_up_and_says_so(importing: 
     assert [str(limit.rate.tokens) for limit in service.limits] == ["10"]
     assert [len(route.limits) for route in service.routes] == [0, 1]
     assert [one.partition(":")[0] for one in outcome.said("GWC802") if "takes the place" in one] == ["5"]
+
+
+def test_a_server_of_another_listener_is_not_opened_on_this_one(importing: Import) -> None:
+    text = (
+        "server { listen 127.0.0.1:8081; location /admin/ { proxy_pass http://admin:1; } }\n"
+        "server { listen 80; listen [::]:80; location /a/ { proxy_pass http://u:1; } }\n"
+        "server { listen 9000; location /metrics/ { proxy_pass http://m:1; } }\n"
+        "server { listen 80; server_name b.com; location /b/ { proxy_pass http://u:1; } }\n"
+    )
+    outcome = importing("nginx", text)
+    gateway = outcome.gateway()
+    assert {route.path.text for service in gateway.services for route in service.routes} == {"/a/**", "/b/**"}
+    assert str(gateway.listen.http) == "0.0.0.0:80"
+    assert [one.partition(":")[0] for one in outcome.said("GWC801")] == ["1", "1", "3", "3"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "expected"),
+    [
+        ("", "0.0.0.0:80"),
+        ("listen 127.0.0.1:8080;", "127.0.0.1:8080"),
+        ("listen localhost:81;", "127.0.0.1:81"),
+        ("listen 10.0.0.1;", "10.0.0.1:80"),
+        ("listen 443 ssl;", "127.0.0.1:8080"),  # without a certificate: this machine alone
+    ],
+)
+def test_where_it_listens(importing: Import, listen: str, expected: str) -> None:
+    gateway = importing("nginx", f"server {{ {listen} location /a/ {{ proxy_pass http://u:1; }} }}").gateway()
+    assert str(gateway.listen.http) == expected
+
+
+def test_a_name_that_others_do_not_ask_for_stays_one(importing: Import) -> None:
+    inner = "location /{0}/ {{ proxy_pass http://u:1; }}"
+    one = f"server {{ listen 80; server_name localhost; {inner.format('a')} }}"
+    other = f"server {{ listen 80 default_server; server_name a.com; {inner.format('b')} }}"
+    assert importing("nginx", one).gateway().services[0].hosts == ()
+    hosts = {service.hosts for service in importing("nginx", one + other).gateway().services}
+    assert hosts == {("localhost",), ("a.com",)}

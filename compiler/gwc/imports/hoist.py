@@ -7,6 +7,12 @@ from gwc.imports.draft import Table, plain
 _SECTIONS = ("auth", "timeouts", "retries", "max_body", "cors", "headers")
 
 
+def here_alone(platform: Table) -> None:
+    """A gateway whose listeners could not be imported is open to this machine alone."""
+    if platform.value("listen.http") is None and platform.value("listen.https.port") is None:
+        platform.put("listen.http", "127.0.0.1:8080", platform.span, "this machine alone: no listener was imported")
+
+
 def hoisted(service: Table) -> None:
     """Moves every section that is the same on all routes."""
     routes = service.rows("routes")

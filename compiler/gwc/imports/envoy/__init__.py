@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwc.imports.draft import Draft, new_platform
-from gwc.imports.envoy.listeners import Listeners
+from gwc.imports.envoy.listeners import Listeners, is_local
 from gwc.imports.envoy.protobuf import snake_case
 from gwc.imports.envoy.words import FINE, HINTS
 from gwc.imports.findings import Findings
@@ -23,7 +23,7 @@ def read(source: Source, findings: Findings) -> Draft:
         )
     draft = Draft(new_platform(root.span))
     listeners = Listeners(root, draft, findings)
-    for listener in resources["listeners"].each():
+    for listener in sorted(resources["listeners"].each(), key=is_local):  # what others reach decides the ports
         listeners.add(listener)
     listeners.settle()
     for service in listeners.services():

@@ -13,6 +13,7 @@ from gwc.imports.envoy.filters import Filters
 from gwc.imports.envoy.protobuf import config_of, kind
 from gwc.imports.envoy.routes import Routes
 from gwc.imports.findings import Findings
+from gwc.imports.hoist import here_alone
 from gwc.imports.tree import Word
 
 
@@ -22,6 +23,7 @@ class Listeners:
     draft: Draft
     findings: Findings
     redirect: Span | None = None
+    _secured: int | str | None = None
     routes: Routes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -74,24 +76,30 @@ class Listeners:
         if names.there:
             self.findings.no_matter(names.span, "server_names", "hosts tell servers apart")
         tls = config_of(chain["transport_socket"])
-        before = len(list(self.routes.found()))
+        if not self._listen(at, tls):
+            what = "routes of another listener are not imported: they would be open on this one"
+            self.findings.left_out(managers[0].span, what, "give them a gateway of their own")
+            chain.mark()
+            return
         for manager in managers:
             self._manager(manager)
-        if len(list(self.routes.found())) > before or self.redirect is not None:
-            self._listen(at, tls)
 
-    def _listen(self, at: Word, tls: Word) -> None:
+    def _listen(self, at: Word, tls: Word) -> bool:
+        """Whether the gateway has this listener: the first plain one, and the first for https."""
         key = "listen.https.port" if tls.there else "listen.http"
         known = self.draft.platform.value(key)
         port = at["port_value"].number or 0
-        if known is not None and str(known).rpartition(":")[2] != f"{port:.0f}":
+        taken = self._secured if tls.there else known
+        if taken is not None and taken != _listen_address(at):
             hint = "a gateway has one plain listener and one for https; run another gateway for another"
             self.findings.left_out(at["port_value"].span, f"a second port, {port:.0f}", hint)
-            return
+            return False
         if not tls.there:
             self.draft.platform.put("listen.http", _listen_address(at), at["port_value"].span)
         else:
+            self._secured = _listen_address(at)
             self._secure(at, tls)
+        return True
 
     def _secure(self, at: Word, tls: Word) -> None:
         common = tls["common_tls_context"]
@@ -154,13 +162,18 @@ class Listeners:
 
     def settle(self) -> None:
         self.routes.upstreams.unused()
-        if self.redirect is None:
-            return
-        if self.draft.platform.value("listen.https.port") is None:
+        platform = self.draft.platform
+        if self.redirect is not None and platform.value("listen.https.port") is None:
             hint = "import it together with the listener that has the certificate, or write listen.https by hand"
             self.findings.left_out(self.redirect, "a redirect to https, which is not imported", hint)
-        elif self.draft.platform.value("listen.http") is not None:
-            self.draft.platform.put("listen.https.redirect", True, self.redirect)
+        elif self.redirect is not None and platform.value("listen.http") is not None:
+            platform.put("listen.https.redirect", True, self.redirect)
+        here_alone(platform)
+
+
+def is_local(listener: Word) -> bool:
+    """Whether a listener is for this machine alone."""
+    return _is_loopback(listener["address"]["socket_address"]["address"].text)
 
 
 def _place(word: Word) -> Span:

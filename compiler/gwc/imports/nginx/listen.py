@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from gwc.diagnostics import Span
 from gwc.imports.draft import Table
 from gwc.imports.findings import Findings
+from gwc.imports.hoist import here_alone
 from gwc.imports.nginx.scope import Scope
 from gwc.imports.nginx.syntax import Directive
 
@@ -20,34 +22,46 @@ class Listeners:
     findings: Findings
     redirect: Span | None = None
     """Of what sends clients from http to https."""
+    _chosen: dict[bool, int | str] = field(default_factory=dict)
 
-    def add(self, server: Directive, scope: Scope) -> None:
-        for directive in server.inner("listen"):
-            directive.seen = True
-            port = _address(directive.first)
-            secure = "ssl" in directive.words[1:] or (port is not None and str(port).rpartition(":")[2] == "443")
-            if port is None:
-                hint = "the gateway listens on ports"
-                self.findings.left_out(directive.span, f"listening on {directive.first[:60]}", hint)
-            elif secure:
-                self._secure(port, directive, scope)
-            else:
-                self._plain(port, directive)
+    def choose(self, servers: list[Directive]) -> None:
+        """The one plain address and the one for https: those of most servers, public ones first."""
+        found: dict[bool, list[int | str]] = {False: [], True: []}
+        for server in servers:
+            addresses = [_spoken(one) for one in server.inner("listen")] or [(False, 80)]
+            for secure, port in dict.fromkeys(addresses):
+                if port is not None:
+                    found[secure].append(port)
+        self._chosen = {
+            kind: max(ports, key=lambda port: (_reach(port), ports.count(port)))
+            for kind, ports in found.items()
+            if ports
+        }
+
+    def add(self, server: Directive, scope: Scope) -> bool:
+        """Whether the server is on a listener that the gateway has."""
+        listens = server.inner("listen")
+        on = [self._listen(directive, scope) for directive in listens]
+        if not listens and self._chosen.get(False) == 80:
+            self.platform.put("listen.http", 80, server.span, "NGINX's default")
+            on = [True]
         self._rest(scope)
+        return any(on)
 
-    def _plain(self, port: int | str, directive: Directive) -> None:
-        before = self.platform.value("listen.http")
-        if before is None:
+    def _listen(self, directive: Directive, scope: Scope) -> bool:
+        directive.seen = True
+        secure, port = _spoken(directive)
+        if port is None or self._chosen.get(secure) != port:
+            hint = "a gateway has one plain listener and one for https; run another gateway for another"
+            self.findings.left_out(directive.span, f"listening on {directive.first[:60]}", hint)
+            return False
+        if secure:
+            self._secure(port, directive, scope)
+        else:
             self.platform.put("listen.http", port, directive.span)
-        elif _number(before) != _number(port):
-            hint = "a gateway has one plain listener; run another gateway for another"
-            self.findings.left_out(directive.span, f"a second port, {_number(port)}", hint)
+        return True
 
     def _secure(self, port: int | str, directive: Directive, scope: Scope) -> None:
-        before = self.platform.value("listen.https.port")
-        if before is not None and _number(before) != _number(port):
-            self.findings.left_out(directive.span, f"a second port for https, {_number(port)}", "a gateway has one")
-            return
         certificate, key = scope.one("ssl_certificate"), scope.one("ssl_certificate_key")
         if certificate is None or key is None:
             self.findings.left_out(directive.span, "https without a certificate in reach", "write listen.https by hand")
@@ -88,24 +102,37 @@ class Listeners:
         scope.one("ssl_client_certificate")
 
     def settle(self) -> None:
-        if self.redirect is None:
-            return
-        if self.platform.value("listen.https.port") is None:
+        if self.redirect is not None and self.platform.value("listen.https.port") is None:
             hint = "import it together with the server that has the certificate, or write listen.https by hand"
             self.findings.left_out(self.redirect, "a redirect to https, which is not imported", hint)
-        else:
+        elif self.redirect is not None:
             self.platform.put("listen.https.redirect", True, self.redirect)
+        here_alone(self.platform)
+
+
+def _spoken(directive: Directive) -> tuple[bool, int | str | None]:
+    """Whether TLS is spoken there, and the port or address; None for a socket of the file system."""
+    port = _address(directive.first)
+    return "ssl" in directive.words[1:] or (port is not None and _number(port) == "443"), port
+
+
+def _reach(port: int | str) -> int:
+    """Every address before one of them, and this machine alone last."""
+    if isinstance(port, int):
+        return 2
+    return 0 if ip_address(port.rpartition(":")[0].strip("[]")).is_loopback else 1
 
 
 def _address(text: str) -> int | str | None:
     """A port, or an IP address with one."""
     if match := re.fullmatch(r"(?:\*:|\[::\]:|0\.0\.0\.0:|localhost:)?([0-9]{1,5})", text):
         return f"127.0.0.1:{match[1]}" if text.startswith("localhost") else int(match[1])
-    if re.fullmatch(r"([0-9.]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}", text):
-        return text
-    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}|\[[0-9a-fA-F:]+\]", text):
-        return f"{text}:80"
-    return None
+    whole = text if re.search(r"[0-9\]]:[0-9]{1,5}\Z", text) else f"{text}:80"
+    try:
+        ip_address(whole.rpartition(":")[0].strip("[]"))
+    except ValueError:
+        return None
+    return whole
 
 
 def _number(port: int | str) -> str:

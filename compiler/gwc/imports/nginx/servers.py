@@ -53,6 +53,7 @@ class Servers:
         self.zones = Zones(self.http, self.findings)
         self.listeners = Listeners(self.draft.platform, self.findings)
         _trust(scope, self.draft.platform, self.findings)
+        self.listeners.choose(self.http.inner("server"))
         for one in self.http.inner("map"):
             if one.first == "$http_upgrade":
                 self.findings.no_matter(one.span, "map $http_upgrade", "websocket: true is all that it takes")
@@ -67,9 +68,14 @@ class Servers:
             self.draft.services.append(service)
 
     def _server(self, server: Directive, scope: Scope) -> None:
-        self.listeners.add(server, scope)
+        on = self.listeners.add(server, scope)
         hosts = self._hosts(server)
         if self._redirects(server):
+            return
+        if not on:
+            what = "a server of another listener is not imported: its routes would be open on this one"
+            self.findings.left_out(server.span, what, "give it a gateway of its own")
+            server.skip()
             return
         if hosts is None:
             hint = "write the hosts that you serve: the language has no patterns, and without hosts it serves all"
@@ -89,7 +95,8 @@ class Servers:
         for directive in server.inner("server_name"):
             directive.seen = True
             for argument in directive.arguments:
-                if argument.text in ("_", "", '""', "localhost") or argument.text.startswith("$"):
+                alone = argument.text == "localhost" and len(self.http.inner("server")) == 1
+                if alone or argument.text in ("_", "") or argument.text.startswith("$"):
                     continue
                 if re.search(r"[*~]", argument.text) or argument.text.startswith("."):
                     hint = "write the hosts that you serve"
