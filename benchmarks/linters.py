@@ -58,7 +58,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="gwc-lint-") as directory:
         corpus.write(Path(directory) / "policies", asked.files)
         tools = list(_tools(Path(directory), asked.files))
-        many = {tool.name: [_cost(tool, directory) for _ in range(asked.rounds)] for tool in tools}
+        rounds = [{tool.name: _cost(tool, directory) for tool in tools} for _ in range(asked.rounds)]
+        many = {tool.name: [costs[tool.name] for costs in rounds] for tool in tools}
         one = _one_file(directory, asked.rounds)
     text = _section(many, one, asked.files, asked.rounds)
     print(text)

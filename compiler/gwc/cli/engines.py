@@ -28,7 +28,7 @@ def run_on_engine(
     """A gateway for each test. Findings of the compiler go into the job's report, and nothing runs then. Raises
     CommandError where the engine, or what signs tokens, is missing."""
     if find_spec("cryptography") is None:
-        hint = "pip install 'gwc[engines]' brings it along"
+        hint = "pip install cryptography"
         raise CommandError(ExitCode.ENVIRONMENT, "tests on an engine need `cryptography` to sign tokens", hint)
     from gwc.testing.agreeing import Bound, Comparison
     from gwc.testing.on_engine import Engine

