@@ -14,7 +14,7 @@ from typing import Any
 from gwc.lint.rule import GatewayRule, Rule
 
 _OWN = "gwc."
-_KNOWN = ("gwc.ir", "gwc.diagnostics", "gwc.lint.rule", "gwc.lint.context", "gwc.units")
+_KNOWN = ("gwc.ir", "gwc.origin", "gwc.diagnostics", "gwc.lint.rule", "gwc.lint.context", "gwc.units")
 """Types of the Gateway and of findings: what they do concerns themselves alone."""
 
 
