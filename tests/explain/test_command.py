@@ -87,6 +87,20 @@ def test_a_header_that_a_policy_sets_is_named_and_not_quoted(
 
 
 @pytest.mark.usefixtures("policies")
+@pytest.mark.parametrize("target", ["envoy", "nginx", "kong"])
+def test_no_line_shows_the_value_of_a_header_that_is_set(
+    policies: Path, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = policies / "shop.yaml"
+    headers = 'headers: {request: {set: {X-Inner: hunter2}}, response: {set: {X-Outer: "hunter\'3"}}}'
+    route = f"  - {{name: flow, path: /flow, methods: [GET], auth: none, {headers}}}\n"
+    shop.write_text(SHOP + route, encoding="utf-8")
+    assert run(["explain", "GET /shop/flow", "-t", target]) == 0
+    out = capsys.readouterr().out
+    assert "X-Inner: *******" in out
+    assert "hunter" not in out
+
+
 def test_a_gateway_that_cannot_express_the_policies_is_told(policies: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (policies / "platform.yaml").write_text(PLATFORM, encoding="utf-8")
     assert run(["explain", "POST /shop/orders", "-t", "kong"]) == 3

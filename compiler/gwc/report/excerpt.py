@@ -5,8 +5,9 @@ Policies are other people's text on somebody's terminal: control characters are 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 
 from gwc.diagnostics import Span
@@ -47,6 +48,20 @@ def masked(text: str, span: Span) -> str:
     starts = [0, *(found.end() for found in _BREAK.finditer(text)), len(text)]
     begin, end = starts[span.line - 1] + span.column - 1, starts[span.end_line - 1] + span.end_column - 1
     return text[:begin] + re.sub(r"[^\r\n\x85\u2028\u2029]", "*", text[begin:end]) + text[end:]
+
+
+def concealed(text: str, pairs: Iterable[tuple[str, str]], lines: Collection[int] = ()) -> str:
+    """`text` with asterisks for the values of headers that a policy sets, as long as they are: on every line that names
+    the header, and on `lines`."""
+    known = [(name.lower(), form) for name, value in pairs if value for form in {value, json.dumps(value)[1:-1]}]
+    if not any(form in text for _, form in known):
+        return text
+    parts = re.split(f"({_BREAK.pattern})", text)
+    for at in range(0, len(parts), 2):
+        for name, form in known:
+            if name in parts[at].lower() or at // 2 + 1 in lines:
+                parts[at] = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "*" * len(form), parts[at])
+    return "".join(parts)
 
 
 def excerpt(texts: Texts, span: Span, mark: str) -> tuple[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gwc.diagnostics import Span
 from gwc.explain.asked import Found
@@ -15,7 +15,7 @@ from gwc.explain.values import Row
 from gwc.ir import Level, Origin
 from gwc.model.forwarding import forwarded
 from gwc.problems import PROBLEMS
-from gwc.report.excerpt import Texts, excerpt, printable, source_line
+from gwc.report.excerpt import Texts, concealed, excerpt, printable, source_line
 from gwc.report.style import Style, plain
 from gwc.units import format_duration
 
@@ -32,7 +32,9 @@ _WHY = {
 
 
 def as_text(said: Explanation, texts: Texts, style: Style = plain) -> str:
-    """`texts` are those of the policies, by name."""
+    """`texts` are those of the policies, by name. Of headers that a policy sets no value is shown."""
+    pairs = _set(said.answer.rows) if said.answer is not None else ()
+    texts = {name: concealed(text, pairs) for name, text in texts.items()}
     parts = [_head(said, texts, style)]
     if said.answer is not None:
         parts += [_checks(said, said.answer.checks, style), _waiting(said.answer, style)]
@@ -40,6 +42,11 @@ def as_text(said: Explanation, texts: Texts, style: Style = plain) -> str:
     parts += [_inexact(said.inexact, style), *(_rendering(one, said.sliced, style) for one in said.renderings)]
     parts.append(_misses(said, style))
     return "\n".join("".join(f"{line.rstrip()}\n" for line in part) for part in map(list, parts) if part)
+
+
+def _set(found: Iterable[Row]) -> tuple[tuple[str, str], ...]:
+    """The headers of the rows whose values are nobody else's business."""
+    return tuple(pair for row in found if row.private for leaf in row.leaves for pair in leaf.value)
 
 
 def _title(text: str, style: Style) -> str:
@@ -151,12 +158,23 @@ def _inexact(found: Sequence[Inexact], style: Style) -> Iterator[str]:
 def _rendering(one: Rendering, sliced: bool, style: Style) -> Iterator[str]:
     alone = ", rendered for this service alone: in the whole configuration the lines have other numbers"
     yield _title(f"Where {one.target} has it{alone if sliced else ''}", style)
+    files = _files(one)
     for row, lines in one.lines:
         yield f"  {style('hint', printable(row.field))} {printable(row.text)}"
-        yield from _of_row(one, lines, style)
+        yield from _of_row(files, lines, style)
 
 
-def _of_row(one: Rendering, lines: Sequence[Line] | None, style: Style) -> Iterator[str]:
+def _files(one: Rendering) -> Texts:
+    """As they are shown: a target may write a value on another line than the header's name."""
+    pairs = _set(row for row, _ in one.lines)
+    own = [line for row, lines in one.lines if row.private for line in lines or ()]
+    return {
+        name: concealed(text, pairs, {line.number for line in own if line.file == name})
+        for name, text in one.files.items()
+    }
+
+
+def _of_row(files: Texts, lines: Sequence[Line] | None, style: Style) -> Iterator[str]:
     if not lines:
         yield (
             "    no line alone: the target cannot be asked with another value" if lines is None else "    no line of it"
@@ -164,7 +182,7 @@ def _of_row(one: Rendering, lines: Sequence[Line] | None, style: Style) -> Itera
         return
     for line in lines[:MOST_LINES]:
         span = Span(line.file, line.number, line.begin + 1, line.number, max(line.end, line.begin + 1) + 1)
-        shown = excerpt(one.files, span, "~")
+        shown = excerpt(files, span, "~")
         assert shown is not None, "a line of the rendering"
         text, mark = shown
         indent = len(text) - len(text.lstrip())
