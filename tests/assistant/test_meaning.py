@@ -46,6 +46,14 @@ class Words:
         return [_vector(text) for text in texts]
 
 
+class Slow(Words):
+    """Others have their turn while it embeds."""
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        await asyncio.sleep(0.02)
+        return await super().embed(texts)
+
+
 def _vector(text: str) -> Vector:
     counts = [0.0] * 512
     for word in re.findall(r"\w+", text.lower()):
@@ -105,7 +113,7 @@ def test_vectors_are_made_once_and_kept(tmp_path: Path, corpus_directory: Path) 
 
 def test_processes_that_start_together_make_them_once(tmp_path: Path, corpus_directory: Path) -> None:
     pytest.importorskip("numpy")
-    embedders = [Words() for _ in range(3)]
+    embedders = [Slow() for _ in range(3)]
 
     async def run() -> list[list[Hit]]:
         corpus = Small(corpus_directory)
