@@ -152,6 +152,18 @@ def test_a_changed_policy_is_taken_up_once(stage: Stage, capsys: pytest.CaptureF
     assert not stage.served.place.directory.exists(), "nothing stays behind"
 
 
+def test_what_comes_out_the_same_is_not_reloaded(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.steps(
+        lambda served: stage.write(SHOP + "# a remark\n"),
+        lambda served: stage.write("service: [\n"),
+        lambda served: stage.write(SHOP),
+        lambda served: stage.write(SHOP + MORE),
+    )
+    assert stage.session.run() is ExitCode.OK
+    assert stage.served.seen == ["shop/goods\nshop/orders\n"]
+    assert capsys.readouterr().err.count("shop.yaml changed: the gateway's configuration is the same") == 2
+
+
 def test_a_bad_policy_is_told_once_and_the_good_one_after_it_taken_up(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,7 +5,6 @@ Policies are other people's text on somebody's terminal: control characters are 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
@@ -53,6 +52,8 @@ def masked(text: str, span: Span) -> str:
 def concealed(text: str, pairs: Iterable[tuple[str, str]], lines: Collection[int] = ()) -> str:
     """`text` with asterisks for the values of headers that a policy sets, as long as they are: on every line that names
     the header, and on `lines`."""
+    import json
+
     known = [(name.lower(), form) for name, value in pairs if value for form in {value, json.dumps(value)[1:-1]}]
     if not any(form in text for _, form in known):
         return text

@@ -15,9 +15,11 @@ from gwc.cli.running import secrets
 from gwc.cli.running.local import localised
 from gwc.cli.running.tokens import DevIssuer
 from gwc.cli.running.wanted import Wanted
+from gwc.cli.secret_files import read_secret
 from gwc.compile import Rendered
 from gwc.diagnostics import Severity
 from gwc.ir import Gateway
+from gwc.report.requests import Places, places
 from gwc.target import Binary, EngineMissingError
 
 
@@ -36,6 +38,21 @@ class Attempt:
     def public(self) -> tuple[Path, ...]:
         """The public files that the policies name."""
         return tuple(source.directory / file for source in self.job.sources for file in self.job.public)
+
+    @property
+    def configuration(self) -> tuple[object, ...]:
+        """All that a gateway reads; that of two attempts is the same when neither needs a reload after the other."""
+        assert self.rendered is not None, "only what can be served has one"
+        artifact = self.rendered.artifact
+        files = {name: (file.text, file.executable) for name, file in artifact.files.items()}
+        secrets = [(file.path, *map(read_secret, file.secrets)) for file in artifact.secrets]
+        return artifact.profile, files, secrets
+
+    @property
+    def places(self) -> Places:
+        """Where each thing that can refuse a request is written."""
+        assert self.gateway is not None, "only what can be served has a log"
+        return places(self.gateway)
 
     def put(self, directory: Path) -> Build:
         """Write the files below `directory`, all of them or none. Raises CommandError."""

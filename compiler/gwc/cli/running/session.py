@@ -18,7 +18,6 @@ from gwc.cli.running.service import Service
 from gwc.cli.running.tokens import DevIssuer
 from gwc.cli.running.wanted import Wanted
 from gwc.ir import Gateway
-from gwc.report.requests import places
 from gwc.serving import Place, Served, Serves
 
 POLL = 0.4
@@ -60,7 +59,7 @@ class Session:
             self._service = Service(self._wanted.service) if self._wanted.service is not None else None
             served = self._start(first, log)
             telling.started(first, gateway, self._wanted, self._issuer)
-            log.places = places(gateway)
+            log.places = first.places
             log.start()
             self._wait_for_the_service(gateway)
             return self._until_it_ends(served, log)
@@ -112,7 +111,12 @@ class Session:
         self._seen = now
         began = time.monotonic()
         following = self._following(files)
-        if following is not None and self._ending.wanted is False and self._take_up(following, served, log):
+        if following is None or self._ending.wanted:
+            return
+        if following.configuration == self._served_now.configuration:
+            telling.unchanged(files)  # a reload is no small thing: an Envoy begins all counts anew
+            self._served_now, log.places = following, following.places
+        elif self._take_up(following, served, log):
             telling.reloaded(files, self._served_now, following, time.monotonic() - began)
             self._served_now = following
 
@@ -144,7 +148,6 @@ class Session:
 
     def _take_up(self, following: Attempt, served: Served, log: RequestLog) -> bool:
         """Whether the gateway serves it now. When it does not, its files are those of before again."""
-        assert following.gateway is not None
         try:
             following.put(self._directory)
             with progress("reloading"):
@@ -153,7 +156,7 @@ class Session:
             self._served_now.put(self._directory)
             telling.failed((), error)
             return False
-        log.places = places(following.gateway)
+        log.places = following.places
         return True
 
     def _end(self, served: Served | None, log: RequestLog) -> None:

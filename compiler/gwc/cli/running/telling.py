@@ -81,6 +81,10 @@ def reloaded(files: Sequence[str], before: Attempt, after: Attempt, seconds: flo
     _secrets(after.gateway, after.made_up)
 
 
+def unchanged(files: Sequence[str]) -> None:
+    say(f"{_changed(files)}: the gateway's configuration is the same as before, and is not reloaded")
+
+
 def _line(change: Change) -> str:
     from gwc.report.excerpt import printable
 
