@@ -67,10 +67,11 @@ def verdict(
     change: Callable[[Gateway], Gateway] = lambda gateway: gateway,
     wait: float = 30.0,
     platform: Mapping[str, Any] = PLATFORM,
+    shop: Mapping[str, Any] = SHOP,
 ) -> Verdict:
     """Of the first test of `text`, on an engine that runs what `change` makes of the policies."""
     job = Job("test")
-    gateway = gateway_of({"platform": platform, "shop": SHOP})
+    gateway = gateway_of({"platform": platform, "shop": shop})
     target, _ = found(engine)
     profile = profile_of(target, gateway)
     (loaded,) = load_tests([Source("shop.yaml", text)], job.report)
@@ -98,6 +99,42 @@ def test_an_engine_that_agrees(engine: str) -> None:
     assert "step 3" in only.message
     assert "ends 61 s after the test begins" in only.message
     assert "--max-wait 62s" in only.hint
+
+
+BUSY: dict[str, Any] = {
+    **SHOP,
+    "budget": {"per": "user", "units": "20/hour"},
+    "max_body": "1KiB",
+    "routes": [
+        {"name": "slow", "path": "/slow", "methods": ["GET"]},
+        {"name": "dear", "path": "/dear", "methods": ["POST"], "auth": {"any_of": ["jwt"]}, "cost": 10},
+        {
+            "name": "rare", "path": "/rare", "methods": ["POST"],
+            "limits": [{"per": "service", "rate": "1/hour", "burst": 1}],
+        },
+    ],
+}  # fmt: skip
+LAST = (
+    f"{HEAD}user: ann\n"
+    """tests:
+  - name: what is too large or too much has passed all other checks
+    steps:
+      - {request: GET /slow, at: 0s, answer: {delay: 3s}, expect: {status: 200}}
+      - {request: POST /dear, at: 1s, user: none, body: {size: 2KiB}, expect: {status: 401}}
+      - {request: POST /dear, at: 1s, body: {size: 2KiB}, expect: {status: 413}}
+      - {request: POST /dear, at: 1500ms, expect: {status: 503, limited_by: concurrency}}
+      - {request: POST /dear, at: 2s, body: {size: 2KiB}, expect: {status: 429, limited_by: budget}}
+      - {request: POST /rare, at: 2s, body: {size: 2KiB}, expect: {status: 413}}
+      - {request: POST /rare, at: 2500ms, expect: {status: 429}}
+"""
+)
+
+
+@pytest.mark.parametrize("engine", ENGINES[:2])
+def test_size_and_caps_are_checked_last(engine: str) -> None:
+    """And the units are taken by then: docs/policy.md says so of these two."""
+    done = verdict(engine, LAST, platform={**PLATFORM, "concurrency": 1}, shop=BUSY)
+    assert done.state is State.PASSED, done.found
 
 
 @pytest.mark.parametrize("engine", ENGINES[:2])
