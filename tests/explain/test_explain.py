@@ -153,6 +153,17 @@ def test_a_405_names_what_the_path_takes(built: Gateway) -> None:
     assert find(built, read_request("DELETE /shop/items/1", "shop.example.com")).allow == ("GET", "PATCH")
 
 
+def test_a_preflight_is_no_405() -> None:
+    cors = SHOP.replace("methods: [POST]}", "methods: [POST], cors: {origins: ['https://app.example.com']}}")
+    built = gateway(cors, ANYWHERE, platform=PLATFORM)
+    asked = {text: find(built, read_request(text, "shop.example.com")) for text in (
+        "OPTIONS /shop/orders", "PUT /shop/orders", "OPTIONS /shop/items/1", "OPTIONS /nowhere",
+    )}  # fmt: skip
+    assert [(one.status, one.preflight) for one in asked.values()] == [
+        (405, True), (405, False), (405, False), (404, False),
+    ]  # fmt: skip
+
+
 def test_checks_stand_in_the_order_of_the_language(built: Gateway) -> None:
     said = explain(built, read_request("PATCH /shop/items/1", "shop.example.com"), "alice")
     assert said.answer is not None

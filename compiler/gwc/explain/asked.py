@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gwc.explain.template import misfits
 from gwc.ir import Gateway
 from gwc.model.matching import Matcher, host_name
 from gwc.model.paths import canonical
@@ -35,6 +34,7 @@ class Asked:
 class Found:
     """What the gateway does with it. `status` 200 when `route` answers, otherwise 400, 404 or 405 with `allow`.
 
+    `preflight`: a browser's preflight of the same words is answered by a route's `cors`, and not with 405.
     `host` is the one that it was matched on, None for any that no policy names; `path` the canonical one.
     """
 
@@ -44,6 +44,7 @@ class Found:
     status: int
     route: MethodRoute | None
     allow: tuple[str, ...] = ()
+    preflight: bool = False
 
     @property
     def segments(self) -> list[str]:
@@ -99,15 +100,10 @@ def _hosts(gateway: Gateway) -> Iterator[str | None]:
 
 def _on(gateway: Gateway, asked: Asked, host: str | None) -> Found:
     matched = Matcher(gateway).match(asked.method, host or "", asked.path)
-    allow = _allow(gateway, host, matched.path) if matched.status == 405 else ()
-    return Found(asked, host, matched.path, matched.status, matched.route, allow)
-
-
-def _allow(gateway: Gateway, host: str | None, path: str) -> tuple[str, ...]:
-    tables = host_tables(gateway)
-    table = next((table for table in tables if table.host == host), tables[-1])
-    entry = next(e for e in table.entries if not misfits(e.path, path.split("/")[1:]))
-    return entry.allow
+    entry = matched.entry if matched.status == 405 else None
+    preflight = entry is not None and asked.method == "OPTIONS" and any(one.route.cors for one in entry.routes)
+    allow = entry.allow if entry is not None else ()
+    return Found(asked, host, matched.path, matched.status, matched.route, allow, preflight)
 
 
 def elsewhere(gateway: Gateway, found: Found) -> dict[str, MethodRoute]:

@@ -97,6 +97,8 @@ def _refused(found: Found, style: Style) -> Iterator[str]:
     yield f"  {style('error', 'is answered by the gateway itself:')} {said}"
     if found.allow:
         yield f"  Allow: {', '.join(found.allow)}"
+    if found.preflight:
+        yield "  a browser's preflight, which has Origin and Access-Control-Request-Method, is answered by cors instead"
 
 
 def _quoted(texts: Texts, span: Span, style: Style) -> Iterator[str]:
