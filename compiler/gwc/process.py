@@ -135,6 +135,7 @@ class GatewayProcess:
                 self._signal(signal.SIGKILL)
                 self._process.wait(STOP_TIMEOUT)
         if self._file("stdout").exists():
+            self._signal(signal.SIGKILL)  # workers that outlived it, and would go on to serve
             self._final = {name: self._read(name) for name in self._final}
             self._scratch.cleanup()
 

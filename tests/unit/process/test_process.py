@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -44,17 +45,31 @@ def _alive(pid: int) -> bool:
         return False
 
 
+def _gone(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not _alive(pid)
+
+
 def test_it_is_ready_when_it_answers_and_ends_with_its_workers(tmp_path: Path) -> None:
     running = GatewayProcess(_command(tmp_path, SERVER, free_port()))
     worker = int(running.output().split()[1])
     assert _alive(worker)
     running.stop()
-    deadline = time.monotonic() + 5
-    while _alive(worker) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not _alive(worker)
+    assert _gone(worker)
     assert running.output().startswith("worker")
     running.stop()
+
+
+def test_workers_do_not_outlive_a_gateway_that_was_killed(tmp_path: Path) -> None:
+    running = GatewayProcess(_command(tmp_path, SERVER, free_port()))
+    worker = int(running.output().split()[1])
+    running.send(signal.SIGKILL)
+    assert running.wait(10)
+    assert _alive(worker)
+    running.stop()
+    assert _gone(worker)
 
 
 def test_an_early_end_is_told_in_redacted_words(tmp_path: Path) -> None:
