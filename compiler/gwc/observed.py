@@ -21,7 +21,7 @@ Note = tuple[str, str, str]
 """What was looked at: a kind, its print, a path."""
 
 FILE, LISTING, KIND, TARGET, CODE, OUTPUT = "file", "listing", "kind", "target", "code", "output"
-_NOTHING = "-"
+_NOTHING, _BOTH = "-", "differs from itself"
 _PIECE = 1024 * 1024
 
 
@@ -43,9 +43,10 @@ def end() -> tuple[Note, ...]:
 
 
 def file(path: str, data: bytes | None = None) -> None:
-    """`path` is about to be read, or held `data` when it was."""
+    """`path` is about to be read, or held `data` when it was. What changes between two looks never is again."""
     if _Notes.taken is not None:
-        _Notes.taken[FILE, path] = _of_file(path) if data is None else digest(data)
+        seen = _of_file(path) if data is None else digest(data)
+        _Notes.taken[FILE, path] = seen if _Notes.taken.get((FILE, path), seen) == seen else _BOTH
 
 
 def listing(path: str) -> None:
@@ -82,10 +83,18 @@ def unchanged(notes: Iterable[Note]) -> bool:
     return all(_PRINTS[kind](path) == seen for kind, seen, path in notes)
 
 
-def _of_file(path: str) -> str:
+def _opened(path: str, *, follow: bool) -> int | None:
+    """A file, if it is one. Nothing else is opened: who writes to a pipe would take us for its reader, and lose it."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # opening a pipe would wait
+        return os.open(path, flags) if stat.S_ISREG(os.stat(path, follow_symlinks=follow).st_mode) else None
     except OSError:
+        return None
+
+
+def _of_file(path: str) -> str:
+    descriptor = _opened(path, follow=True)
+    if descriptor is None:
         return _NOTHING
     try:
         about = os.fstat(descriptor)
@@ -106,9 +115,8 @@ def _blocks(descriptor: int, size: int) -> Iterator[bytes]:
 
 def _of_output(path: str) -> str:
     """Piece by piece, for outputs are of any size. A link is none, wherever it leads."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except OSError:
+    descriptor = _opened(path, follow=False)
+    if descriptor is None:
         return _NOTHING
     try:
         about = os.fstat(descriptor)
@@ -133,8 +141,9 @@ def _of_listing(path: str) -> str:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Of what a link leads to; a link that leads nowhere is of no kind."""
-    return "d" if entry.is_dir() else "f" if entry.is_file() else _NOTHING
+    """Of what a link leads to, and that it is one: who walks through directories follows none."""
+    link = "l" if entry.is_symlink() else ""
+    return link + ("d" if entry.is_dir() else "f" if entry.is_file() else _NOTHING)
 
 
 def _of_kind(path: str) -> str:

@@ -121,6 +121,7 @@ CHANGES: dict[str, Callable[[], object]] = {
     "what the code needs": edited("services/shop/requirements.txt", "fastapi", "slowapi"),
     "the project's file": written("services/shop/pyproject.toml"),
     "code of another service": lambda: Path("services/other").mkdir(),
+    "a link to code becomes code": lambda: (Path("services/shop/lib").unlink(), Path("services/shop/lib").mkdir()),
     "the file of known findings": edited("known.json", '"findings": [', '"findings": [ '),
 }
 
@@ -129,6 +130,8 @@ CHANGES: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_whatever_was_looked_at_makes_it_look_anew(lint: Lint, change: Callable[[], object]) -> None:
     Path("known.json").write_text('{"schema": 1, "findings": []}')
+    Path("shared").mkdir()
+    Path("services/shop/lib").symlink_to(Path("shared").absolute())  # which nobody follows
     words = (SHOP, "--services", "services", "--baseline", "known.json")
     lint(*words)
     assert lint(*words).known
@@ -279,3 +282,52 @@ def test_a_reader_that_leaves_is_no_failure(lint: Lint) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.splitlines()[-1] in ("1", "141")
     assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("project")
+def test_a_pipe_is_read_by_the_run_alone(lint: Lint) -> None:
+    """Opened to look whether it is the same, it would lose its writer."""
+    os.mkfifo("piped.yaml")
+
+    def once() -> Answer:
+        writing = f"open('piped.yaml', 'wb').write(open({SHOP!r}, 'rb').read())"
+        writer = subprocess.Popen([sys.executable, "-c", writing])
+        try:
+            return lint("piped.yaml")
+        finally:
+            assert writer.wait(timeout=60) == 0
+
+    first, second = once(), once()
+    assert first == second
+    assert not second.known
+
+
+def test_a_file_that_changes_between_two_looks_is_never_the_same_again(project: Path) -> None:
+    observed.begin()
+    for data in (b"before", b"after"):
+        observed.file(SHOP, data)
+    notes = observed.end()
+    Path(SHOP).write_bytes(b"after")
+    assert not observed.unchanged(notes)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_target_in_an_archive_counts(lint: Lint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    archive = tmp_path / "targets.zip"
+    archive.write_bytes(b"one")
+    monkeypatch.syspath_prepend(str(archive))
+    lint()
+    assert lint().known
+    archive.write_bytes(b"another")
+    assert not lint().known
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.usefixtures("project")
+def test_an_answer_that_cannot_be_printed_ends_as_a_run_does() -> None:
+    words = (sys.executable, "-m", "gwc", "lint")
+    subprocess.run(words, capture_output=True, check=False, timeout=120)
+    for more in ((), ("--no-cache",)):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run((*words, *more), stdout=full, stderr=subprocess.PIPE, check=False, timeout=120)
+        assert (done.returncode, done.stderr) == (4, b"gwc: error: No space left on device\n")

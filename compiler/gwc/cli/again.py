@@ -18,6 +18,7 @@ from gwc.cache import digest, usable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import NoReturn
 
 NO_CACHE = "--no-cache"
 _COMMANDS = ("lint", "compile")
@@ -26,7 +27,6 @@ _ASKING = ("-", "--changed", "--help", "-h")
 """Words that read something besides files: standard input, git, the program itself."""
 _ASKING_MORE = (*_WRITING, "--changed=")
 _SHOWN = ("TERM", "NO_COLOR")
-_BROKEN_PIPE = 141
 _FEW = 64
 """The words of a command line that is worth a look; changed files by the thousand hardly come again."""
 
@@ -59,9 +59,19 @@ def answered(argv: Sequence[str]) -> int | None:
         sys.stderr.flush()
         sys.stdout.buffer.write(text)
         sys.stdout.flush()
-    except BrokenPipeError:
-        os._exit(_BROKEN_PIPE)
+    except OSError as error:
+        return _unsaid(error)
     return code
+
+
+def _unsaid(error: OSError) -> int:
+    """The disk is full, or the reader has left: it ends as a whole run would."""
+    from gwc.cli.guard import outcome  # which takes longer to import than an answer to print
+
+    def fail() -> NoReturn:
+        raise error
+
+    return int(outcome(fail))
 
 
 def wanted() -> bool:
@@ -99,8 +109,9 @@ def _key(argv: Sequence[str]) -> str:
 
 
 def _programs() -> Iterator[str]:
-    """The directories in which installing anything leaves a trace, gwc's own code, and what is installed nowhere."""
-    yield from (path for path in sys.path if os.path.isdir(path) and path != os.getcwd())
+    """Where installing anything leaves a trace, gwc's own code, and what is installed nowhere."""
+    here = ("", os.getcwd())
+    yield from (path for path in sys.path if path not in here)
     library = os.path.dirname(os.__file__)
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
