@@ -83,6 +83,16 @@ def test_the_action_lints_checks_and_compares(checkout: Path) -> None:
     assert (checkout / "summary").read_text(encoding="utf-8").startswith("<!-- gwc diff -->")
 
 
+def test_the_action_installs_without_running_code_of_the_checkout(tmp_path: Path) -> None:
+    """The pull request that is looked at may bring a module of any name."""
+    (tmp_path / "venv.py").write_text("open('ran', 'w')")
+    step = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"][0]
+    files = {"RUNNER_TEMP": str(tmp_path / "runner"), "GWC_SOURCE": str(tmp_path / "nowhere")}
+    done = _run(tmp_path, step["run"], ("bash", "-c"), **files)
+    assert "nowhere" in done.stderr, "this is pip, in an environment of its own"
+    assert not (tmp_path / "ran").exists()
+
+
 def test_the_action_leaves_out_what_nobody_asked_for(checkout: Path) -> None:
     _replace(checkout / "policies/assistant.yaml", "cost: 30", "cost: 0.5")
     assert {name: one.returncode for name, one in _action(checkout).items()} == {"lint": 1, "test": 0}
