@@ -34,6 +34,22 @@ def test_without_a_directory_the_policies_are_printed_and_nothing_is_written(gwc
     assert [path.name for path in tmp_path.iterdir()] == ["api.yaml"]
 
 
+def test_what_a_configuration_includes_from_elsewhere_is_read_and_not_quoted(gwc, tmp_path: Path) -> None:
+    """Somebody else's configuration may name any file that whoever imports it can read."""
+    (tmp_path / "nginx").mkdir()
+    (tmp_path / "shadow").write_text("root:hash:1::\n")
+    (tmp_path / "nginx" / "a.conf").write_text("http { include ../shadow; }")
+    broken = gwc("import", "nginx", "nginx/a.conf")
+    assert broken.code == 1
+    assert "shadow:1:1: error GWC800 a directive is not ended" in broken.out
+    assert "hash" not in broken.out + broken.err
+    (tmp_path / "shadow").write_text("gzip hash;\nserver { location / { proxy_pass http://u:1; } }")
+    read = gwc("import", "nginx", "nginx/a.conf")
+    assert "1 route imported" in read.err
+    assert "`gzip` has no counterpart" in read.err
+    assert "hash" not in read.err
+
+
 def test_policies_are_written_and_compile(gwc) -> None:
     written = gwc("import", "openapi", "api.yaml", "-o", "policies")
     assert written.code == 0

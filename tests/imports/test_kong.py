@@ -207,3 +207,10 @@ def test_a_service_that_speaks_something_else_is_not_imported(importing: Import)
         "a service that speaks grpc",
         "a service that speaks tcp",
     ]
+
+
+def test_a_service_of_the_platforms_name_has_a_file_of_its_own(importing: Import) -> None:
+    services = [{"name": "platform", "url": "http://a:1", "routes": [{"name": "r", "paths": ["/a/"]}]}]
+    outcome = importing("kong", json.dumps({"_format_version": "3.0", "services": services}))
+    assert sorted(outcome.files) == ["platform.service.yaml", "platform.yaml"]
+    assert service_of(outcome.gateway(), "platform").routes[0].path.text == "/a/**"

@@ -180,6 +180,9 @@ def test_includes(importing: Import, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "loop.conf").write_text("include loop.conf;\n")
     assert any("includes itself" in one.message for one in importing("nginx", "include loop.conf;").found)
+    (tmp_path / "in" / "broken.conf").write_text("gzip on")
+    broken = importing("nginx", "include broken.conf;")
+    assert broken.said("GWC800") == ["1: `gzip` is not ended by `;`"]
     missing = importing("nginx", "include nowhere.conf;\nserver { location / { proxy_pass http://u:1; } }")
     assert missing.said("GWC801") == ["1: the file nowhere.conf is not there"]
 

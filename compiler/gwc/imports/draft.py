@@ -12,6 +12,7 @@ from typing import Any
 from gwc.diagnostics import Span
 
 Step = str | int
+_PLATFORM = "platform.yaml"
 
 
 @dataclass(slots=True)
@@ -79,10 +80,11 @@ class Draft:
     files: dict[str, str] = field(default_factory=dict)
 
     def policies(self) -> Iterator[tuple[str, Table]]:
-        """Every policy with the name of its file."""
-        yield "platform.yaml", self.platform
+        """Every policy with the name of its file, which a service of the name `platform` shares with nobody."""
+        yield _PLATFORM, self.platform
         for service in self.services:
-            yield f"{service.value('service')}.yaml", service
+            file = f"{service.value('service')}.yaml"
+            yield "platform.service.yaml" if file == _PLATFORM else file, service
 
     def policy(self, file: str) -> Table | None:
         return dict(self.policies()).get(file)

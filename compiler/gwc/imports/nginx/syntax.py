@@ -78,6 +78,12 @@ class _Reading:
     files: int = 0
     open: list[str] = field(default_factory=list)
 
+    def quotes(self, source: Source) -> bool:
+        """Whether a report may show its text. A configuration may include any file that its reader can read."""
+        if source.name == STDIN or self.printed or not self.open:
+            return True
+        return Path(source.name).resolve().is_relative_to(self.home.resolve())
+
 
 def read_configuration(source: Source, findings: Findings) -> list[Directive]:
     """The directives of the main file with all included ones in their places. Raises ImportFailedError."""
@@ -105,14 +111,14 @@ def _within(text: str, start: int, end: int, blank: str) -> str:
 
 
 def _parse(source: Source, reading: _Reading, depth: int) -> list[Directive]:
-    parser = _Parser(source, reading.findings)
+    parser = _Parser(source, reading.findings, quotes=reading.quotes(source))
     directives = parser.block(0)
     return list(_expanded(directives, reading, depth))
 
 
 class _Parser:
-    def __init__(self, source: Source, findings: Findings) -> None:
-        self._source, self._findings = source, findings
+    def __init__(self, source: Source, findings: Findings, *, quotes: bool) -> None:
+        self._source, self._findings, self._quotes = source, findings, quotes
         self._starts = [0, *(found.end() for found in re.finditer("\n", source.text))]
         self._line = 0
         self._position = 0
@@ -134,17 +140,20 @@ class _Parser:
                 found.append(self._directive(words, opens=mark == "{", depth=depth))
                 words = []
         if words:
-            raise self._fault_at(words[0].span, f"`{words[0].text[:40]}` is not ended by `;`")
+            raise self._fault_at(words[0].span, f"{self._shown(words[0].text)} is not ended by `;`")
         if opened is not None:
-            raise self._fault_at(opened.span, f"`{opened.name[:40]}` has no closing brace")
+            raise self._fault_at(opened.span, f"{self._shown(opened.name)} has no closing brace")
         return found
 
     def _closed(self, found: list[Directive], words: list[Argument], opened: Directive | None) -> list[Directive]:
         if words:
-            raise self._fault_at(words[0].span, f"`{words[0].text[:40]}` is not ended by `;`")
+            raise self._fault_at(words[0].span, f"{self._shown(words[0].text)} is not ended by `;`")
         if opened is None:
             raise self._fault(self._position - 1, "a closing brace where nothing is open")
         return found
+
+    def _shown(self, word: str) -> str:
+        return f"`{word[:40]}`" if self._quotes else "a directive"
 
     def _directive(self, words: list[Argument], *, opens: bool, depth: int) -> Directive:
         first, last = words[0].span, words[-1].span
@@ -182,7 +191,7 @@ class _Parser:
             if depth == 0:
                 self._position = found.end()
                 return
-        raise self._fault_at(directive.span, f"`{directive.name[:40]}` has no closing brace")
+        raise self._fault_at(directive.span, f"{self._shown(directive.name)} has no closing brace")
 
     def _place(self, offset: int) -> tuple[int, int]:
         while self._line + 1 < len(self._starts) and self._starts[self._line + 1] <= offset:
@@ -251,5 +260,7 @@ def _file(name: str, directive: Directive, reading: _Reading, depth: int) -> Ite
         reading.findings.left_out(directive.span, str(error))
         return
     reading.open.append(name)
+    if not reading.quotes(source):
+        reading.findings.texts.pop(source.name, None)
     yield from _parse(source, reading, depth + 1)
     reading.open.pop()
