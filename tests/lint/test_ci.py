@@ -164,6 +164,12 @@ def test_a_comment_that_github_would_not_take_says_where_the_rest_is(commented: 
     assert "in the summary of this run" in text and len(text) < 200
 
 
+def test_only_the_headline_says_that_there_are_no_changes(commented: Path) -> None:
+    (commented / "some.md").write_text("<!-- gwc diff -->\n\n### 1 breaking\n\n<pre>\n+# cors: no changes\n</pre>\n")
+    _run(commented, f"{ROOT}/scripts/sticky-comment some.md team/shop 7", ("bash", "-c"), GH_TOKEN="t")
+    assert (commented / "written").exists()
+
+
 def _template() -> Mapping[str, Any]:
     template: Mapping[str, Any] = yaml.safe_load((ROOT / "templates/gitlab.yml").read_text(encoding="utf-8"))
     return template
