@@ -32,6 +32,8 @@ def manifest_in(file: Path) -> Manifest:
     inputs = manifest.content.get("inputs")
     if not isinstance(inputs, dict) or not inputs:
         raise ManifestError("a manifest without inputs")
+    if not isinstance(manifest.content.get("environment", inputs), str | None):
+        raise ManifestError("a manifest without its environment")
     return manifest
 
 
@@ -73,3 +75,5 @@ def _same(read: Read, file: str, was: str) -> bool:
         return digest(read(file)) == was
     except OSError:
         return True
+    except ValueError:  # no text, or no name of a file: gwc did not compile it
+        return False

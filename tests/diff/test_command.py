@@ -175,9 +175,28 @@ def test_a_build_is_compared_in_its_environment(deployed: Path) -> None:
     assert "the build is one of --env prod" in done.stderr
 
 
-@pytest.mark.parametrize("text", ["{}", "[", '{"schema": 1, "targets": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[",
+        '{"schema": 1, "targets": {}}',
+        '{"schema": 1, "targets": {}, "inputs": {"a": "b"}}',
+        '{"schema": 1, "targets": {}, "inputs": {"a": "b"}, "environment": 5}',
+    ],
+)
 def test_a_manifest_that_is_none(deployed: Path, text: str) -> None:
     (deployed / "build/manifest.json").write_text(text, encoding="utf-8")
     done = gwc("--against", "build", cwd=deployed)
     assert done.returncode == 2
     assert "cannot read build/manifest.json: " in done.stderr
+
+
+@pytest.mark.parametrize("name", ["keys/a\0b", "keys/\ud800"])
+def test_a_build_of_what_no_file_is_called_is_none_of_ours(deployed: Path, name: str) -> None:
+    manifest = json.loads((deployed / "build/manifest.json").read_text(encoding="utf-8"))
+    manifest["inputs"][name] = "0"
+    (deployed / "build/manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    done = gwc("--against", "build", cwd=deployed)
+    assert done.returncode == 4
+    assert "no commit has the policies that build/manifest.json was compiled from" in done.stderr

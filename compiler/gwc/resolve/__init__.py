@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -19,7 +20,7 @@ from gwc.resolve.levels import Layer
 from gwc.resolve.memory import Memory
 from gwc.resolve.platform import Place, ReadPublic, at, platform_place
 from gwc.resolve.service import ServiceContext, resolve_limits, resolve_service
-from gwc.source import Source
+from gwc.source import MAX_BYTES, Source
 
 if TYPE_CHECKING:
     from gwc.policy.platform import PlatformPolicy
@@ -28,10 +29,14 @@ __all__ = ["ReadPublic", "check_gateway", "resolve"]
 
 
 def read_beside(source: Source, file: str) -> str:
-    """A public file that a policy names, from disk, relative to the policy. Raises OSError."""
+    """A public file that a policy names, from disk, relative to the policy. Raises OSError, also for an endless one."""
     path = source.directory / file
     observed.file(str(path))
-    return path.read_text(encoding="utf-8")
+    with path.open(encoding="utf-8") as stream:
+        text = stream.read(MAX_BYTES + 1)
+    if len(text) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES // 1024} KiB", str(path))
+    return text
 
 
 def resolve(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +13,8 @@ from gwc.diagnostics import Report
 from gwc.document import parse
 from gwc.ir import Gateway
 from gwc.policy.load import load
-from gwc.resolve import resolve
-from gwc.source import Source
+from gwc.resolve import read_beside, resolve
+from gwc.source import MAX_BYTES, Source
 
 PLATFORM = """\
 apiVersion: gwc/v1
@@ -59,3 +61,12 @@ def test_what_is_no_public_key_set_is_refused(keys: str, says: str) -> None:
     assert (found.code, str(found.span)) == ("GWC231", "p.yaml:3:68")
     assert says in found.message
     assert "hunter" not in found.message
+
+
+@pytest.mark.parametrize("size", [MAX_BYTES, MAX_BYTES + 1])
+def test_a_file_that_never_ends_is_not_read_to_its_end(tmp_path: Path, size: int) -> None:
+    """A link of a repository may lead to /dev/zero."""
+    (tmp_path / "keys.json").write_text("0" * size)
+    platform = Source(str(tmp_path / "platform.yaml"), "")
+    with nullcontext() if size == MAX_BYTES else pytest.raises(OSError, match="larger than 1024 KiB"):
+        assert read_beside(platform, "keys.json") == "0" * size
