@@ -1,4 +1,4 @@
-"""A real Chromium, headless: one for all tests of a worker."""
+"""A real Chromium, headless: one for all tests of a module."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, sync_playwright
 from . import making
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's, or the one that GWC_CHROMIUM names."""
+    """Debian's, or the one that GWC_CHROMIUM names. While Playwright is there, its event loop counts as running in this
+    thread, and no other test could use asyncio: it must not outlive the module."""
     path = os.environ.get("GWC_CHROMIUM") or shutil.which("chromium")
     if path is None:
         pytest.skip("no chromium: apt-get install chromium, or set GWC_CHROMIUM")
