@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,12 @@ def test_includes(importing: Import, tmp_path: Path) -> None:
     assert broken.said("GWC800") == ["1: `gzip` is not ended by `;`"]
     missing = importing("nginx", "include nowhere.conf;\nserver { location / { proxy_pass http://u:1; } }")
     assert missing.said("GWC801") == ["1: the file nowhere.conf is not there"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="pathlib looks for such names from Python 3.13 on")
+def test_an_include_that_cannot_be_looked_for_is_told(importing: Import) -> None:
+    found = importing("nginx", "include site**.conf;\nserver { location / { proxy_pass http://u:1; } }")
+    assert found.said("GWC801") == ["1: the files site**.conf cannot be looked for"]
 
 
 @pytest.mark.parametrize(

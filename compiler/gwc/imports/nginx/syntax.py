@@ -227,7 +227,12 @@ def _included(directive: Directive, reading: _Reading, depth: int) -> Iterator[D
     if PurePosixPath(pattern).name == "mime.types":
         reading.findings.no_matter(directive.span, "include mime.types", "services say what they answer")
         return
-    files = list(_matching(pattern, reading))
+    try:
+        files = list(_matching(pattern, reading))
+    except (ValueError, NotImplementedError, OSError):  # `**` within a name, a NUL, a directory that cannot be read
+        hint = "name the files one by one, or import the output of nginx -T, which holds them all"
+        reading.findings.left_out(directive.span, f"the files {pattern[:100]} cannot be looked for", hint)
+        return
     if not files and not re.search(r"[*?\[]", pattern):
         hint = "import where the file is, or import the output of nginx -T, which holds them all"
         reading.findings.left_out(directive.span, f"the file {pattern[:100]} is not there", hint)
@@ -236,6 +241,7 @@ def _included(directive: Directive, reading: _Reading, depth: int) -> Iterator[D
 
 
 def _matching(pattern: str, reading: _Reading) -> Iterator[str]:
+    """The files of an include. Raises ValueError, NotImplementedError or OSError for what pathlib cannot look for."""
     if reading.printed:
         top = str(PurePosixPath(next(iter(reading.printed))).parent)
         whole = pattern if pattern.startswith("/") else f"{top}/{pattern}"
@@ -243,10 +249,7 @@ def _matching(pattern: str, reading: _Reading) -> Iterator[str]:
         return
     path = Path(pattern)
     base = Path("/") if path.is_absolute() else reading.home
-    try:
-        found = sorted(base.glob(str(path.relative_to("/") if path.is_absolute() else path)))
-    except (ValueError, NotImplementedError, OSError):
-        return
+    found = sorted(base.glob(str(path.relative_to("/") if path.is_absolute() else path)))
     yield from (str(one) for one in found if one.is_file())
 
 
