@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 import corpus
+from counting import calls
 from gwc import plain
 from gwc.diagnostics import Report
 from gwc.lint import run
@@ -26,22 +26,6 @@ BOUND = 6.5
 """Of the calls for six times the services; 6 is linear, and less is what services share."""
 MOST_CALLS = 3_000
 """Of one more service of the corpus, with its 5 to 14 routes, in two environments and by all rules."""
-
-
-def calls(work: Callable[[], object]) -> int:
-    """How many Python functions `work` calls."""
-    count = 0
-
-    def note(_frame: object, event: str, _arg: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 @pytest.fixture(scope="module")

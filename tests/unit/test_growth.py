@@ -6,14 +6,13 @@ routes shows in them at once.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import corpus
 from compiling import NOW
+from counting import calls
 from gwc.compile import Rendered, compile_sources, render
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
@@ -23,22 +22,6 @@ from gwc.source import read_policies
 FEW, MANY = 10, 60
 BOUND = 6.5
 """Of the calls for six times the services; 6 is linear. A question of each route to each other gave 8 and more."""
-
-
-def calls(work: Callable[[], object]) -> int:
-    """How many Python functions `work` calls."""
-    count = 0
-
-    def note(_frame: object, event: str, _arg: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    sys.setprofile(note)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,8 @@ Now = Callable[[], float]
 
 NANO = Decimal("1e-9")
 DAY = 86_400
+AT_ONCE = 500
+"""Charges that are summed up in one transaction: others want to write, too."""
 
 
 class LedgerUnavailableError(Exception):

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gwc_assistant.cost.ledger import (
+    AT_ONCE,
     Charge,
     LedgerLine,
     LedgerUnavailableError,
@@ -30,7 +31,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _TRIES = 2
-_AT_ONCE = 500  # charges that are summed up in one transaction: others want to write, too
 _LOCK = 0x6777635F  # of those who make the tables at the same time
 
 _SCHEMA = """
@@ -148,7 +148,7 @@ class PostgresLedger:
             await self._tried(lambda db: db.execute(probe, self._now()))
 
     async def sum_up(self, before: float) -> int:
-        return int(await self._tried(lambda db: db.fetchval(_SUM_UP, before, _AT_ONCE)))
+        return int(await self._tried(lambda db: db.fetchval(_SUM_UP, before, AT_ONCE)))
 
     async def forget(self, before: float) -> int:
         async def forgotten(db: Connection) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from gwc_assistant.cost.ledger import (
+    AT_ONCE,
     Charge,
     LedgerLine,
     LedgerUnavailableError,
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _BUSY_MS = 5000  # several processes may share the file; each writes for a moment
-_AT_ONCE = 500  # charges that are summed up in one transaction: others want to write, too
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS charges (
@@ -210,7 +210,7 @@ class SqliteLedger:
         """One transaction: a charge is in the one table or in the other, whenever the process ends."""
         with self._transaction() as db:
             some = "SELECT made FROM charges WHERE made < ? ORDER BY made LIMIT ?"
-            (last,) = db.execute(f"SELECT max(made) FROM ({some})", (before, _AT_ONCE)).fetchone()  # noqa: S608 - ours
+            (last,) = db.execute(f"SELECT max(made) FROM ({some})", (before, AT_ONCE)).fetchone()  # noqa: S608 - ours
             if last is None:
                 return 0
             db.execute(_SUM_UP, (last,))
