@@ -16,8 +16,10 @@ _T = TypeVar("_T")
 
 
 def per_gateway(derive: Callable[[Gateway], _T]) -> Callable[[Gateway], _T]:
-    """`derive`, which remembers its last answer."""
-    return _remembering(derive)
+    """`derive`, which remembers its last answers: of the whole gateway, and of one that has a single service of it
+    (`gwc.parts.alone`)."""
+    whole, one = _remembering(derive), _remembering(derive)
+    return lambda gateway: (one if len(gateway.services) == 1 else whole)(gateway)
 
 
 def per_service(derive: Callable[[Service], _T]) -> Callable[[Service], _T]:

@@ -13,6 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 from gwc.diagnostics import Diagnostic, Span
 from gwc.ir import Gateway, Secret
 from gwc.observability.metrics import Family
+from gwc.parts import Assembled as Assembled
+from gwc.parts import Made
 from gwc.support import SupportTable
 
 
@@ -48,6 +50,13 @@ class OutputFile:
     lines: Mapping[int, Span]
     executable: bool = False
 
+    def pieces(self) -> tuple[Made]:
+        """As an Assembled file has them."""
+        return (Made(self.text),)
+
+
+Output = OutputFile | Assembled
+
 
 @dataclass(frozen=True, slots=True)
 class Described(OutputFile):
@@ -79,7 +88,7 @@ class Artifact:
 
     target: str
     profile: str
-    files: Mapping[str, OutputFile]
+    files: Mapping[str, Output]
     secrets: tuple[SecretOutput, ...] = ()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.process import Command, GatewayProcess, chosen_binary
 from gwc.serving import Place, Served
-from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
+from gwc.target import Artifact, Binary, EngineMissingError, Output, Running
 from gwc_envoy.redacting import redact
 
 _VARIABLE = "GWC_ENVOY"
@@ -115,14 +115,14 @@ def _validate(binary: Binary, file: Path, environ: Mapping[str, str]) -> str | N
     return None if done.returncode == 0 else (done.stderr or done.stdout or "no reason given")
 
 
-def _diagnostic(complaint: str, name: str, output: OutputFile) -> Diagnostic:
+def _diagnostic(complaint: str, name: str, output: Output) -> Diagnostic:
     span = _culprit(complaint, output) or min(output.lines.values(), default=Span(name, 1, 1, 1, 1))
     message = f"Envoy does not accept {name}: {redact(complaint)}"
     hint = "this is a fault of gwc's Envoy target, not of the policy: please report it with the policy"
     return Diagnostic(span, "GWC603", Severity.ERROR, message, hint)
 
 
-def _culprit(complaint: str, output: OutputFile) -> Span | None:
+def _culprit(complaint: str, output: Output) -> Span | None:
     """The policy text behind the longest name of the bootstrap that the complaint contains."""
     lines = output.text.splitlines()
     names: dict[str, Span] = {}

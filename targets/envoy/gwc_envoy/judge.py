@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gwc.diagnostics import Diagnostic, Severity, Span
-from gwc.target import Artifact, Described, OutputFile
+from gwc.target import Artifact, Described, Output
 from gwc_envoy import auth, body
 from gwc_envoy.emit import FILE
 from gwc_envoy.xds import Json
@@ -21,7 +21,7 @@ def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     return tuple(_diagnostic(fault, name, output) for name, fault in _faults(bootstrap))
 
 
-def _diagnostic(fault: str, name: str, output: OutputFile) -> Diagnostic:
+def _diagnostic(fault: str, name: str, output: Output) -> Diagnostic:
     lines = output.text.splitlines()
     spans = [span for number, span in output.lines.items() if f'"{name}"' in lines[number - 1]]
     span = min(spans, default=Span(FILE, 1, 1, 1, 1))

@@ -16,7 +16,7 @@ from pathlib import Path
 from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.process import Command, GatewayProcess, chosen_binary
 from gwc.serving import Place, Served
-from gwc.target import Artifact, Binary, EngineMissingError, OutputFile, Running
+from gwc.target import Artifact, Binary, EngineMissingError, Output, Running
 from gwc_kong.secrets import SECRETS_FILE
 
 _VARIABLE = "GWC_KONG"
@@ -96,14 +96,14 @@ def _kong(
         return subprocess.CompletedProcess(arguments, 1, "", "it did not finish in time")
 
 
-def _diagnostic(complaint: str, output: OutputFile) -> Diagnostic:
+def _diagnostic(complaint: str, output: Output) -> Diagnostic:
     span = _culprit(complaint, output) or min(output.lines.values(), default=Span("kong.yml", 1, 1, 1, 1))
     message = f"Kong does not accept kong.yml: {redact(complaint)}"
     hint = "this is a fault of gwc's Kong target, not of the policy: please report it with the policy"
     return Diagnostic(span, "GWC603", Severity.ERROR, message, hint)
 
 
-def _culprit(complaint: str, output: OutputFile) -> Span | None:
+def _culprit(complaint: str, output: Output) -> Span | None:
     """The policy text behind the longest entity name of kong.yml that the complaint contains."""
     names: dict[str, Span] = {}
     for number, line in enumerate(output.text.splitlines(), 1):

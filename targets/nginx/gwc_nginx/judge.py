@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gwc.diagnostics import Diagnostic, Severity, Span
-from gwc.target import Artifact, OutputFile
+from gwc.target import Artifact, Output
 
 _MISTAKES = (
     # In a header these split the response: they hold the client's bytes, decoded.
@@ -21,7 +21,7 @@ def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     )
 
 
-def _faults(name: str, output: OutputFile) -> Iterator[Diagnostic]:
+def _faults(name: str, output: Output) -> Iterator[Diagnostic]:
     for pattern, what in _MISTAKES:
         for found in pattern.finditer(output.text):
             number = output.text.count("\n", 0, found.end()) + 1
