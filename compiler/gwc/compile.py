@@ -18,6 +18,7 @@ from gwc.environments import check_environment
 from gwc.ir import Gateway
 from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES, Family
+from gwc.parts import made
 from gwc.policy.variants import Loaded, Variants, quick_variants, service_of, under
 from gwc.record import NAME as RECORD
 from gwc.record import described, record_text
@@ -25,7 +26,7 @@ from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
 from gwc.support import SupportTable, check
-from gwc.target import Artifact, Described, MeasuresInPart, OutputFile, Target, profile_of
+from gwc.target import Artifact, Assembled, MeasuresInPart, OutputFile, Target, profile_of
 
 Watching = Callable[[frozenset[Family]], Mapping[str, OutputFile]]
 """Alert rules and dashboards for a gateway that serves these families."""
@@ -71,6 +72,12 @@ class Compiled:
     sources: Sequence[Source]
     policies: Sequence[_Read]
     gateway: Gateway
+
+    @property
+    def services(self) -> dict[str, Source]:
+        """Where each service is written."""
+        named = zip(self.sources, self.policies, strict=True)
+        return {policy.service: source for source, (_, loaded) in named if (policy := service_of(loaded)) is not None}
 
     def shared(self, sources: Sequence[Source]) -> dict[str, _Read]:
         """The policies that `sources` hold, too, by their text; none where the platform's is another there."""
@@ -145,24 +152,44 @@ def _in(
 
 
 def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[Rendered, ...] | None:
-    """Gateway -> what each target makes of it; None after findings, for all targets when one of them fails."""
+    """Gateway -> what each target makes of it, whole and judged; None after findings, for all targets when one fails.
+
+    It holds all texts, so who only writes them takes them as they are `emitted`.
+    """
+    promised = emitted(gateway, targets, report)
+    rendered = None if promised is None else tuple(_whole(one, report) for one in promised)
+    return None if report.failed else rendered
+
+
+def emitted(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[Rendered, ...] | None:
+    """Gateway -> what each target makes of it, to be made piece by piece and then to be judged; None after findings."""
     promised = tables(gateway, targets, report)
     for table in promised:
         report.extend(check(gateway, table))
     if report.failed:
         return None
-    watching = cache(lambda served: observability.files(gateway, served))  # most targets serve all families
-    record = described(gateway)
-    rendered = tuple(
-        _judged(_emit(gateway, *pair, watching, record), report) for pair in zip(targets, promised, strict=True)
-    )
-    return None if report.failed else rendered
+    dateless = replace(gateway, now=date.min)  # an output does not depend on the day that it was made on
+    watching = cache(lambda served: observability.files(dateless, served))  # most targets serve all families
+    record = described(dateless)
+    return tuple(_emit(dateless, *pair, watching, record) for pair in zip(targets, promised, strict=True))
 
 
-def _judged(one: Rendered, report: Report) -> Rendered:
+def judged(one: Rendered, fit: bool, report: Report) -> bool:
+    """Whether the target's own judge has no objection; it is asked unless all parts were found `fit`."""
+    assembled = any(isinstance(file, Assembled) for file in one.artifact.files.values())
+    if not (assembled and fit):
+        report.extend(one.installed.target.judge(one.artifact))
+    return not report.failed
+
+
+def _whole(one: Rendered, report: Report) -> Rendered:
     """What is judged needs no document beside its text any more, and that is most of the memory of a target."""
-    report.extend(one.installed.target.judge(one.artifact))
-    files = {path: file.alone() if isinstance(file, Described) else file for path, file in one.artifact.files.items()}
+    texts = {path: [made(piece) for piece in file.pieces()] for path, file in one.artifact.files.items()}
+    judged(one, all(piece.fit for pieces in texts.values() for piece in pieces), report)
+    files = {
+        path: OutputFile("".join(piece.text for piece in texts[path]), file.lines, file.executable)
+        for path, file in one.artifact.files.items()
+    }
     return replace(one, artifact=replace(one.artifact, files=files))
 
 

@@ -58,13 +58,23 @@ EMPTY = Manifest({"targets": {}})
 
 
 def build_manifest(
-    gateway: Gateway, inputs: Mapping[str, str], rendered: Sequence[Rendered], before: Manifest = EMPTY
+    gateway: Gateway,
+    inputs: Mapping[str, str],
+    rendered: Sequence[Rendered],
+    outputs: Mapping[str, Mapping[str, str]],
+    before: Manifest = EMPTY,
 ) -> Manifest:
-    """The manifest of this run over `inputs`, texts by name. Targets that it did not render are kept from `before`."""
+    """The manifest of this run over `inputs`, texts by name, with `outputs`, the sha256 of each file of each target.
+
+    Targets that it did not render are kept from `before`.
+    """
     digests = {name: digest(text) for name, text in inputs.items()}
     facts = {"gwc": __version__, "environment": gateway.environment, "inputs": digests}
     made_from = digest(json.dumps(facts, sort_keys=True))
-    targets = {**before.content["targets"], **{one.name: _target(gateway, one, made_from) for one in rendered}}
+    targets = {
+        **before.content["targets"],
+        **{one.name: _target(gateway, one, made_from, outputs[one.name]) for one in rendered},
+    }
     return Manifest({"schema": SCHEMA, **facts, "now": gateway.now.isoformat(), "targets": targets})
 
 
@@ -102,12 +112,12 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8")).hexdigest()
 
 
-def _target(gateway: Gateway, one: Rendered, made_from: str) -> Entry:
+def _target(gateway: Gateway, one: Rendered, made_from: str, files: Mapping[str, str]) -> Entry:
     return {
         "profile": one.artifact.profile,
         "distribution": one.installed.distribution,
         "made_from": made_from,
-        "files": {path: digest(file.text) for path, file in sorted(one.artifact.files.items())},
+        "files": dict(sorted(files.items())),
         "inexact": list(inexact(gateway, one.table)),
     }
 

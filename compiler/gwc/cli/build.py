@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from gwc import observed
-from gwc.cli import output, secret_files
+from gwc.cli import drafting, kept, output, secret_files
+from gwc.cli.drafting import Draft, Room
 from gwc.cli.exits import CommandError, ExitCode
-from gwc.cli.output import NewFile, OutputError, Plan
+from gwc.cli.output import File, NewFile, OutputError, Plan
+from gwc.cli.transaction import Mode
 from gwc.compile import Rendered
 from gwc.counted import counted
 from gwc.ir import Gateway
@@ -25,21 +29,25 @@ from gwc.manifest import (
     read_manifest,
 )
 
+Judge = Callable[[Rendered, bool], bool]
+"""Whether a target's output may be used; the second word is whether its parts were fit when they were made."""
 
-@dataclass(frozen=True, slots=True)
+
+class RefusedError(Exception):
+    """A judge found faults, and has reported them. Nothing was written."""
+
+
+@dataclass(frozen=True)
 class Build:
-    """A run that succeeded, and the manifest that an earlier one left (None: there is one, but not of ours)."""
+    """What a run is about to write, and the manifest that an earlier one left (None: there is one, but not of ours)."""
 
     directory: Path
     gateway: Gateway
+    inputs: Mapping[str, str]
     rendered: tuple[Rendered, ...]
-    manifest: Manifest
     before: Manifest | None
-
-    @property
-    def files(self) -> dict[str, NewFile]:
-        """Everything but secrets, the manifest first: were the run killed, it owns what it may have written."""
-        return {NAME: NewFile(self.manifest.text), **dict(_files(self.rendered))}
+    facts: kept.Facts | None = None
+    """What its parts follow from; None: no part of an earlier build is used, and none of this one is remembered."""
 
     @property
     def own(self) -> frozenset[str]:
@@ -48,49 +56,112 @@ class Build:
             return frozenset()
         return frozenset({NAME, *(path for one in self.rendered for path in self.before.files(one.name))})
 
+    @cached_property
+    def kept(self) -> kept.Kept | None:
+        return None if self.facts is None else kept.recall(self.directory, self.facts)
 
-def prepare(directory: str, gateway: Gateway, inputs: Mapping[str, str], rendered: tuple[Rendered, ...]) -> Build:
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A build that is written, or that was compared: everything but secrets, by path, with its manifest."""
+
+    plan: Plan
+    manifest: Manifest
+    drafts: Mapping[str, Draft]
+
+    @property
+    def settled(self) -> Plan:
+        """What is left to do once it has been carried out: nothing."""
+        return replace(self.plan, stale=(), missing=(), extra=())
+
+
+def prepare(
+    directory: str,
+    gateway: Gateway,
+    inputs: Mapping[str, str],
+    rendered: tuple[Rendered, ...],
+    facts: kept.Facts | None = None,
+) -> Build:
     _check_paths(rendered)
     place = Path(directory)
-    before = _manifest_in(place)
-    return Build(place, gateway, rendered, build_manifest(gateway, inputs, rendered, before or EMPTY), before)
+    return Build(place, gateway, inputs, rendered, _manifest_in(place), facts)
 
 
-def differences(build: Build) -> tuple[tuple[str, str], ...]:
+def packages(rendered: Sequence[Rendered]) -> tuple[str, ...]:
+    """The directories of the targets' code."""
+    names = {type(one.installed.target).__module__.partition(".")[0] for one in rendered}
+    return tuple(sorted(str(Path(file).parent) for name in names if (file := sys.modules[name].__file__)))
+
+
+def differences(build: Build, judge: Judge | None = None) -> tuple[tuple[tuple[str, str], ...], Finished]:
     """Each file that a compile would change, with what is wrong with it: stale, missing or extra."""
-    plan = output.plan(build.directory, build.files, build.own)
-    same_manifest = build.before is not None and build.before.undated == build.manifest.undated
-    stale = [path for path in plan.stale if not (path == NAME and same_manifest)]
-    states = {"stale": stale, "missing": plan.missing, "extra": plan.extra}
-    return tuple(sorted((path, state) for state, paths in states.items() for path in paths))
+    try:
+        done = _finished(build, _drafts(build, None), {}, build.own, judge)
+    except OSError as error:
+        raise CommandError(ExitCode.USAGE, f"{error.filename or build.directory}: {error.strerror}") from error
+    same_manifest = build.before is not None and build.before.undated == done.manifest.undated
+    stale = [path for path in done.plan.stale if not (path == NAME and same_manifest)]
+    states = {"stale": stale, "missing": done.plan.missing, "extra": done.plan.extra}
+    return tuple(sorted((path, state) for state, paths in states.items() for path in paths)), done
 
 
-def settled(plan: Plan) -> Plan:
-    """What is left to do once it has been carried out: nothing."""
-    return replace(plan, stale=(), missing=(), extra=())
-
-
-def write(build: Build, with_secrets: bool) -> Plan:
-    """Bring the build directory up to date, all of it or, with a CommandError, nothing."""
-    files, own = build.files, build.own
+def write(build: Build, with_secrets: bool, judge: Judge | None = None) -> Finished:
+    """Bring the build directory up to date, all of it or, with a CommandError or a RefusedError, nothing."""
+    secrets: Mapping[str, NewFile] = secret_files.secret_files(build.rendered) if with_secrets else {}
+    own = build.own
     if with_secrets:
-        files |= secret_files.secret_files(build.rendered)
         own |= {path for one in build.rendered for path in secret_files.own_secret_files(build.directory, one.name)}
     try:
-        plan = output.plan(build.directory, files, own)
-        output.check_ownership(plan, own)
-        output.carry_out(plan)
+        with output.changing(build.directory) as transaction:
+            done = _finished(build, _drafts(build, transaction.draft), secrets, own, judge)
+            output.check_ownership(done.plan, own)
+            output.fulfil(done.plan, transaction)
     except OutputError as error:
         raise CommandError(ExitCode.USAGE, str(error)) from error
-    return plan
+    if build.kept is not None:
+        kept.remember(build.directory, {path: (draft.sha256, draft.places) for path, draft in done.drafts.items()})
+    return done
 
 
-def note(build: Build) -> None:
+def _drafts(build: Build, room: Room | None) -> dict[str, Draft]:
+    """Every file of every target, by its path. Raises OSError."""
+    return {
+        (path := f"{one.name}/{name}"): drafting.draft(
+            build.directory / path,
+            file.pieces(),
+            Mode(file.executable),
+            build.kept.file(path) if build.kept is not None else None,
+            room,
+        )
+        for one in build.rendered
+        for name, file in sorted(one.artifact.files.items())
+    }
+
+
+def _finished(
+    build: Build, drafts: Mapping[str, Draft], secrets: Mapping[str, NewFile], own: frozenset[str], judge: Judge | None
+) -> Finished:
+    """The manifest comes first: were the run killed, it owns what it may have written. Raises RefusedError."""
+    fit = {one.name: all(draft.fit for path, draft in _of(one, drafts)) for one in build.rendered}
+    verdicts = [judge(one, fit[one.name]) for one in build.rendered] if judge is not None else []
+    if not all(verdicts):
+        raise RefusedError
+    digests = {one.name: {path: draft.sha256 for path, draft in _of(one, drafts)} for one in build.rendered}
+    manifest = build_manifest(build.gateway, build.inputs, build.rendered, digests, build.before or EMPTY)
+    files: dict[str, File] = {NAME: NewFile(manifest.text), **drafts, **secrets}
+    return Finished(output.plan(build.directory, files, own), manifest, drafts)
+
+
+def _of(one: Rendered, drafts: Mapping[str, Draft]) -> Iterator[tuple[str, Draft]]:
+    """The files of a target, by their paths below its directory."""
+    return ((path, drafts[f"{one.name}/{path}"]) for path in sorted(one.artifact.files))
+
+
+def note(build: Build, done: Finished) -> None:
     """For a later run: each file of the build is what it should be."""
-    digests = {path: sha for one in build.rendered for path, sha in build.manifest.files(one.name).items()}
-    digests[NAME] = digest(build.manifest.text)
-    for path, file in build.files.items():
-        observed.output(str(build.directory / path), digests[path], file.executable)
+    observed.output(str(build.directory / NAME), digest(done.manifest.text), executable=False)
+    for path, draft in done.drafts.items():
+        observed.output(str(build.directory / path), draft.sha256, draft.mode.executable)
 
 
 def needed(build: Build) -> Iterator[str]:
@@ -124,9 +195,3 @@ def _check_paths(rendered: Sequence[Rendered]) -> None:
         public, secret = one.artifact.files, [output.path for output in one.artifact.secrets]
         if not (all(map(is_inside, public)) and all(map(is_secret, secret))):
             raise ValueError(f"{one.name} emits a file that is not in its place")
-
-
-def _files(rendered: Sequence[Rendered]) -> Iterator[tuple[str, NewFile]]:
-    for one in rendered:
-        for path, file in sorted(one.artifact.files.items()):
-            yield f"{one.name}/{path}", NewFile(file.text, file.executable)

@@ -11,13 +11,16 @@ import typer
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.guard import guarded, in_one_go, line_for_people, say
 from gwc.cli.options import Environment, Format, NoCache, Now, Policies, ReportFormat, Targets
+from gwc.cli.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gwc.cli.build import Build
+    from gwc.cli.build import Build, Finished
     from gwc.cli.job import Job
+    from gwc.cli.kept import Facts
     from gwc.cli.output import Plan
+    from gwc.compile import Rendered
     from gwc.ir import Gateway
 
 
@@ -40,7 +43,7 @@ def compile_command(
     with_secrets: Annotated[bool, typer.Option("--with-secrets", help="Write the secret files as well.")] = False,
     now: Now = None,
     format: ReportFormat = Format.TEXT,
-    no_cache: NoCache = False,  # noqa: ARG001  answers that are kept are given before anything else is imported
+    no_cache: NoCache = False,
 ) -> ExitCode:
     """Compile the policies into build/<target>/."""
     _reject_contradictions(check, emit, with_secrets)
@@ -52,13 +55,31 @@ def compile_command(
     gateway = job.resolve(env, parse_now(now))
     if emit is Emit.IR:
         return _print_ir(job, gateway)
-    rendered = None if gateway is None else job.render(gateway, target)
+    rendered = None if gateway is None else job.emit(gateway, target)
     if gateway is None or rendered is None:
-        return job.publish(job.outcome, "nothing written" if not check else "not compared")
-    from gwc.cli.build import prepare
+        return _refused(job, check)
+    from gwc.cli.build import RefusedError, prepare
 
-    build = prepare(output, gateway, job.inputs, rendered)
-    return _compare(job, build) if check else _write(job, build, with_secrets)
+    build = prepare(output, gateway, job.inputs, rendered, None if no_cache else _facts(job, env, rendered))
+    try:
+        return _compare(job, build) if check else _write(job, build, with_secrets)
+    except RefusedError:
+        return _refused(job, check)
+
+
+def _refused(job: Job, check: bool) -> ExitCode:
+    return job.publish(job.outcome, "not compared" if check else "nothing written")
+
+
+def _facts(job: Job, environment: str | None, rendered: Sequence[Rendered]) -> Facts:
+    from gwc.cli.build import packages
+    from gwc.cli.kept import Facts
+    from gwc.source import policy_name
+
+    own = {policy_name(source.name) for source in job.services.values()}
+    shared = {name: text for name, text in job.inputs.items() if name not in own}
+    texts = {name: f"{policy_name(source.name)}\n{source.text}" for name, source in job.services.items()}
+    return Facts(environment, shared, texts, packages(rendered))
 
 
 def _reject_contradictions(check: bool, emit: Emit, with_secrets: bool) -> None:
@@ -84,7 +105,8 @@ def _print_ir(job: Job, gateway: Gateway | None) -> ExitCode:
 def _compare(job: Job, build: Build) -> ExitCode:
     from gwc.cli.build import differences
 
-    different = differences(build)
+    with progress("comparing"):
+        different, done = differences(build, job.judged)
     code = ExitCode.FINDINGS if different else ExitCode.OK
     lines = [f"{build.directory / path}: {state}" for path, state in different]
     verdict = (
@@ -92,31 +114,32 @@ def _compare(job: Job, build: Build) -> ExitCode:
     )
     result = {"differences": [{"file": path, "state": state} for path, state in different]}
     if not different:
-        _keep(job, build, verdict, result)
+        _keep(job, build, done, verdict, result)
     return job.publish(code, "\n".join((*lines, verdict)), result)
 
 
-def _keep(job: Job, build: Build, summary: str, result: Mapping[str, object], told: str = "") -> None:
+def _keep(job: Job, build: Build, done: Finished, summary: str, result: Mapping[str, object], told: str = "") -> None:
     """For the next run, which finds everything as this one leaves it."""
     from gwc.cli import again
     from gwc.cli.build import note
 
     if again.wanted():
-        note(build)
+        note(build, done)
         again.keep(ExitCode.OK, job.told(ExitCode.OK, summary, result, sys.stdout), told)
 
 
 def _write(job: Job, build: Build, with_secrets: bool) -> ExitCode:
-    from gwc.cli.build import needed, settled, summary, write
+    from gwc.cli.build import needed, summary, write
 
-    plan = write(build, with_secrets)
+    with progress("writing"):
+        done = write(build, with_secrets, job.judged)
     lacking = tuple(needed(build))
     hints = [f"{line}; compile --with-secrets writes it" for line in lacking]
     for hint in hints:
         say(hint)
-    done = settled(plan)
-    _keep(job, build, summary(build, done), _outcome(build, done, lacking), "".join(map(line_for_people, hints)))
-    return job.publish(ExitCode.OK, summary(build, plan), _outcome(build, plan, lacking))
+    left = done.settled
+    _keep(job, build, done, summary(build, left), _outcome(build, left, lacking), "".join(map(line_for_people, hints)))
+    return job.publish(ExitCode.OK, summary(build, done.plan), _outcome(build, done.plan, lacking))
 
 
 def _outcome(build: Build, plan: Plan, lacking: Sequence[str]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from gwc.cli.mistakes import told
 from gwc.cli.now import parse_now as parse_now
 from gwc.cli.options import Format
 from gwc.cli.progress import progress
-from gwc.compile import Rendered, compile_sources, render
+from gwc.compile import Rendered, compiled, emitted, judged, render
 from gwc.diagnostics import Report, Severity
 from gwc.discovery import check_names, load_targets
 from gwc.ir import Gateway
@@ -34,6 +34,8 @@ class Job:
 
     public: dict[str, str] = field(default_factory=dict)
     """The public files that policies name, by the name that they use."""
+    services: Mapping[str, Source] = field(default_factory=dict)
+    """The policy of each service, once they are resolved."""
 
     @property
     def texts(self) -> Mapping[str, str]:
@@ -51,9 +53,11 @@ class Job:
 
     def resolve(self, environment: str | None, now: date) -> Gateway | None:
         with told(), progress("reading the policies"):
-            return compile_sources(
-                self.sources, environment=environment, now=now, report=self.report, read=self._read_public
-            )
+            found = compiled(self.sources, environment=environment, now=now, report=self.report, read=self._read_public)
+        if found is None:
+            return None
+        self.services = found.services
+        return found.gateway
 
     def _read_public(self, source: Source, file: str) -> str:
         self.public[file] = text = read_beside(source, file)
@@ -62,6 +66,14 @@ class Job:
     def render(self, gateway: Gateway, targets: Sequence[str]) -> tuple[Rendered, ...] | None:
         with progress("compiling"):
             return render(gateway, load_targets(targets), self.report)
+
+    def emit(self, gateway: Gateway, targets: Sequence[str]) -> tuple[Rendered, ...] | None:
+        """As `render`, without texts: whoever makes them asks whether they are `judged` well."""
+        with progress("compiling"):
+            return emitted(gateway, load_targets(targets), self.report)
+
+    def judged(self, one: Rendered, fit: bool) -> bool:
+        return judged(one, fit, self.report)
 
     @property
     def outcome(self) -> ExitCode:

@@ -10,6 +10,7 @@ from pathlib import Path
 from gwc import observed
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import NewFile
+from gwc.cli.transaction import Mode
 from gwc.compile import Rendered
 from gwc.ir import Secret
 from gwc.manifest import SECRETS, is_secret
@@ -18,7 +19,8 @@ from gwc.target import SecretOutput
 _INDEX = f"{SECRETS}/.gwc"
 """Lists the files beside it that gwc wrote, as the manifest must not."""
 
-_IGNORE = NewFile("# Secrets of this machine: never to be committed.\n*\n", private=True)
+_PRIVATE = Mode(private=True)
+_IGNORE = NewFile("# Secrets of this machine: never to be committed.\n*\n", _PRIVATE)
 
 
 def needed(rendered: Sequence[Rendered], directory: Path) -> Iterator[str]:
@@ -41,7 +43,7 @@ def secret_files(rendered: Sequence[Rendered]) -> dict[str, NewFile]:
             listing = json.dumps(sorted(output.path for output in one.artifact.secrets)) + "\n"
             files |= {
                 f"{one.name}/{SECRETS}/.gitignore": _IGNORE,
-                f"{one.name}/{_INDEX}": NewFile(listing, private=True),
+                f"{one.name}/{_INDEX}": NewFile(listing, _PRIVATE),
             }
             files |= own
     return files
@@ -85,7 +87,7 @@ def read_secret(secret: Secret) -> str | None:
 
 def _render(target: str, output: SecretOutput, values: dict[tuple[str, str], str]) -> NewFile:
     try:
-        return NewFile(output.render(tuple(values[s.source, s.name] for s in output.secrets)), private=True)
+        return NewFile(output.render(tuple(values[s.source, s.name] for s in output.secrets)), _PRIVATE)
     except ValueError:
         # Its text may quote the value.
         names = " or ".join(map(describe, output.secrets))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from gwc.cli.output import NewFile, OutputError, carry_out, plan
+from gwc.cli.transaction import Mode
 
 OLD = {"a/one": NewFile("1"), "a/two": NewFile("2"), "b/three": NewFile("3"), "b/e/five": NewFile("5")}
-NEW = {"a/one": NewFile("one"), "c/d/four": NewFile("4", executable=True), "a/two": NewFile("2")}
+NEW = {"a/one": NewFile("one"), "c/d/four": NewFile("4", Mode(executable=True)), "a/two": NewFile("2")}
 
 
 def _tree(directory: Path) -> dict[str, str]:
