@@ -1,0 +1,202 @@
+"""Files written in pieces: what is there stays, what was there is copied, and nothing else is believed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from gwc import cache
+from gwc.cli import kept
+from gwc.cli.drafting import Draft, draft
+from gwc.cli.kept import Facts, Kept, KeptFile
+from gwc.cli.transaction import PLAIN, Mode, Transaction
+from gwc.parts import Made, Part, Piece
+
+LONG = "x" * 300_000 + "\n"
+
+
+@dataclass
+class Makes:
+    """Counts what is made."""
+
+    calls: list[str] = field(default_factory=list)
+
+    def part(self, service: str, text: str, given: str = "", *, fit: bool = True) -> Part:
+        def make() -> Made:
+            self.calls.append(service)
+            return Made(text, fit)
+
+        return Part(service, "all", make, given)
+
+
+@pytest.fixture
+def makes() -> Makes:
+    return Makes()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "build").mkdir()
+    return tmp_path / "build" / "file"
+
+
+def _services(**texts: str) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def _drafted(
+    place: Path, pieces: Iterable[Piece], known: KeptFile | None = None, mode: Mode = PLAIN
+) -> tuple[Draft, str]:
+    """What comes of it, and what stands in the file then."""
+    with Transaction(place.parent) as transaction:
+        found = draft(place, pieces, mode, known, transaction.draft)
+        if found.staged is not None:
+            transaction.stage(place.name, found.staged, mode)
+            transaction.commit(())
+    return found, place.read_text()
+
+
+def _next(known: KeptFile, found: Draft, services: dict[str, bytes]) -> KeptFile:
+    return KeptFile(known.name, services, found.sha256, found.places.by_key())
+
+
+def test_a_new_file(place: Path, makes: Makes) -> None:
+    found, text = _drafted(place, [Made("head\n"), makes.part("a", LONG), Made("tail\n")])
+    assert (text, found.same, found.fit) == (f"head\n{LONG}tail\n", False, True)
+    assert found.sha256 == sha256(text.encode()).hexdigest()
+
+
+def test_what_is_the_same_is_not_written(place: Path, makes: Makes) -> None:
+    place.write_text(f"head\n{LONG}")
+    before = place.stat()
+    found, _ = _drafted(place, [Made("head\n"), makes.part("a", LONG)])
+    assert found.same and found.staged is None
+    assert found.sha256 == sha256(place.read_bytes()).hexdigest()
+    assert (place.stat().st_ino, place.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+@pytest.mark.parametrize("there", ["", "head\n", f"head\n{LONG}more\n", f"headless\n{LONG}", f"head\n{LONG[:-1]}y\n"])
+def test_what_differs_anywhere_is_written(place: Path, makes: Makes, there: str) -> None:
+    place.write_text(there)
+    found, text = _drafted(place, [Made("head\n"), makes.part("a", LONG)])
+    assert (text, found.same) == (f"head\n{LONG}", False)
+    assert found.sha256 == sha256(text.encode()).hexdigest()
+
+
+def test_an_empty_file(place: Path) -> None:
+    assert _drafted(place, [])[1] == ""
+    assert _drafted(place, [])[0].same
+
+
+def test_another_mode_and_a_link_are_replaced(place: Path) -> None:
+    place.write_text("text\n")
+    _drafted(place, [Made("text\n")], mode=Mode(executable=True))
+    assert os.access(place, os.X_OK)
+    place.unlink()
+    place.symlink_to("elsewhere")
+    (place.parent / "elsewhere").write_text("text\n")
+    _drafted(place, [Made("text\n")])
+    assert not place.is_symlink() and (place.parent / "elsewhere").read_text() == "text\n"
+
+
+def test_parts_of_the_last_build_are_not_made_again(place: Path, makes: Makes) -> None:
+    services = _services(a="1", b="1", c="1")
+    known = KeptFile("file", services)
+    parts = [makes.part("a", "of a\n"), Made("between\n"), makes.part("b", LONG), makes.part("c", "of ç\n")]
+    first, text = _drafted(place, parts, known)
+    changed = _services(a="2", b="1", c="1")
+    makes.calls.clear()
+    parts[0] = makes.part("a", "another of a\n")
+    second, after = _drafted(place, parts, _next(known, first, changed))
+    assert (makes.calls, after) == (["a"], text.replace("of a", "another of a"))
+    makes.calls.clear()
+    third, again = _drafted(place, [parts[3], parts[2]], _next(known, second, changed))
+    assert (makes.calls, again, third.same) == ([], f"of ç\n{LONG}", False)
+
+
+@pytest.mark.parametrize("damage", [b"0" * 10, b"", LONG.encode()])
+def test_a_file_that_was_touched_since_is_not_copied_from(place: Path, makes: Makes, damage: bytes) -> None:
+    services = _services(a="1")
+    known = KeptFile("file", services)
+    first, text = _drafted(place, [makes.part("a", LONG), Made("tail\n")], known)
+    place.write_bytes(damage)
+    makes.calls.clear()
+    _, after = _drafted(place, [makes.part("a", LONG), Made("tail\n")], _next(known, first, services))
+    assert (makes.calls, after) == (["a"], text)
+
+
+def test_what_a_part_follows_from_is_its_key() -> None:
+    def key(service: str = "a", name: str = "n", given: str = "g", file: str = "f", text: str = "t") -> bytes:
+        return KeptFile(file, {service: text.encode()}).key(Part(service, name, lambda: Made(""), given))
+
+    others = [key(service="b"), key(name="o"), key(given="h"), key(file="e"), key(text="u"), key(name="ng", given="")]
+    assert len({key(), *others}) == 1 + len(others)
+
+
+def test_a_part_that_is_unfit_is_told(place: Path, makes: Makes) -> None:
+    assert not _drafted(place, [makes.part("a", "1\n"), makes.part("b", "2\n", fit=False)])[0].fit
+
+
+def test_a_comparison_writes_nothing(place: Path) -> None:
+    found = draft(place, [Made("text\n")], PLAIN, None, None)
+    assert (found.same, found.staged, found.sha256) == (False, None, sha256(b"text\n").hexdigest())
+    assert list(place.parent.iterdir()) == []
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.delenv(cache.OFF, raising=False)
+    monkeypatch.setenv(cache.DIRECTORY, str(tmp_path / "cache"))
+    yield tmp_path
+
+
+def _recalled(directory: Path, facts: Facts) -> Kept:
+    found = kept.recall(directory, facts)
+    assert found is not None
+    return found
+
+
+def test_a_build_is_remembered_by_its_directory(directory: Path, place: Path, makes: Makes) -> None:
+    facts = Facts(None, {"platform.yaml": "p"}, {"a": "1"}, ())
+    first, _ = _drafted(place, [makes.part("a", "of a\n")], _recalled(directory, facts).file("file"))
+    kept.remember(directory, {"file": (first.sha256, first.places)})
+    found = _recalled(directory, facts).file("file")
+    assert found.sha256 == first.sha256 and found.places == first.places.by_key() != {}
+    assert not _recalled(directory / "other", facts).file("file").places
+    assert not _recalled(directory, facts).file("other").places
+
+
+def test_everything_that_a_service_follows_from_changes_its_keys(directory: Path) -> None:
+    def key(**changed: object) -> bytes:
+        facts = {"environment": None, "shared": {"platform.yaml": "p"}, "services": {"a": "1"}, "packages": ()}
+        file = _recalled(directory, Facts(**{**facts, **changed})).file("file")  # type: ignore[arg-type]
+        return file.key(Part("a", "all", lambda: Made("")))
+
+    (directory / "code").mkdir()
+    (directory / "code" / "target.py").write_text("")
+    package = {"packages": (str(directory / "code"),)}
+    with_package = key(**package)
+    (directory / "code" / "target.py").write_text("changed")
+    keys = [
+        key(), key(environment="prod"), key(shared={"platform.yaml": "q"}), key(shared={"platform.yml": "p"}),
+        key(services={"a": "2"}), with_package, key(**package),
+    ]  # fmt: skip
+    assert len(set(keys)) == len(keys)
+    assert key(services={"a": "1", "b": "1"}) == key()
+
+
+@pytest.mark.parametrize(
+    "entry", [b"", b"[]", b"{", b'{"file": 1}', b'{"file": ["0", "AAAA"]}', b'{"file": ["0", "?"]}']
+)
+def test_what_somebody_broke_is_nothing(directory: Path, entry: bytes) -> None:
+    store = cache.usable()
+    assert store is not None
+    store.put(kept._key(directory), entry)
+    store.close()
+    found = _recalled(directory, Facts(None, {}, {"a": "1"}, ())).file("file")
+    assert found.places == {}
