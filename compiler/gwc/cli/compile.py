@@ -72,13 +72,13 @@ def _refused(job: Job, check: bool) -> ExitCode:
 
 
 def _facts(job: Job, environment: str | None, rendered: Sequence[Rendered]) -> Facts:
+    """Names as this run was given them: alert rules say in which file of the policies something stands."""
     from gwc.cli.build import packages
     from gwc.cli.kept import Facts
-    from gwc.source import policy_name
 
-    own = {policy_name(source.name) for source in job.services.values()}
-    shared = {name: text for name, text in job.inputs.items() if name not in own}
-    texts = {name: f"{policy_name(source.name)}\n{source.text}" for name, source in job.services.items()}
+    own = {source.name for source in job.services.values()}
+    shared = {name: text for name, text in {**job.public, **job.texts}.items() if name not in own}
+    texts = {name: f"{source.name}\n{source.text}" for name, source in job.services.items()}
     return Facts(environment, shared, texts, packages(rendered))
 
 
