@@ -7,8 +7,9 @@ import.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+from gwc.frozen import dataclass, field
 
 HOLDS_SECRET = frozenset({"GWC109", "GWC803"})
 """Findings whose span may be a secret's value: a report that quotes source lines leaves it out."""

@@ -7,10 +7,10 @@ booleans, one document a file, no duplicate keys, no tags, no merge keys, aliase
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gwc.diagnostics import Report, Span
+from gwc.frozen import dataclass
 from gwc.source import Source
 
 Path = tuple[str | int, ...]

@@ -6,10 +6,10 @@ A use is found by looking at the resolved Gateway, so that an inherited value co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from gwc.derived import per_gateway
 from gwc.diagnostics import Span
+from gwc.frozen import dataclass
 from gwc.ir import Gateway, Limit, LimitKey, Node, Origin, Route, Service
 
 

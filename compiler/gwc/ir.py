@@ -8,12 +8,12 @@ Plain frozen data in SI units: seconds, bytes, fractions of one. A field is `Non
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import Enum, StrEnum
 from types import MappingProxyType
 from typing import Literal
 
+from gwc.frozen import dataclass, field
 from gwc.origin import Level as Level
 from gwc.origin import Origin as Origin
 from gwc.origin import Origins as Origins
@@ -34,9 +34,13 @@ class Node:
         return self.__class__ is other.__class__ and _written(self) == _written(other)
 
     def __hash__(self) -> int:
+        from dataclasses import fields
+
         return hash(tuple(getattr(self, one.name) for one in fields(self) if one.compare))
 
     def __repr__(self) -> str:
+        from dataclasses import fields
+
         shown = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
         return f"{type(self).__name__}({', '.join(shown)})"
 

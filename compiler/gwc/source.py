@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gwc import observed
 from gwc.diagnostics import Report, Span
+from gwc.frozen import dataclass
 
 STDIN = "-"
 """The path that means standard input, and its name."""

@@ -7,11 +7,11 @@ carries the note that the user reads, and the perturbation test holds the table 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from gwc.diagnostics import Diagnostic, Related, Severity, Span
 from gwc.features import FEATURES, Use
+from gwc.frozen import dataclass
 from gwc.ir import Gateway, Level
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from gwc.cli.mistakes import told
 from gwc.cli.now import parse_now
 from gwc.cli.progress import progress
 from gwc.diagnostics import Diagnostic, Report, Severity
+from gwc.frozen import dataclass, field
 from gwc.lint.code.project import CodeError
 from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule, documentation

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Span
 from gwc.document import Document, Path
+from gwc.frozen import dataclass
 from gwc.ir import Gateway
 from gwc.lint.code.project import ServiceCode
 from gwc.policy.variants import Loaded, platform_of

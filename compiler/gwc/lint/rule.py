@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from gwc.diagnostics import Diagnostic, Fix, Related, Severity, Span
+from gwc.frozen import dataclass
 from gwc.ir import Gateway
 from gwc.lint.context import Context
 

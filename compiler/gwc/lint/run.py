@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 
 from gwc.diagnostics import Report
 from gwc.document import Document, parse
 from gwc.environments import check_environment
+from gwc.frozen import dataclass, field
 from gwc.ir import Gateway, Route
 from gwc.lint import about, lint
 from gwc.lint.code.project import CodeError, Module, ServiceCode, read_services

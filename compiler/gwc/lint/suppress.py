@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from gwc.diagnostics import Diagnostic, Edit, Fix, Severity, Span
 from gwc.document import Document, MappingNode, Node, ScalarNode, SequenceNode
+from gwc.frozen import dataclass
 from gwc.lint.code.project import Module
 
 UNUSED, WITHOUT_REASON, EXPIRED, UNKNOWN = "GWC590", "GWC591", "GWC592", "GWC593"

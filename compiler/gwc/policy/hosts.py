@@ -6,8 +6,8 @@ Without pydantic, as `gwc.policy.texts`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from gwc.frozen import dataclass
 from gwc.policy.texts import SecretValueError, shorten
 
 _HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*\Z")

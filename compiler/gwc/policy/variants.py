@@ -8,13 +8,13 @@ tests/property/test_quick.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from gwc import plain
 from gwc.diagnostics import Report
 from gwc.document import Document, MappingNode, parse
+from gwc.frozen import dataclass
 from gwc.policy.overlay import Data, data_under, long_form, root_under
 from gwc.policy.shapes import Shape, shaped
 from gwc.source import Source

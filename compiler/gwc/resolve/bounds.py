@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Related, Report, Span
+from gwc.frozen import dataclass
 from gwc.ir import Gateway, LimitKey, Node, Route, Service
 from gwc.policy.shapes.platform import BOUND_NAMES, bound_field
 from gwc.resolve.platform import Place

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from gwc.document import Document, Path
+from gwc.frozen import dataclass, field
 from gwc.ir import Level, Origin
 
 T = TypeVar("T")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Report, Span
 from gwc.document import Document, Path
 from gwc.features import FEATURES
+from gwc.frozen import dataclass
 from gwc.ir import (
     Accept,
     Address,

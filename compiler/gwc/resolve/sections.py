@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Related, Report
+from gwc.frozen import dataclass
 from gwc.ir import (
     Auth,
     Cache,

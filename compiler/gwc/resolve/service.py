@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Report
+from gwc.frozen import dataclass
 from gwc.ir import (
     Auth,
     Breaker,
