@@ -21,7 +21,7 @@ from gwc.observability.metrics import FAMILIES, Family
 from gwc.parts import made
 from gwc.policy.variants import Loaded, Variants, quick_variants, service_of, under
 from gwc.record import NAME as RECORD
-from gwc.record import described, record_text
+from gwc.record import record_file
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
@@ -39,6 +39,8 @@ class Rendered:
     installed: InstalledTarget
     table: SupportTable
     artifact: Artifact
+    in_parts: bool
+    """Whether files of the target itself have parts, which it judges as it makes them."""
 
     @property
     def name(self) -> str:
@@ -170,14 +172,12 @@ def emitted(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report
         return None
     dateless = replace(gateway, now=date.min)  # an output does not depend on the day that it was made on
     watching = cache(lambda served: observability.files(dateless, served))  # most targets serve all families
-    record = described(dateless)
-    return tuple(_emit(dateless, *pair, watching, record) for pair in zip(targets, promised, strict=True))
+    return tuple(_emit(dateless, *pair, watching) for pair in zip(targets, promised, strict=True))
 
 
 def judged(one: Rendered, fit: bool, report: Report) -> bool:
     """Whether the target's own judge has no objection; it is asked unless all parts were found `fit`."""
-    assembled = any(isinstance(file, Assembled) for file in one.artifact.files.values())
-    if not (assembled and fit):
+    if not (one.in_parts and fit):
         report.extend(one.installed.target.judge(one.artifact))
     return not report.failed
 
@@ -220,14 +220,13 @@ def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | N
     return None
 
 
-def _emit(
-    gateway: Gateway, installed: InstalledTarget, table: SupportTable, watching: Watching, record: str
-) -> Rendered:
+def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable, watching: Watching) -> Rendered:
     artifact = installed.target.emit(gateway, table.profile)
-    description = OutputFile(record_text(installed.target.name, table.profile, record), {})
+    description = record_file(installed.target.name, table.profile, gateway)
     beside = {**watching(_served(installed.target, table.profile)), RECORD: description}
     assert not beside.keys() & artifact.files.keys(), "a target writes where what is the same for all belongs"
-    return Rendered(installed, table, replace(artifact, files={**artifact.files, **beside}))
+    in_parts = any(isinstance(file, Assembled) for file in artifact.files.values())
+    return Rendered(installed, table, replace(artifact, files={**artifact.files, **beside}), in_parts)
 
 
 def _served(target: Target, profile: str) -> frozenset[Family]:

@@ -6,11 +6,15 @@ It holds no secrets, no places and no dates: the same policies give the same byt
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
-from gwc.ir import Gateway
+from gwc.ir import Gateway, Service
 from gwc.ir_json import to_jsonable
+from gwc.ir_text import to_text
+from gwc.parts import Assembled, Made, Part, Piece
 
 NAME = "gateway.json"
 SCHEMA = 1
@@ -27,23 +31,31 @@ class Record:
     gateway: Gateway
 
 
-def described(gateway: Gateway) -> str:
-    """The part that is the same for every target: a line for each key, and for each service."""
-    data = to_jsonable(replace(gateway, now=date.min), places=False)
-    lines = [f"{json.dumps(key)}: {_part(key, value)}" for key, value in data.items()]
-    return "{\n" + ",\n".join(lines) + "\n}"
+def record_file(target: str, profile: str, gateway: Gateway) -> Assembled:
+    """The file for `target`: what belongs to the platform, and a line for each service."""
+    return Assembled(partial(_pieces, target, profile, gateway), {})
 
 
-def _part(key: str, value: object) -> str:
-    if key == "services" and isinstance(value, list) and value:
-        return "[\n" + ",\n".join(json.dumps(service) for service in value) + "\n]"
-    return json.dumps(value)
-
-
-def record_text(target: str, profile: str, gateway: str) -> str:
-    """`gateway` is what `described` gave."""
+def _pieces(target: str, profile: str, gateway: Gateway) -> Iterator[Piece]:
     head = json.dumps({"schema": SCHEMA, "target": target, "profile": profile})
-    return f'{head[:-1]}, "gateway": {gateway}}}\n'
+    before, after = _platform(gateway)
+    yield Made("\n".join((f'{head[:-1]}, "gateway": {{', *before, '"services": [')) + "\n" * bool(gateway.services))
+    for service in gateway.services:
+        end = "\n" if service is gateway.services[-1] else ",\n"
+        yield Part(service.name, "service", partial(_line, service, end), given=end)
+    yield Made("\n".join(("],", *after, "}}", "")))
+
+
+def _line(service: Service, end: str) -> Made:
+    return Made(to_text(service) + end)
+
+
+def _platform(gateway: Gateway) -> tuple[list[str], list[str]]:
+    """A line for each key: those before the services, and those after them."""
+    data = to_jsonable(replace(gateway, now=date.min, services=()), places=False)
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}," for key, value in data.items()]
+    cut = [*data].index("services")
+    return lines[:cut], [*lines[cut + 1 : -1], lines[-1].removesuffix(",")]
 
 
 def read_record(text: str) -> Record:

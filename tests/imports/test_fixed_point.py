@@ -27,7 +27,7 @@ from gwc.ir_read import gateway_from
 from gwc.leaves import leaves
 from gwc.policy.platform import PlatformPolicy
 from gwc.policy.service import ServicePolicy
-from gwc.record import RecordError, described, read_record, record_text
+from gwc.record import RecordError, read_record, record_file
 from gwc.source import Source
 from gwc.suggest import UnknownNameError
 
@@ -178,7 +178,7 @@ def test_a_broken_record_is_an_error_and_no_traceback(gwc, tmp_path: Path, text:
 
 
 def test_the_record_of_another_target_is_not_taken(tmp_path: Path) -> None:
-    (tmp_path / "gateway.json").write_text(record_text("kong", "plugin", described(accept.gateway(None))))
+    (tmp_path / "gateway.json").write_text(record_file("kong", "plugin", accept.gateway(None)).text)
     (tmp_path / "nginx.conf").write_text("server { listen 80; location /a/ { proxy_pass http://u:1; } }")
     files, _ = imported("nginx", tmp_path / "nginx.conf")
     assert set(files) == {"platform.yaml", "u.yaml"}
