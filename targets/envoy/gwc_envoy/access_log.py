@@ -89,7 +89,7 @@ def _plain(gateway: Gateway, full: Json) -> Iterator[tuple[list[Json], Json]]:
     native = {**full, "attempts": errors.ATTEMPTS, "upstream_ms": _note("upstream_ms")}
     passed = {**native, "limited_by": "", "problem": ""}
     limited = {**native, "limited_by": _note("limited_by"), "problem": _note("problem")}
-    if cache.cached(gateway):
+    if cache.used(gateway):
         result, known = f"%DYNAMIC_METADATA({cache.FILTER}:result)%", (cache.FILTER, "result")
         yield [_ANSWERED, _UNLIMITED, _ENVOY_COUNTED, picks.noted(*known)], {**passed, "cache": result}
         yield [_ANSWERED, _UNLIMITED, _ENVOY_COUNTED, picks.unnoted(*known)], {**passed, "cache": ""}

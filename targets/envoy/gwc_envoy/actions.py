@@ -45,19 +45,32 @@ class Chain:
         return [hop for hop in Hop if hop in self.behind][-1]
 
 
+def hops(gateway: Gateway, route: Route, methods: tuple[str, ...]) -> Iterator[Hop]:
+    """Those that `chain` leads through, from the service outwards."""
+    if retries.needs_hop(route, methods):
+        yield Hop.SINGLE_TRY
+    if route.stream:
+        yield Hop.FIRST_BYTE
+    if gateway.concurrency is not None:
+        yield Hop.ALL
+    if route.cache is not None and route.cache.stale_if_error:
+        yield Hop.COVER
+
+
 def chain(gateway: Gateway, service: Service, route: Route, methods: tuple[str, ...]) -> Chain:
     own = {**_reach(service, route), **retries.action_fields(route, methods)}
     behind: dict[Hop, Json] = {}
-    if retries.needs_hop(route, methods):
+    taken = set(hops(gateway, route, methods))
+    if Hop.SINGLE_TRY in taken:
         behind[Hop.SINGLE_TRY] = {**_reach(service, route), **retries.single_try(route)}
         own = {**_to(Hop.SINGLE_TRY, service, route), **timeouts.before_hop(route), **retries.by_cause(route)}
-    if route.stream:
+    if Hop.FIRST_BYTE in taken:
         behind[Hop.FIRST_BYTE] = own
         own = {**_to(Hop.FIRST_BYTE, service, route), **timeouts.first_byte(route)}
-    if gateway.concurrency is not None:
+    if Hop.ALL in taken:
         behind[Hop.ALL] = own
         own = {**_to(Hop.ALL, service, route), **timeouts.before_hop(route, len(behind)), **_upgrade(route)}
-    if route.cache is not None and route.cache.stale_if_error:
+    if Hop.COVER in taken:
         behind[Hop.COVER] = own
         own = {**_to(Hop.COVER, service, route), **timeouts.before_hop(route, len(behind))}
     return Chain(f"{service.name}/{route.name}/{'+'.join(methods)}", own, behind)
@@ -69,28 +82,25 @@ def _reach(service: Service, route: Route) -> Json:
     return {**cluster, **timeouts.action_fields(route), **_rewrite(service), **_upgrade(route)}
 
 
-def chains(gateway: Gateway) -> Iterator[tuple[Service, Route, Chain]]:
-    """The chains that take a hop."""
-    if not _hopping(gateway):
+def through(gateway: Gateway, hop: Hop) -> Iterator[tuple[Service, Route, tuple[str, ...]]]:
+    """The routes that take a hop, each with the methods of which it takes it."""
+    if hop not in used(gateway):
         return
     for service in gateway.services:
         for route in service.routes:
             for methods in retries.method_groups(route):
-                found = chain(gateway, service, route, methods)
-                if found.behind:
-                    yield service, route, found
+                if hop in hops(gateway, route, methods):
+                    yield service, route, methods
 
 
 @per_gateway
-def _hopping(gateway: Gateway) -> bool:
-    """Whether any route takes a hop: most need none, and then nobody looks at them for each listener and cluster."""
+def used(gateway: Gateway) -> tuple[Hop, ...]:
+    """The hops that any route takes: most take none, and then nobody looks at them for each listener and cluster."""
     routes = [route for service in gateway.services for route in service.routes]
-    return gateway.concurrency is not None or any(
-        route.stream
-        or (route.cache is not None and bool(route.cache.stale_if_error))
-        or any(retries.needs_hop(route, methods) for methods in retries.method_groups(route))
-        for route in routes
-    )
+    found = {
+        hop for route in routes for methods in retries.method_groups(route) for hop in hops(gateway, route, methods)
+    }
+    return tuple(hop for hop in Hop if hop in found)
 
 
 def key_header(chain: Chain) -> list[Json]:

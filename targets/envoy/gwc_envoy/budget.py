@@ -6,9 +6,12 @@ start full and are never refilled; those of past periods are given up.
 
 from __future__ import annotations
 
+from itertools import starmap
+
 from gwc.ir import Budget, Gateway, Route, Service
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.limits import DISTINCT, LARGEST_RATE
+from gwc_envoy.rows import Rows
 from gwc_envoy.xds import Json, extension, set_header
 
 FILTER = "gwc.budget"
@@ -54,7 +57,7 @@ def budget_filter(gateway: Gateway) -> Json | None:
         max_dynamic_descriptors=DISTINCT,
         response_headers_to_add=[set_header(REFUSED_HEADER, "budget")],
         rate_limits=[{"actions": _ACTIONS, "hits_addend": {"format": f"%METADATA(ROUTE:{FILTER}:cost)%"}}],
-        descriptors=[_descriptor(name, budget) for name, budget in sorted(budgets.items())],
+        descriptors=Rows(FILTER, lambda: starmap(_descriptor, sorted(budgets.items()))),
     )
 
 

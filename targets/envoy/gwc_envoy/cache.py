@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gwc.derived import per_gateway
 from gwc.ir import Cache, Gateway, Route, Service
 from gwc_envoy import actions, errors, headers, hops, identity, request_id, retries
+from gwc_envoy.rows import Rows, runs
 from gwc_envoy.upstream import threshold
 from gwc_envoy.xds import Json, extension, lua, lua_list, lua_set, lua_text, script, typed
 
@@ -27,8 +29,13 @@ _STAGE = 9
 PURGE_PATH = "/cache/purge"
 
 
-def cached(gateway: Gateway) -> list[tuple[Service, Route, Cache]]:
-    return [(s, r, r.cache) for s in gateway.services for r in s.routes if r.cache is not None]
+def cached(gateway: Gateway) -> Iterator[tuple[Service, Route, Cache]]:
+    return ((s, r, r.cache) for s in gateway.services for r in s.routes if r.cache is not None)
+
+
+@per_gateway
+def used(gateway: Gateway) -> bool:
+    return any(True for _ in cached(gateway))
 
 
 def metadata(service: Service, route: Route) -> Json:
@@ -36,7 +43,7 @@ def metadata(service: Service, route: Route) -> Json:
 
 
 def cache_filter(gateway: Gateway) -> Json | None:
-    return _script(gateway, FILTER, "cache.lua") if cached(gateway) else None
+    return _script(gateway, FILTER, "cache.lua") if used(gateway) else None
 
 
 def gone_filter(gateway: Gateway) -> Json | None:
@@ -44,7 +51,7 @@ def gone_filter(gateway: Gateway) -> Json | None:
 
     Envoy's client of a rate limit service asks its question when a request has ended, in whichever way.
     """
-    if not cached(gateway):
+    if not used(gateway):
         return None
     flight = {"key": FILTER, "path": [{"key": "flight"}]}
     told = {"metadata": {"descriptor_key": "flight", "metadata_key": flight, "source": "DYNAMIC"}}
@@ -65,13 +72,13 @@ def gone_filter(gateway: Gateway) -> Json | None:
 
 
 def purge_filter(gateway: Gateway) -> Json | None:
-    return _script(gateway, PURGE, "cache_purge.lua") if cached(gateway) else None
+    return _script(gateway, PURGE, "cache_purge.lua") if used(gateway) else None
 
 
 def purge_routes(gateway: Gateway) -> list[Json]:
     """The filter answers before this does; a route is needed for it to be asked."""
     found = {"match": {"prefix": f"{PURGE_PATH}/"}, "direct_response": {"status": 404}}
-    return [found] if cached(gateway) else []
+    return [found] if used(gateway) else []
 
 
 def _script(gateway: Gateway, name: str, file: str) -> Json:
@@ -127,14 +134,14 @@ def _seconds(value: float) -> str:
 
 def listeners(gateway: Gateway) -> Iterator[Json]:
     """Where answers are renewed, and where requests wait."""
-    if cached(gateway):
+    if used(gateway):
         yield hops.internal_listener(RENEWAL, _renewal_manager(gateway))
         yield hops.internal_listener(WAIT, _wait_manager(gateway))
         yield hops.internal_listener(GONE, _gone_manager(gateway))
 
 
 def clusters(gateway: Gateway) -> Iterator[Json]:
-    if cached(gateway):
+    if used(gateway):
         for name in (RENEWAL, WAIT):
             yield hops.internal_cluster(name, name, threshold(None, None))
         yield {**hops.internal_cluster(GONE, GONE, threshold(None, None)), **_HTTP2}
@@ -144,10 +151,13 @@ def _renewal_manager(gateway: Gateway) -> Json:
     secret = identity.gateway_secret_filter(gateway)
     keeps = _script(gateway, RENEWAL, "cache_renewal.lua")
     filters = [request_id.instance_filter(), keeps, *([secret] if secret else [])]
-    routes = [_renewal_route(gateway, s, r) for s, r, _ in cached(gateway) if "GET" in r.methods]
-    manager = hops.connection_manager(
-        RENEWAL, errors.local_reply(gateway), filters, {"name": RENEWAL, "domains": ["*"], "routes": routes}
+    routes = Rows(
+        RENEWAL,
+        lambda: runs((service for service, _ in _renewed(gateway)), renewal_routes),
+        lambda: renewal_routes(gateway),
     )
+    host = {"name": RENEWAL, "domains": ["*"], "routes": routes if any(_renewed(gateway)) else []}
+    manager = hops.connection_manager(RENEWAL, errors.local_reply(gateway), filters, host)
     manager["typed_config"]["route_config"]["request_headers_to_remove"] = [
         *headers.request_headers_to_remove(gateway),
         _RENEWAL_HEADER,
@@ -155,6 +165,14 @@ def _renewal_manager(gateway: Gateway) -> Json:
         "x-envoy-expected-rq-timeout-ms",
     ]
     return manager
+
+
+def _renewed(gateway: Gateway) -> Iterator[tuple[Service, Route]]:
+    return ((service, route) for service, route, _ in cached(gateway) if "GET" in route.methods)
+
+
+def renewal_routes(gateway: Gateway) -> Iterator[Json]:
+    return (_renewal_route(gateway, service, route) for service, route in _renewed(gateway))
 
 
 def _renewal_route(gateway: Gateway, service: Service, route: Route) -> Json:

@@ -1,15 +1,22 @@
-"""The bootstrap: one file, the same bytes for the same Gateway."""
+"""The bootstrap: one file, the same bytes for the same Gateway.
+
+`document` puts it together. What grows with the services stands in it as Rows, which tell the entries when they are
+printed: the listeners (in each its filters, log lines, virtual hosts and their routes), and the clusters. So each of
+`listeners`, `clusters` and `routing.route_configuration` can be printed into a file of its own, too: `streaming.pieces`
+takes any document.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Node
-from gwc.target import Artifact, Described, Lines
+from gwc.target import Artifact, Assembled, Lines
 from gwc_envoy import admin, cache, cluster, grpc, hops, identity, listen, metrics, ratelimit, tracing, upstream
-from gwc_envoy.printing import render
+from gwc_envoy.rows import Rows, Run, plain, runs
+from gwc_envoy.streaming import pieces
 from gwc_envoy.xds import Json
 
 FILE = "envoy.json"
@@ -19,15 +26,23 @@ NAME = re.compile(r'"(?:name|cluster)": "([^"]+)"')
 
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
-    described = bootstrap(gateway)
-    text = render(described)
     rules = {metrics.RECORDING: metrics.recording(gateway)}
-    bootstrap_file = Described(text, Lines(lambda: trace(text, spans(gateway))), document=described)
-    return Artifact("envoy", profile, {FILE: bootstrap_file, **ratelimit.outputs(gateway), **rules})
+    return Artifact("envoy", profile, {FILE: _file(gateway), **ratelimit.outputs(gateway), **rules})
+
+
+def _file(gateway: Gateway) -> Assembled:
+    found = Lines(lambda: trace(file.text, spans(gateway)))
+    file = Assembled(lambda: pieces(gateway, document(gateway)), found)
+    return file
 
 
 def bootstrap(gateway: Gateway) -> Json:
-    internal = [grpc.listener(gateway), *hops.listeners(gateway), *cache.listeners(gateway)]
+    """As plain data, which all follows from the whole gateway."""
+    found: Json = plain(document(gateway))
+    return found
+
+
+def document(gateway: Gateway) -> Json:
     return {
         "node": {"id": "gwc", "cluster": "gwc"},
         "admin": admin.admin(gateway),
@@ -36,18 +51,40 @@ def bootstrap(gateway: Gateway) -> Json:
         "layered_runtime": {"layers": [{"name": "gwc", "static_layer": _runtime(gateway)}]},
         "bootstrap_extensions": [hops.BOOTSTRAP_EXTENSION],
         "static_resources": {
-            "listeners": [*listen.listeners(gateway), *internal, admin.admin_listener(gateway)],
-            "clusters": [
-                *upstream.clusters(gateway),
-                *hops.clusters(gateway),
-                *cluster.clusters(gateway),
-                *cache.clusters(gateway),
-                grpc.cluster(),
-                admin.cluster(gateway),
-            ],
+            "listeners": Rows("listeners", lambda: listeners(gateway)),
+            "clusters": Rows("clusters", lambda: clusters(gateway), lambda: _clusters(gateway)),
             "secrets": identity.secrets(gateway),
         },
     }
+
+
+def listeners(gateway: Gateway) -> Iterator[Json]:
+    yield from listen.listeners(gateway)
+    yield grpc.listener(gateway)
+    yield from hops.listeners(gateway)
+    yield from cache.listeners(gateway)
+    yield admin.admin_listener(gateway)
+
+
+def clusters(gateway: Gateway) -> Iterator[Json | Run]:
+    yield from upstream.outside(gateway)
+    yield from runs(gateway.services, upstream.clusters)
+    yield from hops.clusters(gateway)
+    yield from _others(gateway)
+
+
+def _clusters(gateway: Gateway) -> Iterator[Json]:
+    yield from upstream.outside(gateway)
+    yield from upstream.clusters(gateway)
+    yield from hops.all_clusters(gateway)
+    yield from _others(gateway)
+
+
+def _others(gateway: Gateway) -> Iterator[Json]:
+    yield from cluster.clusters(gateway)
+    yield from cache.clusters(gateway)
+    yield grpc.cluster()
+    yield admin.cluster(gateway)
 
 
 def _runtime(gateway: Gateway) -> Json:

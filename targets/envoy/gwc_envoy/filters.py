@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gwc.ir import Gateway
 from gwc_envoy import (
     access_log,
@@ -22,7 +24,7 @@ from gwc_envoy import (
 from gwc_envoy.xds import Json
 
 
-def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
+def http_filters(gateway: Gateway, scheme: str) -> Iterator[Json]:
     protected = any(route.auth is not None for service in gateway.services for route in service.routes)
     chain = (
         headers.hygiene_filter(gateway),  # outermost: the last to see a response
@@ -52,7 +54,7 @@ def http_filters(gateway: Gateway, scheme: str) -> list[Json]:
         access_log.attempt_filter(gateway),  # innermost: behind it is nothing but the service
         hops.router_filter(),
     )
-    return [entry for entry in chain if entry is not None]
+    return (entry for entry in chain if entry is not None)
 
 
 def redirect_filters(gateway: Gateway) -> list[Json]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
-from gwc.ir import Gateway, Route
+from gwc.ir import Gateway
 from gwc_envoy import actions, body, errors, headers, request_id
 from gwc_envoy.actions import Chain, Hop
+from gwc_envoy.rows import Rows, Run, runs
 from gwc_envoy.upstream import cluster_name, http_options, threshold
 from gwc_envoy.xds import Json, extension, lua
 
@@ -17,13 +19,8 @@ _MAX_HEADERS = 96
 """KiB; more than the outer listener takes (60), because headers are added on the way."""
 
 
-def used(gateway: Gateway) -> tuple[Hop, ...]:
-    found = {hop for _, _, chain in actions.chains(gateway) for hop in chain.behind}
-    return tuple(hop for hop in Hop if hop in found)
-
-
 def listeners(gateway: Gateway) -> Iterator[Json]:
-    for hop in used(gateway):
+    for hop in actions.used(gateway):
         replies = errors.failure_replies(gateway) if hop is Hop.SINGLE_TRY else errors.local_reply(gateway)
         covering = [errors.covered_filter(), lua(hop.value, "cache_cover.lua")] if hop is Hop.COVER else []
         filters = [request_id.instance_filter(), *covering]
@@ -35,20 +32,43 @@ def internal_listener(name: str, manager: Json) -> Json:
     return {"name": name, "internal_listener": {}, "filter_chains": [{"filters": [manager]}]}
 
 
-def clusters(gateway: Gateway) -> Iterator[Json]:
-    found: dict[str, tuple[Hop, Json]] = {}
-    for service, route, chain in actions.chains(gateway):
-        for hop in chain.behind:
-            name = actions.hop_cluster(hop, cluster_name(service, route))
-            found[name] = (hop, _threshold(gateway, hop, route))
-    for name, (hop, caps) in sorted(found.items()):
-        yield internal_cluster(name, hop.value, caps)
+def clusters(gateway: Gateway) -> Iterator[Json | Run]:
+    """In the order of their names, in which those of one service need not be neighbours."""
+    for hop in sorted(actions.used(gateway)):
+        if hop is Hop.ALL:
+            yield _capped(gateway)
+        else:
+            yield from _clusters(gateway, hop)
 
 
-def _threshold(gateway: Gateway, hop: Hop, route: Route) -> Json:
-    if hop is Hop.ALL:
-        return threshold(None, gateway.concurrency)
-    return threshold(route.retries.budget if route.retries.attempts else None, None)
+def _clusters(gateway: Gateway, hop: Hop) -> Iterator[Run]:
+    behind = {cluster_name(service, route): service for service, route, _ in actions.through(gateway, hop)}
+    for _, found in groupby(sorted(behind), lambda name: behind[name].name):
+        names = list(found)
+        yield Run(behind[names[0]], clusters_to, (hop.value, *names))
+
+
+def all_clusters(gateway: Gateway) -> Iterator[Json]:
+    """All of them, in the order of their names."""
+    for hop in sorted(actions.used(gateway)):
+        if hop is Hop.ALL:
+            yield _capped(gateway)
+        else:
+            behind = {cluster_name(service, route) for service, route, _ in actions.through(gateway, hop)}
+            yield from clusters_to(gateway, hop, *sorted(behind))
+
+
+def _capped(gateway: Gateway) -> Json:
+    return internal_cluster(Hop.ALL.value, Hop.ALL.value, threshold(None, gateway.concurrency))
+
+
+def clusters_to(gateway: Gateway, hop: str, *names: str) -> Iterator[Json]:
+    """Those behind which `names` are."""
+    routes = {cluster_name(s, route): route for s, route, _ in actions.through(gateway, Hop(hop))}
+    for name in names:
+        retried = routes[name].retries
+        caps = threshold(retried.budget if retried.attempts else None, None)
+        yield internal_cluster(actions.hop_cluster(Hop(hop), name), hop, caps)
 
 
 def internal_cluster(name: str, listener: str, caps: Json) -> Json:
@@ -89,12 +109,18 @@ def router_filter() -> Json:
 
 
 def _virtual_host(gateway: Gateway, hop: Hop) -> Json:
-    routes = [
-        _route(f"{service.name}/{route.name}", chain, hop, body.buffer_limit(route))
-        for service, route, chain in actions.chains(gateway)
-        if hop in chain.behind
-    ]
-    return {"name": hop.value, "domains": ["*"], "routes": routes}
+    found = Rows(
+        hop.value,
+        lambda: runs((service for service, _, _ in actions.through(gateway, hop)), routes, hop.value),
+        lambda: routes(gateway, hop.value),
+    )
+    return {"name": hop.value, "domains": ["*"], "routes": found}
+
+
+def routes(gateway: Gateway, hop: str) -> Iterator[Json]:
+    for service, route, methods in actions.through(gateway, Hop(hop)):
+        chain = actions.chain(gateway, service, route, methods)
+        yield _route(f"{service.name}/{route.name}", chain, Hop(hop), body.buffer_limit(route))
 
 
 _ATTEMPTS = {

@@ -15,6 +15,7 @@ from gwc.features import limits as all_limits
 from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
+from gwc_envoy.rows import Rows
 from gwc_envoy.stages import Stage
 from gwc_envoy.xds import Json, extension, literal, lua, set_header, typed
 
@@ -37,9 +38,9 @@ AFTER_AUTH = (Stage(3, early=False, shadow=True), Stage(2, early=False, shadow=F
 """Shadows come first: they count what an enforced limit of the stage refuses, too."""
 
 
-def rendered(gateway: Gateway) -> tuple[Limit, ...]:
+def rendered(gateway: Gateway) -> Iterator[Limit]:
     """Every limit that counts in this process."""
-    return tuple(limit for _, limit in all_limits(gateway) if not limit.cluster)
+    return (limit for _, limit in all_limits(gateway) if not limit.cluster)
 
 
 def filters(gateway: Gateway, stages: tuple[Stage, ...]) -> Iterator[Json]:
@@ -69,14 +70,22 @@ def _numbers(limits: Iterable[Limit]) -> dict[str, int]:
 
 
 def _groups(gateway: Gateway, held: list[Limit]) -> list[list[Limit]]:
+    numbers, found = _further(gateway), dict[int, list[Limit]]()
+    for limit in held:
+        found.setdefault(numbers.get(limit.id, 0), []).append(limit)
+    return [found[number] for number in sorted(found)]
+
+
+@per_gateway
+def _further(gateway: Gateway) -> dict[str, int]:
+    """The numbers of the limits that are not in the first filter of their stage."""
     numbers = _numbers(gateway.limits)
     for service in gateway.services:
-        for route in service.routes:
-            numbers |= _numbers(_levels(gateway, service, route))
-    found: dict[int, list[Limit]] = {}
-    for limit in held:
-        found.setdefault(numbers[limit.id], []).append(limit)
-    return [found[number] for number in sorted(found)]
+        levels = [(), *(route.limits for route in service.routes if route.limits)]
+        for own in levels if service.limits or len(levels) > 1 else ():
+            numbers |= _numbers((*gateway.limits, *service.limits, *own))
+        numbers = {name: number for name, number in numbers.items() if number}
+    return numbers
 
 
 def _levels(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
@@ -86,7 +95,7 @@ def _levels(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
 def _filter(stage: Stage, number: int, held: list[Limit]) -> Json:
     """The first of a stage counts what routes name to it, further ones what the routes' metadata names."""
     name = stage.name if number == 0 else f"{stage.name}.{number}"
-    told = {} if number == 0 else {"rate_limits": [_told(limit) for limit in held]}
+    told = {} if number == 0 else {"rate_limits": Rows(f"{name}/told", lambda: map(_told, held))}
     return extension(
         name,
         _MESSAGE,
@@ -98,7 +107,7 @@ def _filter(stage: Stage, number: int, held: list[Limit]) -> Json:
         response_headers_to_add=[set_header(REFUSED_HEADER, _refusal(stage.early, number))],
         enable_x_ratelimit_headers="DRAFT_VERSION_03",
         enable_retry_after_header=True,
-        descriptors=[_descriptor(limit) for limit in held],
+        descriptors=Rows(name, lambda: map(_descriptor, held)),
         **told,
     )
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
 from gwc.ir import Address, Gateway
 from gwc_envoy import access_log, errors, filters, https, identity, metrics, request_id, tracing
 from gwc_envoy.routing import route_configuration
+from gwc_envoy.rows import Rows
 from gwc_envoy.xds import Json, address, cidr, duration, extension
 
 HEADERS_TIMEOUT = 10.0
@@ -43,7 +45,8 @@ def listener(name: str, where: Address, manager: Json, transport: Mapping[str, A
 
 
 def connection_manager(gateway: Gateway, scheme: str) -> Json:
-    return _manager(gateway, filters.http_filters(gateway, scheme), route_configuration(gateway), **_paths())
+    passed = Rows(f"{scheme}/filters", lambda: filters.http_filters(gateway, scheme))
+    return _manager(gateway, passed, route_configuration(gateway, scheme), **_paths())
 
 
 def redirecting_manager(gateway: Gateway) -> Json:
@@ -54,7 +57,7 @@ def redirecting_manager(gateway: Gateway) -> Json:
     return _manager(gateway, filters.redirect_filters(gateway), routes, strip_any_host_port=True)
 
 
-def _manager(gateway: Gateway, http_filters: list[Json], routes: Json, **more: Any) -> Json:
+def _manager(gateway: Gateway, http_filters: list[Json] | Rows, routes: Json, **more: Any) -> Json:
     early = extension(
         "gwc.early",
         "extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
@@ -70,7 +73,7 @@ def _manager(gateway: Gateway, http_filters: list[Json], routes: Json, **more: A
         **tracing.manager_fields(gateway),
         **request_id.connection_manager_fields(),
         local_reply_config=errors.local_reply(gateway, errors.Place.LISTENER),
-        access_log=[*access_log.access_log(gateway), *metrics.loggers(gateway)],
+        access_log=Rows("log", lambda: chain(access_log.access_log(gateway), metrics.loggers(gateway))),
         http_filters=http_filters,
         route_config=routes,
         **more,

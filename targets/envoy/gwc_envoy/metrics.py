@@ -7,6 +7,7 @@ client can make a series.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from gwc.features import limits
 from gwc.ir import Endpoint, Gateway, Service
@@ -42,9 +43,9 @@ def stats_config() -> Json:
     return {"histogram_bucket_settings": [{"match": {"prefix": f"{_PREFIX}.{_MEASURED}"}, "buckets": bounds}]}
 
 
-def loggers(gateway: Gateway) -> list[Json]:
+def loggers(gateway: Gateway) -> Iterator[Json]:
     """Each counts what it is about and no more: a counter costs as much as a line of the access log."""
-    return [*_requests(), *_attempts(), *_budgets(gateway), *_limits(gateway), *_cache(gateway)]
+    return chain(_requests(), _attempts(), _budgets(gateway), _limits(gateway), _cache(gateway))
 
 
 def _requests() -> Iterator[Json]:
@@ -85,7 +86,7 @@ def _limits(gateway: Gateway) -> Iterator[Json]:
 
 
 def _cache(gateway: Gateway) -> Iterator[Json]:
-    for result in _RESULTS if cache.cached(gateway) else ():
+    for result in _RESULTS if cache.used(gateway) else ():
         told = picks.noted(cache.FILTER, "result", {"string_match": {"exact": result}})
         counter = _counter(metrics.CACHE, {"result": result.lower()})
         yield _logger({"counters": [counter]}, picks.every(told, picks.status(100, "GE")))

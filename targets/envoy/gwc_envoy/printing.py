@@ -1,7 +1,8 @@
 """JSON as people and version control read it: what fits on a line stands on one.
 
 One walk, from the leaves up: what is inside is written once, and whoever holds it only says whether it fits. This is
-the innermost loop of a compile, so it asks for types by identity and calls itself for what holds something alone.
+the innermost loop of a compile, so it asks for types by identity, and what many routes share (`xds.Shared`) is printed
+once for each indent.
 """
 
 from __future__ import annotations
@@ -11,27 +12,39 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-_WIDTH = 160
+from gwc_envoy.shared import Shared
+
+WIDTH = 160
 """Of a line without its indent, as if no character needed an escape."""
 _BETWEEN = 4
 """What stands between two entries, counted generously."""
 
-_Written = str | list[str]
-"""One line, or several, of which the first is without indent and the last without a comma."""
+_Written = tuple[str, int]
+"""A value's text, whose first line has no indent, and its width: more than WIDTH if it has several lines."""
 
 
 def render(node: Any) -> str:
-    written, _ = _entry(node, " ")
-    lines = [written] if type(written) is str else [*written]
-    return "\n".join((*lines, ""))
+    return f"{printed(node, '')}\n"
 
 
-def _entry(node: Any, pad: str) -> tuple[_Written, int]:
-    """A value and its width; `pad` is the indent of what it holds."""
+def printed(node: Any, pad: str) -> str:
+    """A value on a line whose indent is `pad`: without it, and without the line's end."""
+    return _entry(node, f"{pad} ")[0]
+
+
+def width(node: Any) -> int:
+    """More than WIDTH if the value does not fit on a line."""
+    return _entry(node, " ")[1]
+
+
+def _entry(node: Any, pad: str) -> _Written:
+    """`pad` is the indent of what the value holds."""
     if type(node) is dict:
         return _mapping(node, pad)
     if type(node) is list:
         return _sequence(node, pad)
+    if type(node) is Shared:
+        return _shared(node, pad)
     if isinstance(node, str):
         return _quoted(node), len(node) + 2
     if isinstance(node, dict | list):
@@ -39,47 +52,44 @@ def _entry(node: Any, pad: str) -> tuple[_Written, int]:
     return json.dumps(node), len(str(node))
 
 
+def _shared(node: Shared, pad: str) -> _Written:
+    known = node.printed.get(pad)
+    if known is None:
+        known = node.printed[pad] = _mapping(node, pad)
+    return known
+
+
 @lru_cache(maxsize=4096)
-def _lead(key: str) -> str:
+def lead_of(key: str) -> str:
     return f"{_quoted(key)}: "
 
 
-def _mapping(node: dict[str, Any], pad: str) -> tuple[_Written, int]:
-    width, short, inner = _BETWEEN * len(node), True, f"{pad} "
-    entries: list[tuple[str, _Written]] = []
+def _mapping(node: dict[str, Any], pad: str) -> _Written:
+    taken, inner = _BETWEEN * len(node), f"{pad} "
+    entries: list[str] = []
     for key, value in node.items():
         if type(value) is str:
-            written: _Written = _quoted(value)
-            width += len(key) + len(value) + 2
+            entries.append(f"{lead_of(key)}{_quoted(value)}")
+            taken += len(key) + len(value) + 2
         else:
-            written, taken = _entry(value, inner)
-            width += len(key) + taken
-            short = short and type(written) is str
-        entries.append((_lead(key), written))
-    if short and width <= _WIDTH:
-        return f"{{{', '.join([f'{lead}{written}' for lead, written in entries])}}}", width
-    return _spread(entries, pad, "{}"), _WIDTH + 1
+            written, inside = _entry(value, inner)
+            entries.append(f"{lead_of(key)}{written}")
+            taken += len(key) + inside
+    if taken <= WIDTH:
+        return f"{{{', '.join(entries)}}}", taken
+    return _spread(entries, pad, "{}"), WIDTH + 1
 
 
-def _sequence(node: list[Any], pad: str) -> tuple[_Written, int]:
+def _sequence(node: list[Any], pad: str) -> _Written:
     inner = f"{pad} "
     held = [_entry(item, inner) for item in node]
-    width = _BETWEEN * len(node) + sum([taken for _, taken in held])
-    texts = [written for written, _ in held if type(written) is str]
-    if len(texts) == len(held) and width <= _WIDTH:
-        return f"[{', '.join(texts)}]", width
-    return _spread([("", written) for written, _ in held], pad, "[]"), _WIDTH + 1
+    taken = _BETWEEN * len(node) + sum([inside for _, inside in held])
+    texts = [written for written, _ in held]
+    if taken <= WIDTH:
+        return f"[{', '.join(texts)}]", taken
+    return _spread(texts, pad, "[]"), WIDTH + 1
 
 
-def _spread(entries: list[tuple[str, _Written]], pad: str, brackets: str) -> list[str]:
-    lines = [brackets[0]]
-    for lead, written in entries:
-        if type(written) is str:
-            lines.append(f"{pad}{lead}{written},")
-        else:
-            lines.append(f"{pad}{lead}{written[0]}")
-            lines += written[1:-1]
-            lines.append(f"{written[-1]},")
-    lines[-1] = lines[-1][:-1]
-    lines.append(f"{pad[1:]}{brackets[1]}")
-    return lines
+def _spread(texts: list[str], pad: str, brackets: str) -> str:
+    between = f",\n{pad}"
+    return f"{brackets[0]}\n{pad}{between.join(texts)}\n{pad[1:]}{brackets[1]}"

@@ -11,8 +11,9 @@ import shlex
 from collections.abc import Iterator
 
 from gwc.diagnostics import Span
-from gwc.ir import Budget, Gateway, Limit, RateLimitStore, Secret
-from gwc.target import OutputFile
+from gwc.ir import Budget, Gateway, Limit, Origin, RateLimitStore, Secret
+from gwc.parts import Made
+from gwc.target import Assembled, Lines, Output, OutputFile
 from gwc.units import Rate
 from gwc_envoy import cluster
 from gwc_envoy.limits import LARGEST_RATE
@@ -23,7 +24,7 @@ UNITS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 """The windows of the service by their seconds; the language has no other periods."""
 
 
-def outputs(gateway: Gateway) -> dict[str, OutputFile]:
+def outputs(gateway: Gateway) -> dict[str, Output]:
     store = gateway.rate_limit_store
     if store is None or not cluster.used(gateway):
         return {}
@@ -34,13 +35,27 @@ def outputs(gateway: Gateway) -> dict[str, OutputFile]:
     }
 
 
-def _config(gateway: Gateway) -> OutputFile:
+def _config(gateway: Gateway) -> Assembled:
     """JSON, which is YAML without its surprises; one descriptor a line."""
-    described = [(_limit(m), m.provenance["rate"].span) for m in cluster.counted(gateway)]
-    described += [(_budget(n, b), b.provenance["units"].span) for n, b in sorted(cluster.budgets(gateway).items())]
-    lines = ",\n".join("  " + json.dumps(descriptor) for descriptor, _ in described)
-    spans: dict[int, Span] = {number: span for number, (_, span) in enumerate(described, 2)}
-    return OutputFile(f'{{"domain": "{cluster.DOMAIN}", "descriptors": [\n{lines}\n]}}\n', spans)
+    return Assembled(lambda: _pieces(gateway), Lines(lambda: _spans(gateway)))
+
+
+def _pieces(gateway: Gateway) -> Iterator[Made]:
+    yield Made(f'{{"domain": "{cluster.DOMAIN}", "descriptors": [')
+    between = "\n"
+    for descriptor, _ in _described(gateway):
+        yield Made(f"{between}  {json.dumps(descriptor)}")
+        between = ",\n"
+    yield Made("\n]}\n")
+
+
+def _spans(gateway: Gateway) -> dict[int, Span]:
+    return {number: origin.span for number, (_, origin) in enumerate(_described(gateway), 2)}
+
+
+def _described(gateway: Gateway) -> Iterator[tuple[Json, Origin]]:
+    yield from ((_limit(m), m.provenance["rate"]) for m in cluster.counted(gateway))
+    yield from ((_budget(n, b), b.provenance["units"]) for n, b in sorted(cluster.budgets(gateway).items()))
 
 
 def _limit(limit: Limit) -> Json:

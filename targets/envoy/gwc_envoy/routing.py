@@ -6,8 +6,12 @@ Each virtual host refuses encoded slashes first, then tries the entries in order
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 
+from gwc.derived import per_gateway
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, MethodRoute, PathEntry, host_tables
 from gwc_envoy import (
@@ -24,6 +28,8 @@ from gwc_envoy import (
     limits,
     retries,
 )
+from gwc_envoy.faults import Judge
+from gwc_envoy.rows import Rows, Run
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -32,28 +38,99 @@ ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
 _PLACEHOLDER = {SegmentKind.PARAM: "[^/]+", SegmentKind.REST: ".*"}
 
 
-def route_configuration(gateway: Gateway) -> Json:
-    unasked = auth.unasked(gateway)
-    idle = {**unasked, **limits.unanswered(gateway)}
+def route_configuration(gateway: Gateway, listener: str) -> Json:
+    """`listener`: which one has it. They all have the same."""
+    judge = Judge(known=configurable(gateway), public=True)
+    hosts = Rows(
+        listener,
+        lambda: (_virtual_host(gateway, table, listener, judge) for table in host_tables(gateway)),
+        judge=judge,
+    )
     return {
         "name": "gwc",
         "ignore_port_in_host_matching": True,
         "request_headers_to_remove": headers.request_headers_to_remove(gateway),
-        "virtual_hosts": [_virtual_host(gateway, table, unasked, idle) for table in host_tables(gateway)],
+        "virtual_hosts": hosts,
     }
 
 
-def _virtual_host(gateway: Gateway, table: HostTable, unasked: Json, idle: Json) -> Json:
-    routes = [grpc.refusal(), _refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
-    for entry in table.entries:
-        routes += _entry(gateway, entry, idle)
-    routes.append(_refusal("not-found", {"prefix": "/"}, 404))
+def configurable(gateway: Gateway) -> tuple[str, ...]:
+    """The filters of a listener that routes may say something to."""
+    present = {body.FILTER: True, cors.PREFLIGHT: cors.used(gateway), **_idle(gateway)}
+    return tuple(name for name, there in present.items() if there)
+
+
+@per_gateway
+def _idle(gateway: Gateway) -> Json:
+    """Switches off the filters to which a route says nothing."""
+    return {**auth.unasked(gateway), **limits.unanswered(gateway)}
+
+
+def _virtual_host(gateway: Gateway, table: HostTable, listener: str, judge: Judge) -> Json:
+    name = f"{listener}/{table.host or '*'}"
+    routes = Rows(name, lambda: _streamed(gateway, table), lambda: _whole(gateway, table), judge)
     return {
         "name": table.host or "any",
         "domains": _domains(table.host),
-        "typed_per_filter_config": {**body.UNREAD, **unasked},
+        "typed_per_filter_config": {**body.UNREAD, **auth.unasked(gateway)},
         "routes": routes,
     }
+
+
+def _first() -> list[Json]:
+    return [grpc.refusal(), _refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
+
+
+def _last() -> Json:
+    return _refusal("not-found", {"prefix": "/"}, 404)
+
+
+def _whole(gateway: Gateway, table: HostTable) -> Iterator[Json]:
+    yield from _first()
+    for entry in table.entries:
+        yield from _entry(gateway, entry, _idle(gateway))
+    yield _last()
+
+
+def _streamed(gateway: Gateway, table: HostTable) -> Iterator[Json | Run]:
+    """Neighbouring paths of one service are a run. Those that services share belong to none of them."""
+    yield from _first()
+    idle = json.dumps(_idle(gateway))
+    for service, start, stop, shared in _stretches(table):
+        if service is None:
+            for entry in shared:
+                yield from _entry(gateway, entry, _idle(gateway))
+        else:
+            yield Run(service, entries, (start, stop, idle))
+    yield _last()
+
+
+def _stretches(table: HostTable) -> Iterator[tuple[Service | None, int, int, list[PathEntry]]]:
+    """A service with where the stretch begins and ends among its own paths, or None with the paths that are shared."""
+    passed = Counter[str]()
+    for name, found in groupby(table.entries, _owner):
+        stretch = list(found)
+        service = stretch[0].routes[0].service
+        if name is not None:
+            start = passed[name]
+            passed[name] = start + len(stretch)
+            yield service, start, passed[name], []
+        else:
+            passed.update(owner for entry in stretch for owner in {one.service.name for one in entry.routes})
+            yield None, 0, 0, stretch
+
+
+def _owner(entry: PathEntry) -> str | None:
+    """The one service that has routes of the path."""
+    first = entry.routes[0].service
+    return first.name if all(found.service is first for found in entry.routes) else None
+
+
+def entries(gateway: Gateway, start: int, stop: int, idle: str) -> Iterator[Json]:
+    """Those of a service's own paths, in the order of matching."""
+    own, silent = host_tables(gateway)[0].entries, json.loads(idle)
+    for entry in own[start:stop]:
+        yield from _entry(gateway, entry, silent)
 
 
 def _domains(host: str | None) -> list[str]:

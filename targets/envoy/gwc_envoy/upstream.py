@@ -51,8 +51,12 @@ def _differ(service: Service) -> bool:
     return len({_settings(route) for route in service.routes}) > 1
 
 
+def outside(gateway: Gateway) -> Iterator[Json]:
+    """Where what is no service's is asked, or told."""
+    return (_outside(*where) for where in (*auth.fetched(gateway), *tracing.collector(gateway)))
+
+
 def clusters(gateway: Gateway) -> Iterator[Json]:
-    yield from (_outside(*where) for where in (*auth.fetched(gateway), *tracing.collector(gateway)))
     for service in gateway.services:
         named = {cluster_name(service, route): _settings(route) for route in service.routes}
         for name, settings in sorted(named.items()):

@@ -1,0 +1,139 @@
+"""A document in pieces: as `printing` prints it, and what follows from one service a part of its own.
+
+Whatever holds Rows has more than fits on a line, and so stands on several.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from gwc.ir import Gateway
+from gwc.parts import Made, Part, Piece, alone
+from gwc_envoy.faults import Judge
+from gwc_envoy.printing import WIDTH, lead_of, printed, width
+from gwc_envoy.rows import Rows, Run, holds_rows
+from gwc_envoy.xds import Json
+
+_CHUNK = 1 << 16
+"""Characters that are handed on together, at least."""
+
+
+def pieces(gateway: Gateway, document: Json) -> Iterator[Piece]:
+    """Those of `document`, whose Runs are made from the platform of `gateway`."""
+    held, length, fit = list[str](), 0, True
+    for piece in _value(gateway, document, _At("", "", "")):
+        if type(piece) is Part or length > _CHUNK:
+            if held:
+                yield Made("".join(held), fit)
+            held, length, fit = [], 0, True
+        if type(piece) is Made:
+            held.append(piece.text)
+            length, fit = length + len(piece.text), fit and piece.fit
+        else:
+            yield piece
+    yield Made("".join(held), fit)
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """Where a value stands: its indent, what is before it on its line, and what behind it."""
+
+    pad: str
+    lead: str
+    tail: str
+
+    def text(self, node: Any) -> str:
+        return f"{self.pad}{self.lead}{printed(node, self.pad)}{self.tail}\n"
+
+    def opened(self, bracket: str) -> Made:
+        return Made(f"{self.pad}{self.lead}{bracket}\n")
+
+    def closed(self, bracket: str) -> Made:
+        return Made(f"{self.pad}{bracket}{self.tail}\n")
+
+    def within(self, lead: str, last: bool) -> _At:
+        return _At(f"{self.pad} ", lead, "" if last else ",")
+
+
+def _value(gateway: Gateway, node: Any, at: _At) -> Iterator[Piece]:
+    if type(node) is Rows:
+        yield from _rows(gateway, node, at)
+    elif not holds_rows(node):
+        yield Made(at.text(node))
+    elif type(node) is dict:
+        yield at.opened("{")
+        for (key, value), last in _ended(node.items()):
+            yield from _value(gateway, value, at.within(lead_of(key), last))
+        yield at.closed("}")
+    else:
+        yield at.opened("[")
+        for value, last in _ended(node):
+            yield from _value(gateway, value, at.within("", last))
+        yield at.closed("]")
+
+
+def _rows(gateway: Gateway, rows: Rows, at: _At) -> Iterator[Piece]:
+    entries = iter(rows.entries())
+    first, short = _beginning(entries)
+    if short:
+        yield Made(at.text(first), all(map(rows.judge.fits, first)))
+        return
+    yield at.opened("[")
+    numbers = Counter[str]()
+    for entry, last in _ended(chain(first, entries)):
+        where = at.within("", last)
+        if type(entry) is Run:
+            name = entry.service.name
+            yield _part(gateway, rows, entry, f"{rows.name}/{numbers[name]}", where)
+            numbers[name] += 1
+        else:
+            yield from _entry(gateway, rows, entry, where)
+    yield at.closed("]")
+
+
+def _beginning(entries: Iterator[Json | Run]) -> tuple[list[Any], bool]:
+    """The first entries, and whether they are all and fit on a line."""
+    first, taken = list[Any](), 0
+    for entry in entries:
+        first.append(entry)
+        taken += WIDTH + 1 if type(entry) is Run or holds_rows(entry) else width([entry])
+        if taken > WIDTH:
+            return first, False
+    return first, True
+
+
+def _entry(gateway: Gateway, rows: Rows, entry: Any, at: _At) -> Iterator[Piece]:
+    if holds_rows(entry):
+        yield Made("", rows.judge.fits(entry))
+        yield from _value(gateway, entry, at)
+    else:
+        yield Made(at.text(entry), rows.judge.fits(entry))
+
+
+def _part(gateway: Gateway, rows: Rows, run: Run, name: str, at: _At) -> Part:
+    """Told in full: which function makes it, from what, how it is judged, and where it stands."""
+    given = repr((run.make.__module__, run.make.__qualname__, run.given, rows.judge, len(at.pad), at.tail))
+    return Part(run.service.name, name, partial(_made, gateway, run, rows.judge, at), given)
+
+
+def _made(gateway: Gateway, run: Run, judge: Judge, at: _At) -> Made:
+    texts, fit = list[str](), True
+    for entry in run.make(alone(gateway, run.service), *run.given):
+        texts.append(f"{at.pad}{printed(entry, at.pad)}")
+        fit = fit and judge.fits(entry)
+    return Made(",\n".join(texts) + at.tail + "\n", fit)
+
+
+def _ended(entries: Iterable[Any]) -> Iterator[tuple[Any, bool]]:
+    """Each with whether it is the last."""
+    end, rest = object(), iter(entries)
+    now = next(rest, end)
+    while now is not end:
+        following = next(rest, end)
+        yield now, following is end
+        now = following
