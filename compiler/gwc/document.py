@@ -6,7 +6,7 @@ booleans, one document a file, no duplicate keys, no tags, no merge keys, aliase
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gwc.diagnostics import Report, Span
@@ -24,7 +24,7 @@ class ScalarNode:
 
 @dataclass(frozen=True, slots=True)
 class SequenceNode:
-    items: tuple[Node, ...]
+    items: Sequence[Node]
     span: Span
 
 
@@ -65,7 +65,7 @@ class Document:
     def root(self) -> MappingNode:
         if self._root is None:
             assert self._seek is not None
-            self._root = self._seek()
+            return self._seek()  # not kept here: where things stand is asked of few, or of each in its turn
         return self._root
 
     @property

@@ -13,13 +13,20 @@ from gwc.frozen import dataclass
 from gwc.ir import Gateway, Limit, LimitKey, Node, Origin, Route, Service
 
 
-@dataclass(frozen=True, slots=True)
 class Use:
-    """One use of a feature: the node that holds it, who wrote it, and where."""
+    """One use of a feature: the field of the node that holds it; for whoever asks, who wrote it and where.
 
-    node: Node
-    origin: Origin
-    subject: str  # "the platform", "assistant" or "assistant/ask"
+    `subject` is "the platform", "assistant" or "assistant/ask".
+    """
+
+    __slots__ = ("field", "node", "subject")  # no dataclass: each check of a target makes one a route and feature
+
+    def __init__(self, node: Node, field: str, subject: str) -> None:
+        self.node, self.field, self.subject = node, field, subject
+
+    @property
+    def origin(self) -> Origin:
+        return self.node.provenance[self.field]
 
     @property
     def span(self) -> Span:
@@ -36,10 +43,6 @@ class Feature:
     name: str
     summary: str
     uses: Uses
-
-
-def use(node: Node, field: str, subject: str) -> Use:
-    return Use(node, node.provenance[field], subject)
 
 
 @per_gateway
@@ -61,7 +64,7 @@ def _platform(pick: Callable[[Gateway], tuple[Node | None, str]], when: Callable
     def found(gateway: Gateway) -> Iterator[Use]:
         node, field = pick(gateway)
         if node is not None and when(gateway):
-            yield use(node, field, "the platform")
+            yield Use(node, field, "the platform")
 
     return found
 
@@ -71,7 +74,7 @@ def _services(pick: Callable[[Service], tuple[Node | None, str]], when: Callable
         for service in gateway.services:
             node, field = pick(service)
             if node is not None and when(service):
-                yield use(node, field, service.name)
+                yield Use(node, field, service.name)
 
     return found
 
@@ -81,7 +84,7 @@ def _routes(pick: Callable[[Route], tuple[Node | None, str]], when: Callable[[Ro
         for subject, _, route in routes(gateway):
             node, field = pick(route)
             if node is not None and when(route):
-                yield use(node, field, subject)
+                yield Use(node, field, subject)
 
     return found
 
@@ -90,7 +93,7 @@ def _limits(when: Callable[[Limit], bool]) -> Uses:
     def found(gateway: Gateway) -> Iterator[Use]:
         for subject, limit in limits(gateway):
             if when(limit):
-                yield use(limit, "rate", subject)
+                yield Use(limit, "rate", subject)
 
     return found
 
@@ -98,33 +101,33 @@ def _limits(when: Callable[[Limit], bool]) -> Uses:
 def _endpoints(gateway: Gateway) -> Iterator[Use]:
     for service in gateway.services:
         for endpoint in service.upstream.endpoints:
-            yield use(endpoint, "address", service.name)
+            yield Use(endpoint, "address", service.name)
 
 
 def _weights(gateway: Gateway) -> Iterator[Use]:
     for service in gateway.services:
         if len({endpoint.weight for endpoint in service.upstream.endpoints}) > 1:
             for endpoint in service.upstream.endpoints:
-                yield use(endpoint, "weight", service.name)
+                yield Use(endpoint, "weight", service.name)
 
 
 def _jwt_urls(gateway: Gateway) -> Iterator[Use]:
     for provider in gateway.identity.jwt:
         if provider.jwks_url is not None:
-            yield use(provider, "jwks_url", "the platform")
+            yield Use(provider, "jwks_url", "the platform")
 
 
 def _any_of(gateway: Gateway) -> Iterator[Use]:
     for subject, _, route in routes(gateway):
         if route.auth is not None and len(route.auth.providers) > 1:
-            yield use(route.auth, "providers", subject)
+            yield Use(route.auth, "providers", subject)
 
 
 def _provider(name: str) -> Uses:
     def found(gateway: Gateway) -> Iterator[Use]:
         for subject, _, route in routes(gateway):
             if route.auth is not None and name in route.auth.providers:
-                yield use(route.auth, "providers", subject)
+                yield Use(route.auth, "providers", subject)
 
     return found
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,6 +28,7 @@ SECRETS = "secrets"
 """The directory below each target's that holds secret files. No manifest ever speaks of what is in it."""
 
 Entry = dict[str, Any]
+_IN_ORDER = attrgetter("file", "line", "column", "end_line", "end_column")
 
 
 class ManifestError(Exception):
@@ -132,7 +134,7 @@ def inexact(gateway: Gateway, table: SupportTable) -> Iterator[Entry]:
             "fidelity": support.fidelity.value,
             "accepted": name in accepted,
             "note": support.note,
-            "at": [_place(span) for span in sorted({use.span for use in uses})],
+            "at": [_place(span) for span in sorted({use.span for use in uses}, key=_IN_ORDER)],
         }
 
 

@@ -30,12 +30,14 @@ _STRANGE = "[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U000
 _LINE = re.compile(r"( *)(?:(-)(?: +|\Z))?(?:([A-Za-z_][A-Za-z0-9_.-]{0,80}):(?: +|\Z))?(.*)\Z")
 _QUOTED = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: *| +#.*)\Z""")
 _FIRST = re.compile(r"[A-Za-z0-9_/.+~$(<=^;]|-[A-Za-z0-9.]")
-_FLOW = re.compile(
+FLOW = re.compile(
     r""" *(?:([\[\]{}])|(,)|([A-Za-z_][A-Za-z0-9_.-]{0,80}):\ +|"([^"\\]*)"|'([^']*)'"""
     r"""|((?:[A-Za-z0-9_/.+~$(<=^;]|-[A-Za-z0-9.])"""
     r"""(?:[A-Za-z0-9_/.+~$()<=^;%@*-]|:(?=[A-Za-z0-9/])|\ +(?=[A-Za-z0-9_/(]))*))"""
 )
 _END = re.compile(r"(?: *| +#.*)\Z")
+REST = re.compile(r" *([^\n]*)")
+"""What follows a key's colon, or a dash."""
 
 
 class _GiveUpError(Exception):
@@ -71,6 +73,19 @@ def scalar(text: str) -> object:
     return float(text) if _FLOAT.match(text) else text
 
 
+def entries(text: str) -> list[tuple[int, int]]:
+    """Each key and each item of the blocks of a plain text: where it begins, and how deep. What is deeper than the one
+    before lies below it: of an item and a key in one column, the item."""
+    found: list[tuple[int, int]] = []
+    offset = 0
+    for line in text.split("\n"):
+        known = _known.get(line)
+        for column, key, _, _ in _line(line) if known is None else known:
+            found.append((offset + column, 2 * column + (key is None)))
+        offset += len(line) + 1
+    return found
+
+
 def _tokens(text: str) -> list[_Token]:
     found: list[_Token] = []
     for line in text.split("\n"):
@@ -104,8 +119,7 @@ def _line(line: str) -> tuple[_Token, ...]:
 
 def _value(rest: str) -> Any:
     if _FIRST.match(rest):
-        comment = rest.find(" #")
-        text = (rest if comment < 0 else rest[:comment]).rstrip(" ")
+        text = unquoted(rest)
         if ": " in text or text[-1] == ":":
             raise _GiveUpError
         return scalar(text)
@@ -118,9 +132,15 @@ def _value(rest: str) -> Any:
     raise _GiveUpError
 
 
+def unquoted(rest: str) -> str:
+    """Without the comment."""
+    comment = rest.find(" #")
+    return (rest if comment < 0 else rest[:comment]).rstrip(" ")
+
+
 def _flow(text: str, start: int, depth: int) -> tuple[Any, int]:
     """The value that begins at `start`, and where it ends."""
-    match = _FLOW.match(text, start)
+    match = FLOW.match(text, start)
     if match is None or depth > MAX_DEPTH:
         raise _GiveUpError
     bracket, _, _, double, single, word = match.groups()
@@ -137,37 +157,37 @@ def _flow(text: str, start: int, depth: int) -> tuple[Any, int]:
 
 def _flow_list(text: str, start: int, depth: int) -> tuple[list[Any], int]:
     items: list[Any] = []
-    if (end := _closed(text, start, "]")) is not None:
+    if (end := closed(text, start, "]")) is not None:
         return items, end
     while True:
         value, start = _flow(text, start, depth)
         items.append(value)
-        if (end := _closed(text, start, "]")) is not None:
+        if (end := closed(text, start, "]")) is not None:
             return items, end
-        start = _comma(text, start)
+        start = after_comma(text, start)
 
 
 def _flow_mapping(text: str, start: int, depth: int) -> tuple[dict[str, Any], int]:
     items: dict[str, Any] = {}
-    if (end := _closed(text, start, "}")) is not None:
+    if (end := closed(text, start, "}")) is not None:
         return items, end
     while True:
-        match = _FLOW.match(text, start)
+        match = FLOW.match(text, start)
         if match is None or (key := match[3]) is None or key in items:
             raise _GiveUpError
         items[key], start = _flow(text, match.end(), depth)
-        if (end := _closed(text, start, "}")) is not None:
+        if (end := closed(text, start, "}")) is not None:
             return items, end
-        start = _comma(text, start)
+        start = after_comma(text, start)
 
 
-def _closed(text: str, start: int, bracket: str) -> int | None:
-    match = _FLOW.match(text, start)
+def closed(text: str, start: int, bracket: str) -> int | None:
+    match = FLOW.match(text, start)
     return match.end() if match is not None and match[1] == bracket else None
 
 
-def _comma(text: str, start: int) -> int:
-    match = _FLOW.match(text, start)
+def after_comma(text: str, start: int) -> int:
+    match = FLOW.match(text, start)
     if match is None or match[2] is None:
         raise _GiveUpError
     return match.end()

@@ -6,8 +6,9 @@ carries the note that the user reads, and the perturbation test holds the table 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
+from itertools import chain
 
 from gwc.diagnostics import Diagnostic, Related, Severity, Span
 from gwc.features import FEATURES, Use
@@ -39,11 +40,15 @@ class Support:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`support` instead of the usual promise for a use that `when` picks; `condition` words it for the tables."""
+    """`support` instead of the usual promise for a use that `when` picks; `condition` words it for the tables.
+
+    `of_all`: it picks all uses in a Gateway or none, and so is asked of one of them.
+    """
 
     condition: str
     when: Callable[[Gateway, Use], bool]
     support: Support
+    of_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,16 @@ class Conditional:
 
     def of(self, gateway: Gateway, use: Use) -> Support:
         return next((case.support for case in self.cases if case.when(gateway, use)), self.usual)
+
+    def after(self, gateway: Gateway, use: Use) -> Support | Conditional:
+        """What is left to ask of each use, once `use` has told what holds of all."""
+        left: list[Case] = []
+        for case in self.cases:
+            if not case.of_all:
+                left.append(case)
+            elif case.when(gateway, use):
+                return Conditional(case.support, tuple(left)) if left else case.support
+        return Conditional(self.usual, tuple(left)) if left else self.usual
 
 
 MOST_RELATED = 3
@@ -91,14 +106,28 @@ class SupportTable:
     def below(self, gateway: Gateway) -> Iterator[tuple[str, Support, list[Use]]]:
         """Every feature that the Gateway uses and that is not exact there, with its uses under each promise."""
         for name, feature in FEATURES.items():
-            if self.entries[name] == EXACT:
-                continue
-            merged: dict[Support, list[Use]] = {}
-            for use in feature.uses(gateway):
-                support = self.of(name, gateway, use)
-                if support is not EXACT and support.fidelity is not Fidelity.EXACT:
-                    merged.setdefault(support, []).append(use)
-            yield from ((name, support, uses) for support, uses in merged.items())
+            promised = _promised(self.entries[name], feature.uses(gateway), gateway)
+            yield from ((name, support, uses) for support, uses in promised if support.fidelity is not Fidelity.EXACT)
+
+
+def _promised(
+    entry: Support | Conditional, uses: Iterator[Use], gateway: Gateway
+) -> Iterable[tuple[Support, list[Use]]]:
+    """The uses under each promise of `entry`. Nobody looks for those of what is always exact."""
+    first = None if entry == EXACT else next(uses, None)
+    if first is None:
+        return ()
+    left = entry.after(gateway, first) if isinstance(entry, Conditional) else entry
+    if isinstance(left, Support):
+        return ((left, [first, *uses]),) if left != EXACT else ()
+    merged: dict[Support, list[Use]] = {}
+    known: dict[int, list[Use]] = {}  # by identity: to hash a promise for each use is not cheap
+    for use in chain((first,), uses):
+        support = left.of(gateway, use)
+        if (together := known.get(id(support))) is None:
+            together = known[id(support)] = merged.setdefault(support, [])
+        together.append(use)
+    return merged.items()
 
 
 def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
@@ -116,25 +145,25 @@ def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
 def _diagnostic(table: SupportTable, name: str, support: Support, uses: list[Use]) -> Diagnostic:
     unsupported_ = support.fidelity is Fidelity.UNSUPPORTED
     verb = "cannot express" if unsupported_ else "only approximates"
-    written = [use for use in uses if use.origin.level is not Level.DEFAULT] or uses[:1]
-    spans = list(_first(use.span for use in written))
-    subjects = list(dict.fromkeys(use.subject for use in (*written, *uses)))
-    named = subjects[0] if len(subjects) == 1 else f"{subjects[0]} and {len(subjects) - 1} more"
+    first, *others = _shown(uses)
+    subjects = len({use.subject for use in uses})
+    named = first.subject if subjects == 1 else f"{first.subject} and {subjects - 1} more"
     return Diagnostic(
-        spans[0],
+        first.span,
         "GWC601" if unsupported_ else "GWC602",
         Severity.ERROR if unsupported_ else Severity.WARNING,
         f"{table.target} ({table.profile}) {verb} {name} for {named}: {support.note}",
         f"change the policy, or take it knowingly: targets.{table.target}.accept: [{name}]",
-        tuple(Related(span, "and here") for span in spans[1:]),
+        tuple(Related(use.span, "and here") for use in others),
     )
 
 
-def _first(spans: Iterator[Span]) -> dict[Span, None]:
-    """As many as are shown, each once: to look for a place is not cheap."""
-    found: dict[Span, None] = {}
-    for span in spans:
-        found[span] = None
+def _shown(uses: list[Use]) -> tuple[Use, ...]:
+    """As many as are named, each of another place, the written ones if there are any: to look for all takes time."""
+    found: dict[Span, Use] = {}
+    for use in uses:
+        if (origin := use.origin).level is not Level.DEFAULT:
+            found.setdefault(origin.span, use)
         if len(found) > MOST_RELATED:
             break
-    return found
+    return tuple(found.values()) or (uses[0],)

@@ -1,4 +1,4 @@
-"""The quick reader against the strict one: whatever it reads, the strict one reads to the same data.
+"""The quick reader against the strict one: whatever it reads, the strict one reads to the same data at the same places.
 
 Texts are real policies and fragments of YAML, damaged at random: that is where two readers part. GWC_EXPLORE=1 makes
 new ones, and many more.
@@ -14,7 +14,8 @@ import pytest
 
 from gwc import plain
 from gwc.diagnostics import Report
-from gwc.document import parse
+from gwc.document import MappingNode, Node, SequenceNode, parse
+from gwc.outline import outlined
 from gwc.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,18 +37,26 @@ _PIECES = (
 )  # fmt: skip
 
 
-def data_of(text: str) -> object:
-    """The strict reader's; the report where it refuses."""
-    report = Report()
-    document = parse(Source("policies/a.yaml", text), report)
-    return report.diagnostics if document is None else document.data()
+def whole(node: Node) -> Node:
+    """All of a node that is made as far as somebody looks."""
+    if isinstance(node, MappingNode):
+        return MappingNode({key: whole(node.items[key]) for key in node.items}, dict(node.keys), node.span)
+    if isinstance(node, SequenceNode):
+        assert [node.items[index] for index in range(-len(node.items), 0)] == [*node.items]
+        return SequenceNode(tuple(map(whole, node.items)), node.span)
+    return node
 
 
 def agree(text: str) -> bool:
-    """Whether the quick reader took it. Equal, in the order of keys and in types: `repr` shows both."""
+    """Whether the quick reader took it. Equal, in the order of keys and in types, which `repr` shows; and each key and
+    value at the same place."""
     quick = plain.read(text)
     if quick is not None:
-        assert repr(quick) == repr(data_of(text)), text
+        source, report = Source("policies/a.yaml", text), Report()
+        document = parse(source, report)
+        assert document is not None, (text, report.diagnostics)
+        assert repr(quick) == repr(document.data()), text
+        assert repr(whole(outlined(source))) == repr(document.root), text
     return quick is not None
 
 

@@ -149,10 +149,10 @@ def test_damaged_policies_have_the_same_findings(monkeypatch: pytest.MonkeyPatch
 
 
 def test_what_is_right_needs_neither_pydantic_nor_a_position(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A counter: documents that were read by the strict reader."""
+    """A counter: documents that were read by the strict reader, or for places."""
     read: list[str] = []
     monkeypatch.setattr(run, "parse", lambda source, _: read.append(source.name))
-    monkeypatch.setattr("gwc.policy.variants.parse", lambda source, _: read.append(source.name))
+    monkeypatch.setattr("gwc.outline.outlined", lambda source: read.append(source.name))
     assert linted(sources(""), quick=True, monkeypatch=monkeypatch) == ()
     assert read == []
 

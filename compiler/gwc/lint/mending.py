@@ -63,13 +63,13 @@ def _below(node: Node, key: Span) -> Node | None:
 
 def _shared(root: Node) -> bool:
     """Whether an alias stands somewhere: its text is elsewhere, and a change there is one in two places."""
-    seen: set[int] = set()
+    seen: dict[int, Node] = {}  # with the nodes, so that none is gone and another in its place
     waiting = [root]
     while waiting:
         node = waiting.pop()
         if id(node) in seen:
             return True
-        seen.add(id(node))
+        seen[id(node)] = node
         waiting += node.items.values() if isinstance(node, MappingNode) else getattr(node, "items", ())
     return False
 

@@ -8,12 +8,11 @@ tests/property/test_quick.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from gwc import plain
-from gwc.diagnostics import Report
-from gwc.document import Document, MappingNode, parse
+from gwc.document import Document, MappingNode
 from gwc.frozen import dataclass
 from gwc.policy.overlay import Data, data_under, long_form, root_under
 from gwc.policy.shapes import Shape, shaped
@@ -61,8 +60,7 @@ def quick_variants(source: Source) -> dict[str | None, Loaded] | None:
     policy = None if data is None else shaped(data)
     if data is None or policy is None:
         return None
-    seek = _Sought(source)
-    found: dict[str | None, Loaded] = {None: _loaded(source, data, policy, seek, None)}
+    found: dict[str | None, Loaded] = {None: _loaded(source, data, policy, None)}
     for name, overlay in data.get("environments", {}).items():
         if not FIXED.isdisjoint(overlay):
             return None
@@ -70,24 +68,18 @@ def quick_variants(source: Source) -> dict[str | None, Loaded] | None:
         variant = shaped(merged, (data, policy))
         if variant is None:
             return None
-        found[name] = _loaded(source, merged, variant, seek, name)
+        found[name] = _loaded(source, merged, variant, name)
     return found
 
 
-def _loaded(source: Source, data: Data, policy: Shape, seek: _Sought, environment: str | None) -> Loaded:
-    document = Document.sought(source, long_form(data), partial(seek.root, environment))
+def _loaded(source: Source, data: Data, policy: Shape, environment: str | None) -> Loaded:
+    document = Document.sought(source, long_form(data), partial(_root, source, environment))
     return Loaded(cast("Policy", policy), document)
 
 
-@dataclass(slots=True)
-class _Sought:
-    """A source's nodes, by the strict reader, when somebody asks for them."""
+@lru_cache(maxsize=64)
+def _root(source: Source, environment: str | None) -> MappingNode:
+    """Where things stand in a plain text. Who asks for one place asks for others of the same, or for few altogether."""
+    from gwc.outline import outlined
 
-    source: Source
-    found: Document | None = None
-
-    def root(self, environment: str | None) -> MappingNode:
-        if self.found is None:
-            self.found = parse(self.source, report := Report())
-            assert self.found is not None, report.diagnostics
-        return root_under(self.found, environment)
+    return root_under(Document(source, outlined(source)), environment)

@@ -1,0 +1,236 @@
+"""Where things stand in a plain text (`gwc.plain`): its nodes, made as far as somebody looks.
+
+Most looks are for one key of a policy, so nothing is kept but where each key and each item of a block begins and how
+many lie below it. tests/property/test_plain.py holds the nodes against those of the strict reader.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import overload
+
+from gwc import plain
+from gwc.diagnostics import Span
+from gwc.document import MappingNode, Node, ScalarNode, SequenceNode
+from gwc.source import Source
+
+
+def outlined(source: Source) -> MappingNode:
+    """The root of a text that `gwc.plain` takes; of any other, nonsense."""
+    outline = _Outline(source)
+    return _BlockMapping(outline, 0, len(outline.starts))
+
+
+class _Outline:
+    """The entries of all blocks, keys and dashes alike, in the order of the text.
+
+    `starts` has the offset of each, `ends` the entry that follows it and all that lies below it.
+    """
+
+    __slots__ = ("ends", "file", "starts", "text")
+
+    def __init__(self, source: Source) -> None:
+        self.file, self.text = source.name, source.text
+        entries = plain.entries(source.text)
+        self.starts = array("I", [offset for offset, _ in entries])
+        ends, around = [len(entries)] * len(entries), list[tuple[int, int]]()
+        for entry, (_, indent) in enumerate(entries):
+            while around and around[-1][0] >= indent:
+                ends[around.pop()[1]] = entry
+            around.append((indent, entry))
+        self.ends = array("I", ends)
+
+    def span(self, start: int, end: int) -> Span:
+        """Of a stretch within one line."""
+        line = self.text.count("\n", 0, start) + 1
+        column = start - self.text.rfind("\n", 0, start)
+        return Span(self.file, line, column, line, column + end - start)
+
+    def block_span(self, first: int, end: int) -> Span:
+        start, last = self.span(self.starts[first], self.starts[first]), self.value(end - 1).span
+        return Span(self.file, start.line, start.column, last.end_line, last.end_column)
+
+    def following(self, first: int, end: int) -> Iterator[int]:
+        """The entries side by side, without what lies below them."""
+        while first < end:
+            yield first
+            first = self.ends[first]
+
+    def key_end(self, entry: int) -> int:
+        return self.text.index(":", self.starts[entry])
+
+    def is_item(self, entry: int) -> bool:
+        return self.text[self.starts[entry]] == "-"
+
+    def value(self, entry: int) -> Node:
+        """What the entry holds."""
+        below, end = entry + 1, self.ends[entry]
+        if below == end:
+            start = self.starts[entry] if self.is_item(entry) else self.key_end(entry)
+            return self._inline(start + 1)
+        return (_BlockSequence if self.is_item(below) else _BlockMapping)(self, below, end)
+
+    def _inline(self, start: int) -> Node:
+        """The value on the line of its key or dash, which ends at `start`."""
+        line = plain.REST.match(self.text, start)
+        assert line is not None
+        first, rest = line.start(1), line[1]
+        if not rest or rest[0] == "#":
+            return ScalarNode(None, self.span(start, start))
+        if rest[0] in "[{\"'":
+            return self._flow(first)[0]
+        text = plain.unquoted(rest)
+        return ScalarNode(plain.scalar(text), self.span(first, first + len(text)))
+
+    def _flow(self, start: int) -> tuple[Node, int]:
+        """The value of one line that begins at `start`, and where it ends."""
+        token = plain.FLOW.match(self.text, start)
+        assert token is not None
+        bracket, _, _, double, single, word = token.groups()
+        if bracket == "[":
+            return self._flow_list(token.start(1), token.end())
+        if bracket == "{":
+            return self._flow_mapping(token.start(1), token.end())
+        if word is not None:
+            return ScalarNode(plain.scalar(word), self.span(token.start(6), token.end())), token.end()
+        first = token.start(5 if double is None else 4) - 1
+        return ScalarNode(single if double is None else double, self.span(first, token.end())), token.end()
+
+    def _flow_list(self, start: int, at: int) -> tuple[Node, int]:
+        items: list[Node] = []
+        while (end := plain.closed(self.text, at, "]")) is None:
+            item, at = self._flow(plain.after_comma(self.text, at) if items else at)
+            items.append(item)
+        return SequenceNode(tuple(items), self.span(start, end)), end
+
+    def _flow_mapping(self, start: int, at: int) -> tuple[Node, int]:
+        items: dict[str, Node] = {}
+        keys: dict[str, Span] = {}
+        while (end := plain.closed(self.text, at, "}")) is None:
+            token = plain.FLOW.match(self.text, plain.after_comma(self.text, at) if items else at)
+            assert token is not None
+            keys[token[3]] = self.span(token.start(3), token.end(3))
+            items[token[3]], at = self._flow(token.end())
+        return MappingNode(items, keys, self.span(start, end)), end
+
+
+class _BlockMapping(MappingNode):
+    """A mapping over lines: the entries from `first` to before `end`."""
+
+    __slots__ = ("_end", "_first", "_of")
+    _of: _Outline
+    _first: int
+    _end: int
+
+    def __init__(self, of: _Outline, first: int, end: int) -> None:
+        for name, value in (("_of", of), ("_first", first), ("_end", end)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def items(self) -> Mapping[str, Node]:
+        return _Values(self._of, self._first, self._end)
+
+    @property
+    def keys(self) -> Mapping[str, Span]:
+        return _Keys(self._of, self._first, self._end)
+
+    @property
+    def span(self) -> Span:
+        return self._of.block_span(self._first, self._end)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MappingNode) or self.span != other.span:
+            return False
+        return dict(self.items) == dict(other.items) and dict(self.keys) == dict(other.keys)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _BlockSequence(SequenceNode):
+    """A list over lines."""
+
+    __slots__ = ("_end", "_first", "_of")
+    _of: _Outline
+    _first: int
+    _end: int
+
+    def __init__(self, of: _Outline, first: int, end: int) -> None:
+        for name, value in (("_of", of), ("_first", first), ("_end", end)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def items(self) -> Sequence[Node]:
+        return _Items(self._of, self._first, self._end)
+
+    @property
+    def span(self) -> Span:
+        return self._of.block_span(self._first, self._end)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SequenceNode) and self.span == other.span and [*self.items] == [*other.items]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Block:
+    __slots__ = ("_end", "_first", "_of")
+
+    def __init__(self, of: _Outline, first: int, end: int) -> None:
+        self._of, self._first, self._end = of, first, end
+
+    def _entries(self) -> Iterator[int]:
+        return self._of.following(self._first, self._end)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._entries())
+
+
+class _ByKey(_Block):
+    __slots__ = ()
+
+    def _entry(self, key: object) -> int:
+        text, starts, ends = self._of.text, self._of.starts, self._of.ends
+        sought, entry = f"{key}:", self._first
+        if not isinstance(key, str) or ":" in key:
+            raise KeyError(key)
+        while entry < self._end:
+            if text.startswith(sought, starts[entry]):
+                return entry
+            entry = ends[entry]
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        of = self._of
+        return (of.text[of.starts[entry] : of.key_end(entry)] for entry in self._entries())
+
+
+class _Values(_ByKey, Mapping[str, Node]):
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Node:
+        return self._of.value(self._entry(key))
+
+
+class _Keys(_ByKey, Mapping[str, Span]):
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Span:
+        entry = self._entry(key)
+        return self._of.span(self._of.starts[entry], self._of.key_end(entry))
+
+
+class _Items(_Block, Sequence[Node]):
+    __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Node: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Node]: ...
+    def __getitem__(self, index: int | slice) -> Node | Sequence[Node]:
+        if isinstance(index, slice):
+            return [*self][index]
+        return self._of.value([*self._entries()][index])
+
+    def __iter__(self) -> Iterator[Node]:
+        return map(self._of.value, self._entries())
