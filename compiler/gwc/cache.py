@@ -14,7 +14,7 @@ import os
 import stat
 import sys
 import time
-from hashlib import blake2b
+from _blake2 import blake2b  # as hashlib does, without the OpenSSL that it loads for other hashes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # without typing, which is dearer than all of this

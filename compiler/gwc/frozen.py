@@ -25,6 +25,12 @@ else:
         return _Field(how)
 
 
+def field_names(kind: type) -> tuple[str, ...]:
+    """Of a class that is a dataclass, here or elsewhere, in their order; none of another one."""
+    known: Mapping[str, object] = getattr(kind, _OWN, None) or getattr(kind, _FIELDS, {})
+    return tuple(known)
+
+
 _REQUIRED: Any = object()
 _FIELDS, _PARAMS, _OWN = "__dataclass_fields__", "__dataclass_params__", "__frozen_fields__"
 _OPTIONS = {"frozen": False, "slots": False, "kw_only": False, "eq": True, "order": False, "repr": True}

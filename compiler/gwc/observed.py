@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-from hashlib import sha256
 
 from gwc.cache import digest
 
@@ -122,6 +121,8 @@ def _of_output(path: str) -> str:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             return _NOTHING
+        from hashlib import sha256  # with OpenSSL, which nothing else here needs
+
         state = sha256()
         while part := os.read(descriptor, _PIECE):
             state.update(part)

@@ -5,13 +5,19 @@ A file that cannot be read is a SourceError (exit 2); one that is not UTF-8 is a
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import sys
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gwc import observed
 from gwc.diagnostics import Report, Span
 from gwc.frozen import dataclass
+
+if TYPE_CHECKING:
+    from pathlib import Path  # whose import takes as long as linting a file
 
 STDIN = "-"
 """The path that means standard input, and its name."""
@@ -19,7 +25,8 @@ STDIN = "-"
 MAX_BYTES = 1024 * 1024
 """Of one policy. A policy is a few kilobytes; more is a mistake or an attack."""
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
+_SUFFIXES = (".yaml", ".yml")
+_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 _BOM = "\ufeff"
 
 
@@ -37,11 +44,15 @@ class Source:
     @property
     def directory(self) -> Path:
         """What the file references of this policy are relative to; the current directory for standard input."""
+        from pathlib import Path
+
         return Path() if self.name == STDIN else Path(self.name).parent
 
 
 def policy_name(name: str) -> str:
     """A source's name relative to the policies directory, so that the place of the checkout does not matter."""
+    from pathlib import PurePosixPath
+
     return STDIN if name == STDIN else PurePosixPath(name).name
 
 
@@ -54,7 +65,7 @@ def policy_files(path: str) -> tuple[str, ...]:
     """The paths that `path` stands for. Raises SourceError."""
     if path == STDIN or not is_directory(path):
         return (path,)
-    files = tuple(sorted(map(str, _policies_in(Path(path)))))
+    files = tuple(sorted(_policies_in(normal(path))))
     if not files:
         raise SourceError(f"{path}: the directory holds no policies (*.yaml, *.yml)")
     return files
@@ -62,17 +73,29 @@ def policy_files(path: str) -> tuple[str, ...]:
 
 def is_directory(path: str) -> bool:
     observed.kind(path)
-    return Path(path).is_dir()
+    return _is(stat.S_ISDIR, path)
 
 
 def is_file(path: str) -> bool:
     observed.kind(path)
-    return Path(path).is_file()
+    return _is(stat.S_ISREG, path)
+
+
+def _is(kind: Callable[[int], bool], path: str) -> bool:
+    """As pathlib asks: what cannot be looked at, for want of permission, is no answer but an OSError."""
+    try:
+        return kind(os.stat(path or ".").st_mode)
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return False
+        raise
+    except ValueError:
+        return False  # no path at all
 
 
 def read_source(path: str, report: Report) -> Source | None:
     """One policy, or None after a finding. Raises SourceError."""
-    name = STDIN if path == STDIN else display_name(Path(path))
+    name = STDIN if path == STDIN else display_name(path)
     return decoded(name, _read(path), report)
 
 
@@ -86,22 +109,34 @@ def decoded(name: str, data: bytes, report: Report) -> Source | None:
 
 def is_policy(name: str) -> bool:
     """Whether a file of this name in a directory of policies is one. Hidden files are an editor's business."""
-    return PurePosixPath(name).suffix in _SUFFIXES and not name.startswith(".")
+    return name.endswith(_SUFFIXES) and name.rpartition("/")[2] not in _SUFFIXES and not name.startswith(".")
 
 
-def display_name(path: Path) -> str:
+def display_name(path: Path | str) -> str:
     """`path` relative to the current directory if it lies below, otherwise as it was given; forward slashes."""
-    if not path.is_absolute():
-        return path.as_posix()
-    here = Path.cwd()
-    return (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+    text = normal(str(path))
+    if os.path.isabs(text):
+        here = os.getcwd()
+        text = "." if text == here else text.removeprefix(os.path.join(here, ""))
+    return text.replace(os.sep, "/")
 
 
-def _policies_in(directory: Path) -> Iterator[Path]:
-    observed.listing(str(directory))
+def normal(path: str) -> str:
+    """As pathlib writes it, which is asked only about what it could write otherwise."""
+    if path and os.sep == "/" and not path.endswith("/") and "//" not in path and "." not in path.split("/"):
+        return path
+    from pathlib import Path
+
+    return str(Path(path))
+
+
+def _policies_in(directory: str) -> list[str]:
+    observed.listing(directory)
     try:
-        # A dangling link is kept, so that reading it fails: no policy is ever left out silently.
-        yield from (path for path in directory.iterdir() if is_policy(path.name) and not path.is_dir())
+        with os.scandir(directory) as entries:
+            # A dangling link is kept, so that reading it fails: no policy is ever left out silently.
+            names = [entry.name for entry in entries if is_policy(entry.name) and not entry.is_dir()]
+        return names if directory == "." else [os.path.join(directory, name) for name in names]
     except OSError as error:
         raise SourceError(f"{directory}: {error.strerror}") from error
 
@@ -110,7 +145,7 @@ def _read(path: str) -> bytes:
     try:
         if path == STDIN:
             return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
         observed.file(path, data)
         return data

@@ -35,6 +35,12 @@ class Mine:
     __getattr__ = __iter__ = __len__ = __bool__ = __eq__ = __hash__ = __getitem__ = __contains__ = _boom  # type: ignore[assignment]
 
 
+@pytest.fixture(autouse=True)
+def however_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out of a fleet is left out of these few services, too."""
+    monkeypatch.setattr(about, "WORTH", 0)
+
+
 def _read(_: Source, __: str) -> str:
     return KEYS
 

@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import ParamSpec
 
 from gwc.cli.exits import CommandError, ExitCode
@@ -108,7 +107,7 @@ def _internal(error: Exception) -> ExitCode:
     if os.environ.get("GWC_DEBUG") == "1":
         traceback.print_exception(error)
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    say(f"internal error: {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno} ({frame.name})")
+    say(f"internal error: {type(error).__name__} at {os.path.basename(frame.filename)}:{frame.lineno} ({frame.name})")
     say("this is a bug in gwc: please report the line above, the output of gwc --version, and the policy")
     say("GWC_DEBUG=1 shows the traceback; look it over before you share it")
     return ExitCode.INTERNAL

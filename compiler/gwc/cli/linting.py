@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gwc import observed
 from gwc.cli import again
@@ -17,12 +18,14 @@ from gwc.cli.now import parse_now
 from gwc.cli.progress import progress
 from gwc.diagnostics import Diagnostic, Report, Severity
 from gwc.frozen import dataclass, field
-from gwc.lint.code.project import CodeError
-from gwc.lint.registry import RULES
-from gwc.lint.rule import Rule, documentation
+from gwc.lint.code import CodeError
 from gwc.lint.run import lint_sources
-from gwc.lint.select import UnknownRuleError, selected
-from gwc.source import STDIN, Source, display_name, is_directory, is_file, policy_files, read_source
+from gwc.source import STDIN, Source, display_name, is_directory, is_file, normal, policy_files, read_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gwc.lint.rule import Rule
 
 PLATFORM = ("platform.yaml", "platform.yml")
 FIRST_RULE = "GWC300"
@@ -106,20 +109,26 @@ class Linting:
             found |= self._found(group, rules)
         self.found = tuple(sorted(found))
 
-    def _found(self, group: _Group, rules: tuple[type[Rule], ...]) -> set[Diagnostic]:
+    def _found(self, group: _Group, rules: tuple[type[Rule], ...] | None) -> set[Diagnostic]:
         report = Report()
         sources = tuple(s for file in group.files if (s := self._read(file, report)) is not None)
         self._lint(sources, rules, report, whole=group.whole)
         return {diagnostic for diagnostic in report.diagnostics if group.about(diagnostic)}
 
-    def _rules(self) -> tuple[type[Rule], ...]:
+    def _rules(self) -> tuple[type[Rule], ...] | None:
+        """None: all of them."""
+        if not self.select and not self.ignore:
+            return None
+        from gwc.lint.registry import RULES
+        from gwc.lint.select import UnknownRuleError, selected
+
         try:
             return selected(RULES, self.select, self.ignore)
         except UnknownRuleError as error:
             raise CommandError(ExitCode.USAGE, str(error), error.hint) from error
 
     def _gateways(self) -> Iterator[_Group]:
-        single: dict[Path, list[str]] = {}
+        single: dict[str, list[str]] = {}
         for path in self.paths:
             if path == STDIN or not is_directory(path):
                 single.setdefault(_directory(path), []).append(path)
@@ -134,7 +143,9 @@ class Linting:
             self.sources[source.name] = source
         return source
 
-    def _lint(self, sources: Sequence[Source], rules: Sequence[type[Rule]], report: Report, *, whole: bool) -> None:
+    def _lint(
+        self, sources: Sequence[Source], rules: Sequence[type[Rule]] | None, report: Report, *, whole: bool
+    ) -> None:
         try:
             with told(), progress("linting"):
                 modules = lint_sources(
@@ -158,10 +169,14 @@ class Linting:
         return {name: source.text for name, source in self.sources.items()}
 
     def only(self, files: Collection[Path]) -> None:
+        from pathlib import Path
+
         self.found = tuple(d for d in self.found if Path(d.span.file).resolve() in files)
 
     def fix(self) -> None:
         """Mends until nothing is left to mend, each file whole or not at all."""
+        from pathlib import Path
+
         from gwc.cli.output import replace_text
 
         mended: set[str] = set()
@@ -188,6 +203,8 @@ class Linting:
             sys.stdout.writelines(difflib.unified_diff(before, after, name, name))
 
     def write_baseline(self, file: str) -> None:
+        from pathlib import Path
+
         from gwc.cli.output import replace_text
         from gwc.lint import baseline
 
@@ -200,7 +217,8 @@ class Linting:
 
         try:
             observed.file(file)
-            known = baseline.read(Path(file).read_text(encoding="utf-8"))
+            with open(file, encoding="utf-8") as stream:
+                known = baseline.read(stream.read())
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(ExitCode.USAGE, f"{file}: {error}", "write it with --write-baseline") from error
         except baseline.BaselineError as error:
@@ -231,6 +249,8 @@ class Linting:
 
             return render_json("lint", code, self.found, {"notes": self.notes})
         if form == "sarif":
+            from gwc.lint.registry import RULES
+            from gwc.lint.rule import documentation
             from gwc.report.sarif import render_sarif
 
             return render_sarif(self.found, {rule.code: documentation(rule).summary for rule in RULES})
@@ -247,22 +267,22 @@ class Linting:
         return render_github(self.found)
 
 
-def _directory(path: str) -> Path:
+def _directory(path: str) -> str:
     """Where the platform's policy is looked for. Standard input stands for a file among the policies."""
-    return Path("policies") if path == STDIN and is_directory("policies") else Path(path).parent
+    return "policies" if path == STDIN and is_directory("policies") else os.path.dirname(normal(path))
 
 
-def _beside(directory: Path, named: tuple[str, ...]) -> _Group:
+def _beside(directory: str, named: tuple[str, ...]) -> _Group:
     """Files with their platform's policy. That itself means something only together with all of its services."""
-    platform = [name for name in (str(directory / name) for name in PLATFORM) if is_file(name)]
+    platform = [name for name in (os.path.join(directory, name) for name in PLATFORM) if is_file(name)]
     about = _names(named)
     if about & _names(platform):
-        return _Group(_files(str(directory)), about, whole=True)
+        return _Group(_files(directory or "."), about, whole=True)
     return _Group((*platform, *named), about, whole=False)
 
 
 def _names(files: Sequence[str]) -> frozenset[str]:
-    return frozenset(STDIN if file == STDIN else display_name(Path(file)) for file in files)
+    return frozenset(STDIN if file == STDIN else display_name(file) for file in files)
 
 
 def _files(path: str) -> tuple[str, ...]:
@@ -272,6 +292,8 @@ def _files(path: str) -> tuple[str, ...]:
 
 def changed_files(revision: str) -> frozenset[Path]:
     """What differs from the merge base with `revision`, untracked files included. Raises CommandError."""
+    from pathlib import Path
+
     from gwc.git import GitError, git, merge_base
 
     try:

@@ -19,14 +19,9 @@ def lint(contexts: Sequence[Context], rules: Sequence[type[Rule]]) -> tuple[Diag
     counted = {rule.code: Counter[Diagnostic]() for rule in asked}
     for context in contexts:  # one after the other, for what rules share is derived from one Gateway
         for rule in asked:
-            if rule.everywhere or _may_differ(rule, context):
+            if rule.everywhere or about.may_differ(len(context.gateway.services), context.changed, type(rule)):
                 counted[rule.code].update(set(rule.diagnostics(context)))
     return tuple(sorted({found for rule in asked for found in _found(rule, counted[rule.code], len(contexts))}))
-
-
-def _may_differ(rule: Rule, context: Context) -> bool:
-    """Whether the rule could find anything here that it does not find in the policies as they are."""
-    return context.changed is None or not context.changed.isdisjoint(about.names(type(rule)))
 
 
 def _found(rule: Rule, counted: Counter[Diagnostic], environments: int) -> Iterator[Diagnostic]:

@@ -6,16 +6,27 @@ than too little. tests/lint/test_about.py holds each rule to it, with a Gateway 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import _lru_cache_wrapper, cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from gwc.frozen import field_names
 from gwc.lint.rule import GatewayRule, Rule
 
 _OWN = "gwc."
 _KNOWN = ("gwc.ir", "gwc.origin", "gwc.diagnostics", "gwc.lint.rule", "gwc.lint.context", "gwc.units")
 """Types of the Gateway and of findings: what they do concerns themselves alone."""
+
+WORTH = 20
+"""Services. To ask a rule about fewer than these takes less than to read its code."""
+
+
+def may_differ(services: int, changed: frozenset[str] | None, ask: type[Rule] | Callable[..., object]) -> bool:
+    """Whether what was asked of the policies as they are has to be asked again where these names have `changed`."""
+    if changed is None or services < WORTH:
+        return True
+    return not changed.isdisjoint(names(ask) if isinstance(ask, type) else mentioned_by(ask))
 
 
 @cache
@@ -72,7 +83,7 @@ def _leading(value: Any) -> Iterator[FunctionType]:
 def _parts(value: Any) -> Iterator[Any]:
     """The fields of an object in a table, such as a feature with its function."""
     if type(value).__module__ not in _KNOWN:
-        yield from (getattr(value, name) for name in getattr(type(value), "__dataclass_fields__", ()))
+        yield from (getattr(value, name) for name in field_names(type(value)))
 
 
 def _mentioned(code: CodeType) -> Iterator[str]:

@@ -9,10 +9,10 @@ from gwc.diagnostics import Span
 from gwc.document import Document, Path
 from gwc.frozen import dataclass
 from gwc.ir import Gateway
-from gwc.lint.code.project import ServiceCode
 from gwc.policy.variants import Loaded, platform_of
 
 if TYPE_CHECKING:
+    from gwc.lint.code.project import ServiceCode
     from gwc.policy.platform import PlatformPolicy
     from gwc.support import SupportTable
 

@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-import ipaddress
-from urllib.parse import urlsplit
-
 from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Accept, Endpoint, Gateway, Service
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
+from gwc.policy.hosts import is_ipv4
 from gwc.units import format_duration
 
 LONG_LEEWAY = 300.0
 
 
 _INTERNAL = (".internal", ".local", ".localhost", ".svc", ".cluster.local", ".lan", ".intranet", ".corp", ".home.arpa")
+_PRIVATE = ("10.", "127.", "192.168.")
+"""How many IPv4 addresses begin that are not public."""
 
 
 def public_host(host: str) -> bool:
     """An address or name that packets reach by way of other people's networks."""
+    if not _address(host):
+        return "." in host and not host.endswith(_INTERNAL)
+    if is_ipv4(host) and host.startswith(_PRIVATE):
+        return False
+    import ipaddress  # which takes longer to import than all rules to look at a service
+
     try:
         return ipaddress.ip_address(host).is_global
     except ValueError:
-        return "." in host and not host.endswith(_INTERNAL)
+        return not host.endswith(_INTERNAL) and "." in host
 
 
 def loopback(host: str) -> bool:
+    if not _address(host):
+        return host == "localhost"
+    if is_ipv4(host):
+        return host.startswith("127.")
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
+        return False
+
+
+def _address(host: str) -> bool:
+    """Whether it may be one: no IPv4 address has other characters, and no IPv6 address is without a colon."""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def plain_abroad(url: str) -> bool:
     """Whether it is asked for in plain text, and not on this machine."""
+    if not url or url.startswith("https://"):
+        return False
+    from urllib.parse import urlsplit
+
     parts = urlsplit(url)
     return parts.scheme == "http" and not loopback(parts.hostname or "")
 
@@ -247,6 +268,10 @@ class EverybodyIsAProxy(GatewayRule):
     code, name, severity = "GWC414", "everybody-is-a-proxy", Severity.ERROR
 
     def check(self, gateway: Gateway) -> Findings:
+        if not gateway.trusted_proxies:
+            return
+        import ipaddress
+
         for text in gateway.trusted_proxies:
             network = ipaddress.ip_network(text, strict=False)
             if network.prefixlen < (8 if network.version == 4 else 16) and not network.is_private:

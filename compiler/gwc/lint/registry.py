@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-from gwc.lint import (
-    access,
-    cache,
-    concurrency,
-    cost,
-    limits,
-    operations,
-    overlaps,
-    perimeter,
-    retries,
-    routing,
-    trust,
-    upstream,
-)
+from gwc.lint import policies
 from gwc.lint.code import cached, contract, owned, signals
 from gwc.lint.rule import Rule
 
-_GROUPS = (
-    retries,
-    upstream,
-    limits,
-    cost,
-    concurrency,
-    cache,
-    access,
-    perimeter,
-    trust,
-    routing,
-    overlaps,
-    operations,
-    owned,
-    signals,
-    cached,
-    contract,
-)
+_OF_CODE = (owned, signals, cached, contract)
 
 RULES: tuple[type[Rule], ...] = tuple(
     sorted(
-        (rule for group in _GROUPS for rule in group.RULES),
+        (*policies.RULES, *(rule for group in _OF_CODE for rule in group.RULES)),
         key=lambda rule: rule.code,
     )
 )

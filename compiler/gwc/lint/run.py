@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Report
 from gwc.document import Document, parse
 from gwc.environments import check_environment
 from gwc.frozen import dataclass, field
 from gwc.ir import Gateway, Route
-from gwc.lint import about, lint
-from gwc.lint.code.project import CodeError, Module, ServiceCode, read_services
+from gwc.lint import about, lint, policies
+from gwc.lint.code import CodeError
 from gwc.lint.context import Context, context_of
-from gwc.lint.registry import RULES
 from gwc.lint.rule import Rule
 from gwc.lint.suppress import OWN_CODES, applied, suppressions, suppressions_in_code
 from gwc.policy.shapes.platform import PLATFORM
@@ -21,6 +21,9 @@ from gwc.policy.variants import Loaded, Variants, platform_of, quick_variants, s
 from gwc.resolve import ReadPublic, check_gateway, read_beside, resolve
 from gwc.source import Source
 from gwc.support import SupportTable
+
+if TYPE_CHECKING:
+    from gwc.lint.code.project import Module, ServiceCode
 
 APART = frozenset({"upstream", "owner", "description", "hosts", "limits", "budget", "environments"})
 """Keys of a service that its routes are not made of."""
@@ -44,7 +47,7 @@ OF_PLATFORM = {
 
 def lint_sources(
     sources: Sequence[Source],
-    rules: Sequence[type[Rule]],
+    rules: Sequence[type[Rule]] | None,
     *,
     environment: str | None,
     now: date,
@@ -54,7 +57,7 @@ def lint_sources(
     code: str | None = None,
     hold: Callable[[object], object] = bool,
 ) -> tuple[Module, ...]:
-    """Puts into `report` what is invalid or, where nothing is, what `rules` find.
+    """Puts into `report` what is invalid or, where nothing is, what `rules` find; None: all of them.
 
     Without an `environment`: in the policies as they are and in every environment. `whole` as for `resolve`. `code` is
     the directory of the services' Python; returns what was read of it. `hold` is given what should outlive the call,
@@ -63,21 +66,37 @@ def lint_sources(
     variants = _variants(sources, environment, report)
     if report.failed:
         return ()
-    policies = [under(loaded, environment) for loaded in variants]
-    services = read_services(code, _services(policies)) if code is not None else ()
-    if code is not None and whole and not services:
-        raise CodeError(f"{code}: no folder with Python is named like a service ({', '.join(_services(policies)[:5])})")
+    loaded = [under(one, environment) for one in variants]
+    services = _code(code, _services(loaded), whole) if code is not None else ()
     job = _Job(variants, now, report, read, whole, services)
     contexts = [c for name in _names(variants, environment) for c in job.context(name)]
     hold((job, contexts))
     modules = tuple(module for service in services for module in service.modules)
     if report.failed:
         return modules
-    written = [s for policy in policies for s in suppressions(policy.document)]
+    written = [s for policy in loaded for s in suppressions(policy.document)]
     written += [s for module in modules for s in suppressions_in_code(module)]
-    known = {rule.code for rule in RULES} | OWN_CODES
-    report.extend(applied(lint(contexts, rules), written, known, {rule.code for rule in rules}, now))
+    every = policies.RULES if code is None and not written else _every_rule()
+    asked = every if rules is None else rules
+    known = {rule.code for rule in every} | OWN_CODES
+    report.extend(applied(lint(contexts, asked), written, known, {rule.code for rule in asked}, now))
     return modules
+
+
+def _every_rule() -> tuple[type[Rule], ...]:
+    """Those about code, too: where none is looked at they find nothing, and a suppression may still name them."""
+    from gwc.lint.registry import RULES
+
+    return RULES
+
+
+def _code(directory: str, names: tuple[str, ...], whole: bool) -> tuple[ServiceCode, ...]:
+    from gwc.lint.code.project import read_services
+
+    services = read_services(directory, names)
+    if whole and not services:
+        raise CodeError(f"{directory}: no folder with Python is named like a service ({', '.join(names[:5])})")
+    return services
 
 
 def _variants(sources: Sequence[Source], environment: str | None, report: Report) -> list[Variants]:
@@ -138,7 +157,7 @@ class _Job:
             read=self.read,
             whole=self.whole,
             routes=self._same_routes(policies),
-            checked=changed is not None and changed.isdisjoint(about.mentioned_by(check_gateway)),
+            checked=not about.may_differ(len(policies), changed, check_gateway),
         )
         if gateway is not None:
             self.routes.update((service.name, service.routes) for service in gateway.services if name is None)

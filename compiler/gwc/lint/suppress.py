@@ -8,18 +8,20 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Diagnostic, Edit, Fix, Severity, Span
 from gwc.document import Document, MappingNode, Node, ScalarNode, SequenceNode
 from gwc.frozen import dataclass
-from gwc.lint.code.project import Module
+
+if TYPE_CHECKING:
+    from gwc.lint.code.project import Module
 
 UNUSED, WITHOUT_REASON, EXPIRED, UNKNOWN = "GWC590", "GWC591", "GWC592", "GWC593"
 OWN_CODES = frozenset({UNUSED, WITHOUT_REASON, EXPIRED, UNKNOWN})
 
 _COMMENT = re.compile(r"#\s*gwc:\s*ignore\b[ \t]*(?P<rest>[^\n]*)")
-_REST = re.compile(r"\[(?P<codes>[^\]]*)\]\s*(?:until\s+(?P<until>\S+?)\s*(?::|\s|$))?\s*:?\s*(?P<reason>.*)")
-_SUPPRESSIBLE = re.compile("GWC[345][0-9]{2}")
+_REST = r"\[(?P<codes>[^\]]*)\]\s*(?:until\s+(?P<until>\S+?)\s*(?::|\s|$))?\s*:?\s*(?P<reason>.*)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,10 @@ def suppressions(document: Document) -> tuple[Suppression, ...]:
     found: list[Suppression] = []
     if not _COMMENT.search(document.source.text):
         return ()
+    scalars = [scalar.span for scalar in _scalars(document.root)]
     for number, line in enumerate(document.source.text.split("\n"), start=1):
         match = _COMMENT.search(line)
-        if match and not _inside_scalar(document.root, number, match.start() + 1):
+        if match and not _inside(scalars, number, match.start() + 1):
             found.append(_read(document.source.name, number, line, match))
     return tuple(found)
 
@@ -62,17 +65,15 @@ def suppressions_in_code(module: Module) -> tuple[Suppression, ...]:
 def _read(file: str, number: int, line: str, match: re.Match[str]) -> Suppression:
     span = Span(file, number, match.start() + 1, number, len(line.rstrip()) + 1)
     about = number + 1 if not line[: match.start()].strip() else number
-    rest = _REST.match(match["rest"])
+    rest = re.match(_REST, match["rest"])
     if rest is None:
         return Suppression(span, about, (), None, "")
     codes = tuple(code.strip() for code in rest["codes"].split(",") if code.strip())
     return Suppression(span, about, codes, rest["until"], rest["reason"].strip())
 
 
-def _inside_scalar(node: Node, line: int, column: int) -> bool:
-    return any(
-        (s.line, s.column) <= (line, column) < (s.end_line, s.end_column) for s in (n.span for n in _scalars(node))
-    )
+def _inside(spans: Sequence[Span], line: int, column: int) -> bool:
+    return any((s.line, s.column) <= (line, column) < (s.end_line, s.end_column) for s in spans)
 
 
 def _scalars(node: Node) -> Iterator[ScalarNode]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from gwc.ir import Gateway
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
@@ -39,6 +37,8 @@ class WeakKey(GatewayRule):
     code, name = "GWC418", "weak-key"
 
     def check(self, gateway: Gateway) -> Findings:
+        import json
+
         for provider in gateway.identity.jwt:
             for key in json.loads(provider.jwks)["keys"] if provider.jwks else ():
                 bits = _bits(key.get("n", "")) if key["kty"] == "RSA" else LEAST_BITS

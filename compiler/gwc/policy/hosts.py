@@ -19,7 +19,7 @@ _IPV4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}\Z")
 def parse_host(text: str) -> str:
     """A lower-case DNS name or an IP address; raises ValueError."""
     lower = text.lower()
-    if _is_name(lower) or _IPV4.match(lower):
+    if _is_name(lower) or is_ipv4(lower):
         return lower
     import ipaddress  # for what is neither, an IPv6 address before all: its import costs more than all the rest
 
@@ -28,6 +28,11 @@ def parse_host(text: str) -> str:
         return str(ipaddress.ip_address("" if "%" in lower else lower))
     except ValueError:
         raise ValueError(f"{shorten(text)!r} is not a host name or IP address, such as api.example.com") from None
+
+
+def is_ipv4(text: str) -> bool:
+    """An IPv4 address as `parse_host` leaves it: four numbers without leading zeros."""
+    return _IPV4.match(text) is not None
 
 
 def _is_name(lower: str) -> bool:
@@ -58,7 +63,7 @@ def bound_to_ip(address: HostPort) -> HostPort:
     """A socket binds an IP address, and gateways do not all look names up; raises ValueError for another name."""
     if address.host == "localhost":
         return HostPort("127.0.0.1", address.port)
-    if _IPV4.match(address.host):
+    if is_ipv4(address.host):
         return address
     import ipaddress
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from gwc.diagnostics import BEFORE_SECRET, HOLDS_SECRET, Diagnostic, Severity, Span
 from gwc.report.excerpt import Texts, excerpt, masked, printable, source_line
@@ -32,7 +31,7 @@ def _behind(span: Span, texts: Texts) -> Span:
     """From the end of `span` to the end of its last line."""
     end = Span(span.file, span.end_line, span.end_column, span.end_line, span.end_column)
     length = len(source_line(texts, end) or "")
-    return replace(end, end_column=max(length + 1, span.end_column))
+    return Span(span.file, end.line, end.column, end.line, max(length + 1, span.end_column))
 
 
 def counts(diagnostics: Sequence[Diagnostic]) -> str:

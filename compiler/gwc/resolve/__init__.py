@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from gwc.resolve.levels import Layer
 from gwc.resolve.memory import Memory
 from gwc.resolve.platform import Place, ReadPublic, at, platform_place
 from gwc.resolve.service import ServiceContext, resolve_limits, resolve_service
-from gwc.source import MAX_BYTES, Source
+from gwc.source import MAX_BYTES, STDIN, Source
 
 if TYPE_CHECKING:
     from gwc.policy.platform import PlatformPolicy
@@ -30,12 +30,12 @@ __all__ = ["ReadPublic", "check_gateway", "resolve"]
 
 def read_beside(source: Source, file: str) -> str:
     """A public file that a policy names, from disk, relative to the policy. Raises OSError, also for an endless one."""
-    path = source.directory / file
-    observed.file(str(path))
-    with path.open(encoding="utf-8") as stream:
+    path = os.path.join(os.path.dirname("" if source.name == STDIN else source.name), file)
+    observed.file(path)
+    with open(path, encoding="utf-8") as stream:
         text = stream.read(MAX_BYTES + 1)
     if len(text) > MAX_BYTES:
-        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES // 1024} KiB", str(path))
+        raise OSError(errno.EFBIG, f"larger than {MAX_BYTES // 1024} KiB", path)
     return text
 
 
@@ -59,7 +59,7 @@ def resolve(
     if found is None:
         return None
     policy, top = found
-    services = [replace(c, routes=routes.get(c.policy.service)) for c in _services(policies, policy, top, report)]
+    services = _services(policies, policy, top, report, routes)
     gateway = _gateway(policy, top, services, environment, now, report, read)
     if not checked:
         check_gateway(gateway, report)
@@ -78,14 +78,20 @@ def _platform(policies: Sequence[Loaded], report: Report) -> tuple[PlatformPolic
     return found[0] if len(found) == 1 else None
 
 
-def _services(policies: Sequence[Loaded], platform: PlatformPolicy, top: Place, report: Report) -> list[ServiceContext]:
+def _services(
+    policies: Sequence[Loaded],
+    platform: PlatformPolicy,
+    top: Place,
+    report: Report,
+    routes: Mapping[str, tuple[Route, ...]],
+) -> list[ServiceContext]:
     defaults, memory = Layer(Level.PLATFORM, top.document, ("defaults",), platform.defaults), Memory()
     contexts: dict[str, ServiceContext] = {}
     for loaded in policies:
         if (policy := service_of(loaded)) is None:
             continue
         place = Place(loaded.document, (), Level.SERVICE, at(loaded.document, "service"))
-        context = ServiceContext(policy, place, defaults, report, memory)
+        context = ServiceContext(policy, place, defaults, report, memory, routes.get(policy.service))
         first = contexts.setdefault(policy.service, context)
         if first is not context:
             related = (Related(first.place.home(), "first defined here"),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -161,6 +160,8 @@ def _jwt(policy: JwtPolicy, index: int, place: Place, read: ReadPublic, report: 
 
 
 def _key_set(file: str, place: Place, read: ReadPublic, report: Report) -> str | None:
+    import json  # of use to those alone who keep their keys in a file
+
     where = place.origin()
     try:
         keys = json.loads(read(place.document.source, file), parse_constant=_no_constant)

@@ -123,5 +123,7 @@ def test_linting_a_file_that_is_right_imports_little(tmp_path: Path) -> None:
     modules = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     heavy = {"typer", "click", "pydantic", "pydantic_core", "yaml", "jinja2", "jsonschema", "rich", "httpx", "asyncio"}
     assert not modules & {*heavy, "subprocess", "importlib.metadata", "tempfile", "email", "tomllib", "traceback"}
+    assert not modules & {"dataclasses", "inspect", "pathlib", "urllib.parse", "ipaddress", "hashlib", "ast", "decimal"}
+    assert not any(name.startswith("gwc.lint.code.") for name in modules), "no code is looked at"
     assert "gwc.composer" not in modules, "a position was looked for, though nothing was found"
-    assert len(modules) < 200
+    assert len(modules) < 150

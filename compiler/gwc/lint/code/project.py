@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gwc import observed
 from gwc.diagnostics import Span
+from gwc.lint.code import CodeError as CodeError
 from gwc.source import display_name
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -29,10 +30,6 @@ _SECRET = re.compile(
 )
 _TEST = re.compile(r"(test_.*|.*_test|conftest)\.py\Z")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
-
-
-class CodeError(Exception):
-    """Code that cannot be looked for; the message says where and why."""
 
 
 class _UnreadError(Exception):
