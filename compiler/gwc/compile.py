@@ -28,7 +28,7 @@ from gwc.suggest import did_you_mean
 from gwc.support import SupportTable, check
 from gwc.target import Artifact, Assembled, MeasuresInPart, OutputFile, Target, profile_of
 
-Watching = Callable[[frozenset[Family]], Mapping[str, OutputFile]]
+Watching = Callable[[frozenset[Family]], Mapping[str, Assembled]]
 """Alert rules and dashboards for a gateway that serves these families."""
 
 

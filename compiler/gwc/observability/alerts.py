@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gwc.diagnostics import Span
 from gwc.ir import Gateway, Limit, Route, Service
 from gwc.observability import access_log, metrics
+from gwc.observability.cases import Case
 from gwc.observability.promql import any_of, bucket, literal, rate, series
 from gwc.observability.rules import Alert
-from gwc.source import policy_name
 
 OBJECTIVE = 0.999
 """The share of requests that are to end without a 5xx. The burn rates of the alerts are of what it leaves."""
@@ -28,44 +27,56 @@ _SHADOWED = 0.01
 _SLOW = 0.01
 
 
-def groups(gateway: Gateway) -> Iterator[tuple[str, tuple[Alert, ...]]]:
-    """The rules of the platform, then those of each service, with the names of their groups."""
-    yield "gwc-platform", tuple(_of_platform(gateway))
-    for service in gateway.services:
-        yield f"gwc-service-{service.name}", tuple(_of_service(service))
-
-
-def _of_platform(gateway: Gateway) -> Iterator[Alert]:
-    yield _silent(gateway)
+def of_platform(gateway: Gateway) -> Iterator[Case]:
+    yield Case(_silent, (), (), gateway, "metrics_path")
     for limit in gateway.limits:
-        yield _of_limit(limit, {}, {}, "all services")
+        yield _of_limit(limit, "", "", "")
     if gateway.concurrency is not None:
-        yield _capped({}, {}, access_log.CONCURRENCY, "all services", gateway.provenance["concurrency"].span)
+        yield Case(_capped, (access_log.CONCURRENCY,), ("", ""), gateway, "concurrency")
 
 
-def _of_service(service: Service) -> Iterator[Alert]:
-    labels = {"service": service.name, **({"owner": literal(service.owner)} if service.owner else {})}
-    where = {"service": service.name}
-    yield from _burning(service, labels)
-    yield from _slow(service, labels)
+def of_service(service: Service) -> Iterator[Case]:
+    who = (service.name, service.owner)
+    yield Case(_burning, (), who, service, "name")
+    yield from _too_slow(service)
     for limit in service.limits:
-        yield _of_limit(limit, where, labels, service.name)
+        yield _of_limit(limit, *who, "")
     for route in service.routes:
         for limit in route.limits:
-            of_route = {**where, "route": route.name}
-            yield _of_limit(limit, of_route, {**labels, "route": route.name}, f"{service.name}/{route.name}")
+            yield _of_limit(limit, *who, route.name)
     if service.budget is not None:
-        yield _spent(service, labels)
-    if service.upstream.concurrency is not None:
-        span = service.upstream.provenance["concurrency"].span
-        yield _capped(where, labels, access_log.UPSTREAM_CONCURRENCY, service.name, span)
-    if service.upstream.breaker is not None:
-        yield from _broken(service, labels)
-    yield _deserted(service, labels)
+        units = service.budget.units
+        yield Case(_spent, (), (*who, str(units.tokens), str(units.period)), service.budget, "units")
+    yield from _of_upstream(service)
+    yield Case(_deserted, (), who, service, "name")
 
 
-def _silent(gateway: Gateway) -> Alert:
-    return _alert(
+def _of_upstream(service: Service) -> Iterator[Case]:
+    who, upstream = (service.name, service.owner), service.upstream
+    if upstream.concurrency is not None:
+        yield Case(_capped, (access_log.UPSTREAM_CONCURRENCY,), who, upstream, "concurrency")
+    if upstream.breaker is not None:
+        yield Case(_broken, (), (*who, str(upstream.breaker.failures)), upstream.breaker, "failures")
+
+
+def _too_slow(service: Service) -> Iterator[Case]:
+    """Streams and WebSockets last as long as they like."""
+    by_timeout: dict[float, list[Route]] = {}
+    for route in service.routes:
+        if not route.stream and not route.websocket:
+            by_timeout.setdefault(route.timeouts.request, []).append(route)
+    for timeout, routes in by_timeout.items():
+        words = (service.name, service.owner, any_of(route.name for route in routes).removeprefix("~"))
+        yield Case(_slow, (timeout,), words, routes[0].timeouts, "request")
+
+
+def _of_limit(limit: Limit, service: str, owner: str, route: str) -> Case:
+    words = (limit.id, str(limit.rate.tokens), str(limit.rate.period), str(limit.burst), limit.key, _grouped(limit))
+    return Case(_would_refuse if limit.shadow else _refusing, (), (service, owner, route, *words), limit, "rate")
+
+
+def _silent(place: str) -> tuple[Alert, ...]:
+    alert = _alert(
         "GwcNoMetrics",
         f"absent({metrics.REQUESTS.name})",
         "15m",
@@ -73,50 +84,60 @@ def _silent(gateway: Gateway) -> Alert:
         "No gateway tells of any request",
         "Prometheus has no series of any gateway: none is scraped, or none has served a request since it started.",
         "Look at the targets page of Prometheus for the gateways' admin listeners; then ask one for its metrics.",
-        gateway.provenance["metrics_path"].span,
+        place,
+    )
+    return (alert,)
+
+
+def _burning(service: str, owner: str, place: str) -> tuple[Alert, ...]:
+    all_of = series(metrics.REQUESTS.name, service=service)
+    failed = series(metrics.REQUESTS.name, service=service, status="5xx")
+    return tuple(_burn(service, owner, place, all_of, failed, *burn) for burn in _BURNS)
+
+
+def _burn(
+    service: str,
+    owner: str,
+    place: str,
+    all_of: str,
+    failed: str,
+    long: str,
+    short: str,
+    times: float,
+    wait: str,
+    severity: str,
+) -> Alert:
+    shares = [f"{rate(failed, window)} / {rate(all_of, window)}" for window in (long, short)]
+    bound = f"{times * (1 - OBJECTIVE):.4f}"
+    enough = f"sum (increase({failed}[{long}])) >= {_ERRORS_AT_LEAST}"
+    return _alert(
+        "GwcErrorBudgetBurn",
+        f"{shares[0]} > {bound} and {shares[1]} > {bound} and {enough}",
+        wait,
+        {**_labels(service, owner), "severity": severity, "window": long},
+        f"{service}: {{{{ $value | humanizePercentage }}}} of the requests fail",
+        f"Over {long} and {short}, more than {times:g} times the 5xx that an objective of {OBJECTIVE:.1%} leaves.",
+        "In the access log, `problem` tells whose failure it is: bad-gateway and timeout the service's, "
+        "circuit-open and overloaded the gateway's. Roll back what changed last.",
+        place,
     )
 
 
-def _burning(service: Service, labels: Mapping[str, str]) -> Iterator[Alert]:
-    all_of = series(metrics.REQUESTS.name, service=service.name)
-    failed = series(metrics.REQUESTS.name, service=service.name, status="5xx")
-    for long, short, times, wait, severity in _BURNS:
-        shares = [f"{rate(failed, window)} / {rate(all_of, window)}" for window in (long, short)]
-        bound = f"{times * (1 - OBJECTIVE):.4f}"
-        enough = f"sum (increase({failed}[{long}])) >= {_ERRORS_AT_LEAST}"
-        yield _alert(
-            "GwcErrorBudgetBurn",
-            f"{shares[0]} > {bound} and {shares[1]} > {bound} and {enough}",
-            wait,
-            {**labels, "severity": severity, "window": long},
-            f"{service.name}: {{{{ $value | humanizePercentage }}}} of the requests fail",
-            f"Over {long} and {short}, more than {times:g} times the 5xx that an objective of {OBJECTIVE:.1%} leaves.",
-            "In the access log, `problem` tells whose failure it is: bad-gateway and timeout the service's, "
-            "circuit-open and overloaded the gateway's. Roll back what changed last.",
-            service.provenance["name"].span,
-        )
-
-
-def _slow(service: Service, labels: Mapping[str, str]) -> Iterator[Alert]:
-    """Streams and WebSockets last as long as they like."""
-    by_timeout: dict[float, list[Route]] = {}
-    for route in service.routes:
-        if not route.stream and not route.websocket:
-            by_timeout.setdefault(route.timeouts.request, []).append(route)
-    for timeout, routes in by_timeout.items():
-        where = {"service": service.name, "route": any_of(route.name for route in routes)}
-        expr, words = _slower(timeout, where)
-        count = series(f"{metrics.DURATION.name}_count", **where)
-        yield _alert(
-            "GwcSlow",
-            f"{expr} and sum by (route) (increase({count}[10m])) >= {_REQUESTS_AT_LEAST}",
-            "10m",
-            {**labels, "severity": "ticket", "timeout": f"{timeout:g}s"},
-            f"{service.name}/{{{{ $labels.route }}}}: {words}",
-            f"timeouts.request is {timeout:g}s: slower requests are answered 504 by the gateway.",
-            "Compare upstream_ms with duration_ms in the access log: a wait for the service, or for the client.",
-            routes[0].timeouts.provenance["request"].span,
-        )
+def _slow(timeout: float, service: str, owner: str, routes: str, place: str) -> tuple[Alert, ...]:
+    where = {"service": service, "route": f"~{routes}"}
+    expr, words = _slower(timeout, where)
+    count = series(f"{metrics.DURATION.name}_count", **where)
+    alert = _alert(
+        "GwcSlow",
+        f"{expr} and sum by (route) (increase({count}[10m])) >= {_REQUESTS_AT_LEAST}",
+        "10m",
+        {**_labels(service, owner), "severity": "ticket", "timeout": f"{timeout:g}s"},
+        f"{service}/{{{{ $labels.route }}}}: {words}",
+        f"timeouts.request is {timeout:g}s: slower requests are answered 504 by the gateway.",
+        "Compare upstream_ms with duration_ms in the access log: a wait for the service, or for the client.",
+        place,
+    )
+    return (alert,)
 
 
 def _slower(timeout: float, where: Mapping[str, str]) -> tuple[str, str]:
@@ -132,114 +153,146 @@ def _slower(timeout: float, where: Mapping[str, str]) -> tuple[str, str]:
     return f"1 - {quick} / {total} > {_SLOW}", f"{{{{ $value | humanizePercentage }}}} take longer than {bound}s"
 
 
-def _of_limit(limit: Limit, where: Mapping[str, str], labels: Mapping[str, str], subject: str) -> Alert:
-    return (_would_refuse if limit.shadow else _refusing)(limit, where, labels, subject)
-
-
-def _refusing(limit: Limit, where: Mapping[str, str], labels: Mapping[str, str], subject: str) -> Alert:
-    return _alert(
+def _refusing(
+    service: str,
+    owner: str,
+    route: str,
+    limit: str,
+    tokens: str,
+    period: str,
+    burst: str,
+    key: str,
+    by: str,
+    place: str,
+) -> tuple[Alert, ...]:
+    alert = _alert(
         "GwcLimitRefusing",
-        f"{_share(metrics.REFUSALS, limit.id, where, '10m')} > {_REFUSED}",
+        f"{_share(metrics.REFUSALS, limit, _where(service, route), '10m')} > {_REFUSED}",
         "10m",
-        {**labels, "severity": "ticket", "limit": limit.id},
-        f"{subject}: {{{{ $value | humanizePercentage }}}} of the requests get 429 from a limit per {limit.key}",
-        f"The limit {limit.id} of {_rate_of(limit)} refuses more than {_REFUSED:.0%}.",
-        f"Group the access log's lines with this limited_by by {_grouped(limit)}: one client that misbehaves, or "
+        {**_labels(service, owner, route), "severity": "ticket", "limit": limit},
+        f"{_subject(service, route)}: "
+        f"{{{{ $value | humanizePercentage }}}} of the requests get 429 from a limit per {key}",
+        f"The limit {limit} of {tokens} in {period}s, burst {burst} refuses more than {_REFUSED:.0%}.",
+        f"Group the access log's lines with this limited_by by {by}: one client that misbehaves, or "
         "a limit that has become too low.",
-        limit.provenance["rate"].span,
+        place,
     )
+    return (alert,)
 
 
-def _would_refuse(limit: Limit, where: Mapping[str, str], labels: Mapping[str, str], subject: str) -> Alert:
-    return _alert(
+def _would_refuse(
+    service: str,
+    owner: str,
+    route: str,
+    limit: str,
+    tokens: str,
+    period: str,
+    burst: str,
+    _key: str,
+    by: str,
+    place: str,
+) -> tuple[Alert, ...]:
+    alert = _alert(
         "GwcShadowLimitWouldRefuse",
-        f"{_share(metrics.SHADOWED, limit.id, where, '30m')} > {_SHADOWED}",
+        f"{_share(metrics.SHADOWED, limit, _where(service, route), '30m')} > {_SHADOWED}",
         "30m",
-        {**labels, "severity": "info", "limit": limit.id},
-        f"{subject}: {{{{ $value | humanizePercentage }}}} of the requests would get 429 from a limit in shadow mode",
-        f"Enforced, the limit {limit.id} of {_rate_of(limit)} would refuse more than {_SHADOWED:.0%}.",
-        f"Group the access log's lines that have it in shadowed_by by {_grouped(limit)} before you enforce it.",
-        limit.provenance["rate"].span,
+        {**_labels(service, owner, route), "severity": "info", "limit": limit},
+        f"{_subject(service, route)}: "
+        "{{ $value | humanizePercentage }} of the requests would get 429 from a limit in shadow mode",
+        f"Enforced, the limit {limit} of {tokens} in {period}s, burst {burst} would refuse more than {_SHADOWED:.0%}.",
+        f"Group the access log's lines that have it in shadowed_by by {by} before you enforce it.",
+        place,
     )
+    return (alert,)
 
 
-def _spent(service: Service, labels: Mapping[str, str]) -> Alert:
-    assert service.budget is not None
-    units = service.budget.units
-    return _alert(
+def _spent(service: str, owner: str, tokens: str, period: str, place: str) -> tuple[Alert, ...]:
+    alert = _alert(
         "GwcBudgetRefusing",
-        f"{_share(metrics.REFUSALS, access_log.BUDGET, {'service': service.name}, '15m')} > {_REFUSED}",
+        f"{_share(metrics.REFUSALS, access_log.BUDGET, _where(service), '15m')} > {_REFUSED}",
         "15m",
-        {**labels, "severity": "ticket", "limit": access_log.BUDGET},
-        f"{service.name}: {{{{ $value | humanizePercentage }}}} of the requests find their user's budget spent",
-        f"{units.tokens} units for each user in {units.period}s are not enough for more than {_REFUSED:.0%}.",
+        {**_labels(service, owner), "severity": "ticket", "limit": access_log.BUDGET},
+        f"{service}: {{{{ $value | humanizePercentage }}}} of the requests find their user's budget spent",
+        f"{tokens} units for each user in {period}s are not enough for more than {_REFUSED:.0%}.",
         "Group the access log's lines by user and sum up cost: a client in a loop, or a route whose cost has grown.",
-        service.budget.provenance["units"].span,
+        place,
     )
+    return (alert,)
 
 
-def _capped(where: Mapping[str, str], labels: Mapping[str, str], cap: str, subject: str, span: Span) -> Alert:
-    return _alert(
+def _capped(cap: str, service: str, owner: str, place: str) -> tuple[Alert, ...]:
+    alert = _alert(
         "GwcOverloaded",
-        f"{_share(metrics.REFUSALS, cap, where, '5m')} > {_CAPPED}",
+        f"{_share(metrics.REFUSALS, cap, _where(service), '5m')} > {_CAPPED}",
         "5m",
-        {**labels, "severity": "page", "limit": cap},
-        f"{subject}: {{{{ $value | humanizePercentage }}}} of the requests get 503 because too many are in flight",
+        {**_labels(service, owner), "severity": "page", "limit": cap},
+        f"{_subject(service)}: "
+        "{{ $value | humanizePercentage }} of the requests get 503 because too many are in flight",
         f"The cap `{cap}` refuses more than {_CAPPED:.0%}: requests come faster than they are answered.",
         "Look at the latency first: a slow service fills any cap. Raise it only if the service has room.",
-        span,
+        place,
     )
+    return (alert,)
 
 
-def _broken(service: Service, labels: Mapping[str, str]) -> Iterator[Alert]:
-    assert service.upstream.breaker is not None
-    span = service.upstream.breaker.provenance["failures"].span
-    opened = f"avg_over_time({series(metrics.BREAKER_OPEN.name, service=service.name)}[5m])"
-    yield _alert(
+def _broken(service: str, owner: str, failures: str, place: str) -> tuple[Alert, ...]:
+    opened = f"avg_over_time({series(metrics.BREAKER_OPEN.name, service=service)}[5m])"
+    one = _alert(
         "GwcBreakerOpen",
         f"max by (endpoint) ({opened}) > 0.5",
         "2m",
-        {**labels, "severity": "ticket"},
-        f"{service.name}: {{{{ $labels.endpoint }}}} gets no traffic",
-        f"Its breaker opens after {service.upstream.breaker.failures} failures in a row, and has mostly been open.",
+        {**_labels(service, owner), "severity": "ticket"},
+        f"{service}: {{{{ $labels.endpoint }}}} gets no traffic",
+        f"Its breaker opens after {failures} failures in a row, and has mostly been open.",
         "The endpoint fails again each time it is tried: ask it directly, from a gateway's host.",
-        span,
+        place,
     )
-    refused = series(metrics.REFUSALS.name, service=service.name, limit=access_log.BREAKER)
-    yield _alert(
+    refused = series(metrics.REFUSALS.name, service=service, limit=access_log.BREAKER)
+    every = _alert(
         "GwcCircuitOpen",
         f"{rate(refused, '5m')} > 0",
         "2m",
-        {**labels, "severity": "page"},
-        f"{service.name}: clients get 503, for no endpoint is left",
+        {**_labels(service, owner), "severity": "page"},
+        f"{service}: clients get 503, for no endpoint is left",
         "The breakers of all endpoints are open at the same time.",
         "Endpoints that fail together usually share a cause: a deployment, a database, a certificate, a name.",
-        span,
+        place,
     )
+    return one, every
 
 
-def _deserted(service: Service, labels: Mapping[str, str]) -> Alert:
-    requests = series(metrics.REQUESTS.name, service=service.name)
-    return _alert(
+def _deserted(service: str, owner: str, place: str) -> tuple[Alert, ...]:
+    requests = series(metrics.REQUESTS.name, service=service)
+    alert = _alert(
         "GwcNoTraffic",
         f"({rate(requests, '15m')} or vector(0)) == 0 and sum (rate({requests}[1h] offset 1d)) > 0.1 "
         f"and {rate(metrics.REQUESTS.name, '15m')} > 0",
         "15m",
-        {**labels, "severity": "ticket"},
-        f"{service.name}: no request in a quarter of an hour",
+        {**_labels(service, owner), "severity": "ticket"},
+        f"{service}: no request in a quarter of an hour",
         "There were some at this time yesterday, and other services have theirs.",
         "Ask for one of its routes through the gateway: 404 means a host or path that has changed.",
-        service.provenance["name"].span,
+        place,
     )
+    return (alert,)
+
+
+def _where(service: str, route: str = "") -> dict[str, str]:
+    return {name: value for name, value in (("service", service), ("route", route)) if value}
+
+
+def _labels(service: str, owner: str, route: str = "") -> dict[str, str]:
+    labels = (("service", service), ("owner", literal(owner)), ("route", route))
+    return {name: value for name, value in labels if value}
+
+
+def _subject(service: str, route: str = "") -> str:
+    return "/".join(_where(service, route).values()) or "all services"
 
 
 def _share(family: metrics.Family, limit: str, where: Mapping[str, str], window: str) -> str:
     part = series(family.name, **where, limit=limit)
     return f"{rate(part, window)} / {rate(series(metrics.REQUESTS.name, **where), window)}"
-
-
-def _rate_of(limit: Limit) -> str:
-    return f"{limit.rate.tokens} in {limit.rate.period}s, burst {limit.burst}"
 
 
 def _grouped(limit: Limit) -> str:
@@ -255,8 +308,7 @@ def _alert(
     summary: str,
     description: str,
     hint: str,
-    span: Span,
+    place: str,
 ) -> Alert:
-    place = literal(f"{policy_name(span.file)}:{span.line}")
-    annotations = {"summary": summary, "description": f"{description} Written in {place}.", "hint": hint}
-    return Alert(name, expr, wait, labels, annotations, span)
+    written = f"{description} Written in {literal(place)}."
+    return Alert(name, expr, wait, labels, {"summary": summary, "description": written, "hint": hint})

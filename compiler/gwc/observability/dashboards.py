@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 
 from gwc.ir import Gateway, Service
 from gwc.observability import metrics
 from gwc.observability.panels import Json, Panel, Query, printed
-from gwc.observability.promql import series
-from gwc.target import OutputFile
+from gwc.observability.promql import series, string
+from gwc.parts import Assembled, Made, Part, Piece
 
 _SCHEMA_VERSION = 38
 """Grafana 10.0's; later ones read it and bring it up to date."""
 
 _WINDOW = "$__rate_interval"
 _QUANTILES = ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """Whether the platform refuses requests of any service, or would."""
+
+    refusals: bool
+    shadows: bool
+
+    @classmethod
+    def of(cls, gateway: Gateway) -> Above:
+        refusals = gateway.concurrency is not None or not all(limit.shadow for limit in gateway.limits)
+        return cls(refusals, any(limit.shadow for limit in gateway.limits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +45,14 @@ class Guards:
     budget: bool
 
     @classmethod
-    def of(cls, gateway: Gateway, service: Service) -> Guards:
-        limits = [*gateway.limits, *service.limits, *(limit for route in service.routes for limit in route.limits)]
-        caps = (gateway.concurrency, service.budget, service.upstream.concurrency, service.upstream.breaker)
+    def of(cls, above: Above, service: Service) -> Guards:
+        limits = [*service.limits, *(limit for route in service.routes for limit in route.limits)]
+        caps = (service.budget, service.upstream.concurrency, service.upstream.breaker)
         return cls(
-            refusals=not all(limit.shadow for limit in limits) or any(cap is not None for cap in caps),
-            shadows=any(limit.shadow for limit in limits),
+            refusals=above.refusals
+            or not all(limit.shadow for limit in limits)
+            or any(cap is not None for cap in caps),
+            shadows=above.shadows or any(limit.shadow for limit in limits),
             cache=any(route.cache for route in service.routes),
             breaker=service.upstream.breaker is not None,
             budget=service.budget is not None,
@@ -102,16 +117,24 @@ def _of(metric: str, service: str, **labels: str) -> str:
     return series(metric, service=service, route="~$route", **labels)
 
 
-def dashboard(gateway: Gateway, service: Service, served: frozenset[metrics.Family]) -> OutputFile:
+def dashboard(above: Above, service: Service, served: frozenset[metrics.Family]) -> Assembled:
     """The dashboard of `service`, of what a gateway with the families `served` can show."""
-    own = {
-        "uid": "gwc-" + sha256(service.name.encode()).hexdigest()[:32],
-        "title": f"gwc: {service.name}",
-        "description": service.description,
-        "tags": ["gwc", *([service.owner] if service.owner else [])],
-    }
-    common = _common(Guards.of(gateway, service), served).replace(_NAME, service.name)
-    return OutputFile(f"{_json(own)[:-2]},{common[1:]}\n", {})
+    return Assembled(partial(_pieces, above, service, served), {})
+
+
+def _pieces(above: Above, service: Service, served: frozenset[metrics.Family]) -> tuple[Piece]:
+    given = ",".join(sorted(family.name for family in served))
+    return (Part(service.name, "dashboard", partial(_made, above, service, served), given),)
+
+
+def _made(above: Above, service: Service, served: frozenset[metrics.Family]) -> Made:
+    uid = "gwc-" + sha256(service.name.encode()).hexdigest()[:32]
+    tags = ",\n  ".join(map(string, ("gwc", service.owner) if service.owner else ("gwc",)))
+    return Made(
+        f'{{\n "uid": {string(uid)},\n "title": {string(f"gwc: {service.name}")},\n'
+        f' "description": {string(service.description)},\n "tags": [\n  {tags}\n ],'
+        f"{service.name.join(_common(Guards.of(above, service), served))[1:]}\n"
+    )
 
 
 _NAME = "name-of-the-service"
@@ -120,9 +143,10 @@ quotes are right for both."""
 
 
 @lru_cache(maxsize=64)
-def _common(guards: Guards, served: frozenset[metrics.Family]) -> str:
+def _common(guards: Guards, served: frozenset[metrics.Family]) -> tuple[str, ...]:
+    """Cut where the name of the service belongs."""
     shown = [panel for panel in panels(_NAME, guards) if _needs(panel) <= served]
-    return _json(
+    text = _json(
         {
             "schemaVersion": _SCHEMA_VERSION,
             "version": 1,
@@ -136,6 +160,7 @@ def _common(guards: Guards, served: frozenset[metrics.Family]) -> str:
             "panels": [printed(panel, number) for number, panel in enumerate(shown)],
         }
     )
+    return tuple(text.split(_NAME))
 
 
 def _json(content: Json) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
+from json.encoder import encode_basestring
 
 _META = re.compile(r"[\\.+*?()|\[\]{}^$]")
 """What means something in a regular expression of RE2."""
@@ -12,7 +12,7 @@ _META = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 def string(text: str) -> str:
     """A PromQL string literal. Its escapes are Go's, which has all of JSON's but the slash that JSON does not write."""
-    return json.dumps(text, ensure_ascii=False)
+    return encode_basestring(text)
 
 
 def series(metric: str, /, **labels: str) -> str:

@@ -19,7 +19,6 @@ class Alert:
     wait: str
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
-    span: Span | None = None
 
     def fields(self) -> Iterator[tuple[str, str | Mapping[str, str]]]:
         yield from (("alert", self.name), ("expr", self.expr), ("for", self.wait))
@@ -44,33 +43,47 @@ class Group:
     """Rules that Prometheus evaluates one after the other. `name` is unique in a file."""
 
     name: str
-    rules: Sequence[Alert | Recording]
+    rules: Sequence[Recording]
 
 
-def document(groups: Sequence[Group], comments: Sequence[str] = ()) -> OutputFile:
-    """A rule file: comments, then every group that has rules."""
-    lines = [*(f"# {comment}" for comment in comments)]
-    lines.append("groups:" if any(group.rules for group in groups) else "groups: []")
+def document(groups: Sequence[Group]) -> OutputFile:
+    """A rule file of every group that has rules."""
+    lines = [opening(any(group.rules for group in groups))]
     spans: dict[int, Span] = {}
     for group in groups:
         if group.rules:
-            lines += [f"  - name: {scalar(group.name)}", "    rules:"]
+            lines += heading(group.name).splitlines(keepends=True)
         for rule in group.rules:
             before = len(lines)
             lines += _lines(rule)
             if rule.span is not None:
                 spans.update(dict.fromkeys(range(before + 1, len(lines) + 1), rule.span))
-    return OutputFile("\n".join((*lines, "")), spans)
+    return OutputFile("".join(lines), spans)
+
+
+def opening(any_group: bool) -> str:
+    """The first line of a rule file but for comments."""
+    return "groups:\n" if any_group else "groups: []\n"
+
+
+def heading(group: str) -> str:
+    """The lines of a group before its rules."""
+    return f"  - name: {scalar(group)}\n    rules:\n"
+
+
+def printed(rule: Alert | Recording) -> str:
+    """The lines of a rule in a group."""
+    return "".join(_lines(rule))
 
 
 def _lines(rule: Alert | Recording) -> Iterator[str]:
     lead = "      - "
     for name, value in rule.fields():
         if isinstance(value, str):
-            yield f"{lead}{name}: {scalar(value)}"
+            yield f"{lead}{name}: {scalar(value)}\n"
         elif value:
-            yield f"{lead}{name}:"
-            yield from (f"          {key}: {scalar(text)}" for key, text in value.items())
+            yield f"{lead}{name}:\n"
+            yield from (f"          {key}: {scalar(text)}\n" for key, text in value.items())
         lead = "        "
 
 

@@ -19,8 +19,9 @@ from gwc.discovery import load_targets
 from gwc.ir import Gateway
 from gwc.observability import emit
 from gwc.observability.metrics import FAMILIES, named_in
+from gwc.parts import Assembled
 from gwc.source import Source
-from gwc.target import OutputFile, Target
+from gwc.target import Target
 from testkit import NOW, gateway
 
 ALL = frozenset(FAMILIES)
@@ -54,7 +55,7 @@ routes:
 """
 
 
-def rules_of(given: Gateway) -> OutputFile:
+def rules_of(given: Gateway) -> Assembled:
     return emit.files(given, ALL)[emit.ALERTS]
 
 

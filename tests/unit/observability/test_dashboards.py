@@ -13,7 +13,7 @@ import accept
 import promtool
 from gwc.ir import Gateway
 from gwc.observability import emit
-from gwc.observability.dashboards import Guards, panels
+from gwc.observability.dashboards import Above, Guards, panels
 from gwc.observability.metrics import CACHE, FAMILIES, Family, named_in
 from gwc.observability.rules import Group, Recording, document
 from testkit import gateway
@@ -112,5 +112,7 @@ def test_texts_of_people_stay_texts(text: str) -> None:
 @pytest.mark.parametrize("name", ["a", "name-of", "name-of-the-service", "x" * 63])
 def test_what_services_share_is_that_of_each(name: str) -> None:
     given = gateway(BARE.replace("bare", name))
-    expected = [query.expr for panel in panels(name, Guards.of(given, given.services[0])) for query in panel.queries]
+    expected = [
+        query.expr for panel in panels(name, Guards.of(Above.of(given), given.services[0])) for query in panel.queries
+    ]
     assert queries(dashboards(given)[name]) == expected
