@@ -23,6 +23,7 @@ from gwc.observability.access_log import (
 from gwc_envoy import body, budget, cache, cluster_budget, errors, picks, request_id
 from gwc_envoy.errors import BY_STATUS
 from gwc_envoy.request_id import INSTANCE, REQUEST_ID
+from gwc_envoy.shared import Shared, shared
 from gwc_envoy.xds import Json, extension, lua, lua_list, lua_set, script
 
 FILTER, ATTEMPT = "gwc.access_log", "gwc.attempt"
@@ -56,11 +57,17 @@ def _shadows(gateway: Gateway) -> bool:
 def metadata(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> Json:
     """That the route leads to a service, the bound of its bodies, and what it takes from its budget."""
     spends = budget.applies(service, route) or cluster_budget.spent(gateway, service, route)
-    cost = {"cost": route.cost} if spends else {}
-    return {ATTEMPT: {"forwards": True, **body.exactly(route, upgraded), **cost}}
+    bytes_ = None if upgraded else body.exactly(route)
+    return {ATTEMPT: _forwarding(bytes_, route.cost if spends else None)}
 
 
-NO_ROUTE: Json = {"gwc": {"service": "", "route": "", "span": ""}}
+@shared
+def _forwarding(bytes_: int | None, cost: int | None) -> Json:
+    bound = {} if bytes_ is None else {"bytes": bytes_}
+    return {"forwards": True, **bound, **({} if cost is None else {"cost": cost})}
+
+
+NO_ROUTE: Json = {"gwc": Shared({"service": "", "route": "", "span": ""})}
 """The metadata of an answer that belongs to nobody's route."""
 
 

@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 from gwc.derived import per_gateway
 from gwc.ir import Gateway, Route, Service
 from gwc_envoy import retries, timeouts
+from gwc_envoy.shared import Shared
 from gwc_envoy.upstream import cluster_name
 from gwc_envoy.xds import Json, pattern, set_header
 
@@ -57,29 +60,52 @@ def hops(gateway: Gateway, route: Route, methods: tuple[str, ...]) -> Iterator[H
         yield Hop.COVER
 
 
+class _Way(NamedTuple):
+    """What the actions of a chain follow from."""
+
+    cluster: str
+    strip: str
+    hops: tuple[Hop, ...]
+    times: timeouts.Times
+    tries: retries.Tries
+    websocket: bool
+
+
 def chain(gateway: Gateway, service: Service, route: Route, methods: tuple[str, ...]) -> Chain:
-    own = {**_reach(service, route), **retries.action_fields(route, methods)}
+    way = _Way(
+        cluster_name(service, route),
+        service.strip,
+        tuple(hops(gateway, route, methods)),
+        timeouts.times(route),
+        retries.tries(route, methods),
+        route.websocket,
+    )
+    return Chain(f"{service.name}/{route.name}/{'+'.join(methods)}", *_actions(way))
+
+
+@lru_cache(maxsize=512)
+def _actions(way: _Way) -> tuple[Json, dict[Hop, Json]]:
+    own = {**_reach(way), **retries.action_fields(way.tries)}
     behind: dict[Hop, Json] = {}
-    taken = set(hops(gateway, route, methods))
-    if Hop.SINGLE_TRY in taken:
-        behind[Hop.SINGLE_TRY] = {**_reach(service, route), **retries.single_try(route)}
-        own = {**_to(Hop.SINGLE_TRY, service, route), **timeouts.before_hop(route), **retries.by_cause(route)}
-    if Hop.FIRST_BYTE in taken:
-        behind[Hop.FIRST_BYTE] = own
-        own = {**_to(Hop.FIRST_BYTE, service, route), **timeouts.first_byte(route)}
-    if Hop.ALL in taken:
-        behind[Hop.ALL] = own
-        own = {**_to(Hop.ALL, service, route), **timeouts.before_hop(route, len(behind)), **_upgrade(route)}
-    if Hop.COVER in taken:
-        behind[Hop.COVER] = own
-        own = {**_to(Hop.COVER, service, route), **timeouts.before_hop(route, len(behind))}
-    return Chain(f"{service.name}/{route.name}/{'+'.join(methods)}", own, behind)
+    if Hop.SINGLE_TRY in way.hops:
+        behind[Hop.SINGLE_TRY] = Shared({**_reach(way), **retries.single_try(way.tries)})
+        own = {**_to(Hop.SINGLE_TRY, way), **timeouts.before_hop(way.times), **retries.by_cause(way.tries)}
+    if Hop.FIRST_BYTE in way.hops:
+        behind[Hop.FIRST_BYTE] = Shared(own)
+        own = {**_to(Hop.FIRST_BYTE, way), **timeouts.first_byte(way.times)}
+    if Hop.ALL in way.hops:
+        behind[Hop.ALL] = Shared(own)
+        own = {**_to(Hop.ALL, way), **timeouts.before_hop(way.times, len(behind)), **_upgrade(way)}
+    if Hop.COVER in way.hops:
+        behind[Hop.COVER] = Shared(own)
+        own = {**_to(Hop.COVER, way), **timeouts.before_hop(way.times, len(behind))}
+    return Shared(own), behind
 
 
-def _reach(service: Service, route: Route) -> Json:
+def _reach(way: _Way) -> Json:
     """The last action of a chain, without its retries."""
-    cluster = {"cluster": cluster_name(service, route)}
-    return {**cluster, **timeouts.action_fields(route), **_rewrite(service), **_upgrade(route)}
+    cluster = {"cluster": way.cluster}
+    return {**cluster, **timeouts.action_fields(way.times), **_rewrite(way.strip), **_upgrade(way)}
 
 
 def through(gateway: Gateway, hop: Hop) -> Iterator[tuple[Service, Route, tuple[str, ...]]]:
@@ -115,15 +141,15 @@ def hop_cluster(hop: Hop, name: str) -> str:
     return hop.value if hop is Hop.ALL else f"{hop.value}/{name}"
 
 
-def _to(hop: Hop, service: Service, route: Route) -> Json:
-    return {"cluster": hop_cluster(hop, cluster_name(service, route))}
+def _to(hop: Hop, way: _Way) -> Json:
+    return {"cluster": hop_cluster(hop, way.cluster)}
 
 
-def _rewrite(service: Service) -> Json:
-    if not service.strip:
+def _rewrite(prefix: str) -> Json:
+    if not prefix:
         return {}
-    return {"regex_rewrite": {"pattern": {"regex": f"^{pattern(service.strip)}/?"}, "substitution": "/"}}
+    return {"regex_rewrite": {"pattern": {"regex": f"^{pattern(prefix)}/?"}, "substitution": "/"}}
 
 
-def _upgrade(route: Route) -> Json:
-    return {"upgrade_configs": [{"upgrade_type": "websocket"}]} if route.websocket else {}
+def _upgrade(way: _Way) -> Json:
+    return {"upgrade_configs": [{"upgrade_type": "websocket"}]} if way.websocket else {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from gwc.ir import Consumer, Gateway, JwtProvider, Route
+from gwc_envoy.shared import Shared, shared
 from gwc_envoy.xds import Json, extension, lua, lua_text, typed
 
 JWT_FILTER, FILTER = "gwc.jwt", "gwc.auth"
@@ -19,7 +20,7 @@ _REQUIRED, _OPTIONAL = "required", "optional"
 _FETCH_TIMEOUT, _CACHED_KEYS = "5s", "300s"
 _PER_ROUTE = "extensions.filters.http.jwt_authn.v3.PerRouteConfig"
 
-UNASKED: Json = {JWT_FILTER: typed(_PER_ROUTE, disabled=True)}
+UNASKED: Json = {JWT_FILTER: Shared(typed(_PER_ROUTE, disabled=True))}
 
 
 def used(gateway: Gateway, provider: str) -> bool:
@@ -27,11 +28,15 @@ def used(gateway: Gateway, provider: str) -> bool:
     return any(r.auth is not None and provider in r.auth.providers for s in gateway.services for r in s.routes)
 
 
-def per_route(route: Route) -> Json:
+def requirement(route: Route) -> str | None:
+    """What the route demands of a token; None where it looks at none."""
     if route.auth is None or "jwt" not in route.auth.providers:
-        return {}
-    name = _REQUIRED if route.auth.providers == ("jwt",) else _OPTIONAL
-    return {JWT_FILTER: typed(_PER_ROUTE, requirement_name=name)}
+        return None
+    return _REQUIRED if route.auth.providers == ("jwt",) else _OPTIONAL
+
+
+def per_route(requirement: str | None) -> Json:
+    return {} if requirement is None else {JWT_FILTER: typed(_PER_ROUTE, requirement_name=requirement)}
 
 
 def unasked(gateway: Gateway) -> Json:
@@ -42,9 +47,17 @@ def unasked(gateway: Gateway) -> Json:
 def metadata(route: Route, period: int | None) -> Json:
     """What the script reads. A public route says so: silence is refused. `period` is that of the route's budget."""
     if route.auth is None:
-        return {FILTER: {"accepts": "none"}}
+        return {FILTER: _PUBLIC}
+    return {FILTER: _accepted(route.auth.providers, route.auth.scopes, period)}
+
+
+_PUBLIC = Shared({"accepts": "none"})
+
+
+@shared
+def _accepted(providers: tuple[str, ...], scopes: tuple[str, ...], period: int | None) -> Json:
     clock = {} if period is None else {"period": period}
-    return {FILTER: {"accepts": " ".join(route.auth.providers), "scopes": " ".join(route.auth.scopes), **clock}}
+    return {"accepts": " ".join(providers), "scopes": " ".join(scopes), **clock}
 
 
 def token_filter(gateway: Gateway) -> Json | None:

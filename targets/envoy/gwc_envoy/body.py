@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gwc.ir import Route
+from gwc_envoy.shared import Shared
 from gwc_envoy.xds import Json, extension, typed
 
 FILTER = "gwc.max_body"
@@ -15,13 +16,13 @@ def body_filter() -> Json:
     return extension(FILTER, "extensions.filters.http.buffer.v3.Buffer", max_request_bytes=1)
 
 
-UNREAD: Json = {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute", disabled=True)}
+UNREAD: Json = {FILTER: Shared(typed("extensions.filters.http.buffer.v3.BufferPerRoute", disabled=True))}
 """For answers that read no body: refusals, and upgraded connections."""
 
 
-def exactly(route: Route, upgraded: bool) -> Json:
+def exactly(route: Route) -> int:
     """For the script behind the filter, which counts neither the last frame of an HTTP/2 body nor a single byte."""
-    return {} if upgraded else {"bytes": min(route.max_body, LARGEST)}
+    return min(route.max_body, LARGEST)
 
 
 def buffer_limit(route: Route) -> int:
@@ -29,9 +30,13 @@ def buffer_limit(route: Route) -> int:
     return max(route.max_body, 1)
 
 
-def per_route(route: Route, upgraded: bool) -> Json:
-    """An upgraded connection is no body: frames pass, bounded by the idle timeout alone."""
-    if upgraded:
+def bound(route: Route, upgraded: bool) -> int | None:
+    """Bytes. An upgraded connection is no body: frames pass, bounded by the idle timeout alone."""
+    return None if upgraded else min(max(route.max_body, 1), LARGEST)
+
+
+def per_route(bound: int | None) -> Json:
+    if bound is None:
         return UNREAD
-    bound = {"max_request_bytes": min(max(route.max_body, 1), LARGEST)}
-    return {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute", buffer=bound)}
+    buffer = {"max_request_bytes": bound}
+    return {FILTER: typed("extensions.filters.http.buffer.v3.BufferPerRoute", buffer=buffer)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from gwc.ir import Gateway, Upstream
+from gwc_envoy.shared import shared
 from gwc_envoy.xds import Json, duration
 
 _SWEEP = 0.1
@@ -15,18 +16,21 @@ def cluster_fields(upstream: Upstream) -> Json:
     """Consecutive failures are 5xx, resets, failed connections and timeouts. A single endpoint is ejected too."""
     if upstream.breaker is None:
         return {}
-    pause = duration(upstream.breaker.open)
-    detection = {
-        "consecutive_5xx": upstream.breaker.failures,
+    return {"outlier_detection": _detection(upstream.breaker.failures, upstream.breaker.open)}
+
+
+@shared
+def _detection(failures: int, pause: float) -> Json:
+    return {
+        "consecutive_5xx": failures,
         "enforcing_consecutive_5xx": 100,
         "enforcing_consecutive_gateway_failure": 0,
         "enforcing_success_rate": 0,
         "interval": duration(_SWEEP),
-        "base_ejection_time": pause,
-        "max_ejection_time": pause,
+        "base_ejection_time": duration(pause),
+        "max_ejection_time": duration(pause),
         "max_ejection_percent": 100,
     }
-    return {"outlier_detection": detection}
 
 
 def retry_after(upstream: Upstream) -> str | None:
@@ -42,7 +46,12 @@ def metadata(upstream: Upstream) -> Json:
     """On the cluster, for the mappers of answers: their own list of names would outgrow what Envoy takes."""
     if upstream.breaker is None and upstream.health is None:
         return {}
-    return {"metadata": {"filter_metadata": {OUT_OF_USE: {"retry_after": retry_after(upstream) or ""}}}}
+    return {"metadata": _pause(retry_after(upstream) or "")}
+
+
+@shared
+def _pause(pause: str) -> Json:
+    return {"filter_metadata": {OUT_OF_USE: {"retry_after": pause}}}
 
 
 def pauses(gateway: Gateway) -> tuple[str | None, ...]:

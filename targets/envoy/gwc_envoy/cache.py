@@ -8,6 +8,7 @@ does; `cache_store.lua` holds the memory.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gwc.derived import per_gateway
 from gwc.ir import Cache, Gateway, Route, Service
@@ -109,23 +110,40 @@ def _own_headers(gateway: Gateway) -> tuple[str, ...]:
 
 
 def _line(number: int, service: Service, route: Route, cache: Cache) -> str:
-    name = f"{service.name}/{route.name}"
+    name = lua_text(f"{service.name}/{route.name}")
+    lifetimes = cache.ttl, cache.negative_ttl, cache.stale_if_error, cache.stale_while_revalidate
+    listed = cache.per_user, cache.vary_query, cache.vary_headers
+    written = tuple([name.lower() for name, _ in route.headers.response.set])
+    settings = _settings(route.timeouts.request, *lifetimes, *listed, written)
+    return f"ROUTES[{name}] = {{name = {name}, number = {number}, {settings}}}"
+
+
+@lru_cache(maxsize=512)
+def _settings(
+    request: float,
+    ttl: float,
+    negative_ttl: float | None,
+    if_error: float,
+    revalidate: float,
+    per_user: bool,
+    query: tuple[str, ...],
+    headers: tuple[str, ...],
+    written: tuple[str, ...],
+) -> str:
     fields = {
-        "name": lua_text(name),
-        "number": str(number),
-        "ttl": _seconds(cache.ttl),
-        "negative_ttl": "nil" if cache.negative_ttl is None else _seconds(cache.negative_ttl),
-        "if_error": _seconds(cache.stale_if_error),
-        "revalidate": _seconds(cache.stale_while_revalidate),
-        "request": _seconds(route.timeouts.request),
-        "per_user": str(cache.per_user).lower(),
-        "query": lua_list(cache.vary_query),
-        "asked": lua_set(cache.vary_query),
-        "headers": lua_list(cache.vary_headers),
-        "listed": lua_set(cache.vary_headers),
-        "written": lua_set(name.lower() for name, _ in route.headers.response.set),
+        "ttl": _seconds(ttl),
+        "negative_ttl": "nil" if negative_ttl is None else _seconds(negative_ttl),
+        "if_error": _seconds(if_error),
+        "revalidate": _seconds(revalidate),
+        "request": _seconds(request),
+        "per_user": str(per_user).lower(),
+        "query": lua_list(query),
+        "asked": lua_set(query),
+        "headers": lua_list(headers),
+        "listed": lua_set(headers),
+        "written": lua_set(written),
     }
-    return f"ROUTES[{lua_text(name)}] = {{" + ", ".join(f"{key} = {value}" for key, value in fields.items()) + "}"
+    return ", ".join(f"{key} = {value}" for key, value in fields.items())
 
 
 def _seconds(value: float) -> str:

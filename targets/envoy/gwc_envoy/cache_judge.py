@@ -6,9 +6,11 @@ from gwc.ir import Service
 from gwc_envoy.xds import Json, extension, lua
 
 
-def upstream_filters(service: Service) -> list[Json]:
+def wanted(service: Service) -> bool:
+    return any(route.cache is not None for route in service.routes)
+
+
+def upstream_filters() -> list[Json]:
     """For the cluster of a service. An answer without the note, such as Envoy's own, is never kept."""
-    if all(route.cache is None for route in service.routes):
-        return []
     codec = extension("envoy.filters.http.upstream_codec", "extensions.filters.http.upstream_codec.v3.UpstreamCodec")
     return [lua("gwc.cache.judge", "cache_judge.lua"), codec]

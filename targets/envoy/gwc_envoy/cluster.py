@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from gwc.features import limits as all_limits
-from gwc.ir import Budget, Gateway, Limit, LimitKey, RateLimitStore, Route, Service
+from gwc.ir import Budget, Gateway, Limit, LimitKey, RateLimitStore, Service
 from gwc_envoy.stages import Stage
 from gwc_envoy.xds import UNLIMITED, Json, address, duration, extension, typed
 
@@ -99,12 +99,9 @@ def stage_number(limit: Limit) -> int:
     return next(stage.number for stage in _STAGES if stage.holds(limit))
 
 
-def applying(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
-    """The limits that a route names. A service's user limits do not apply to its public routes."""
-    if _store(gateway) is None:
-        return []
-    levels = [*gateway.limits, *service.limits, *route.limits]
-    return [m for m in levels if m.cluster and (m.key is not LimitKey.USER or route.auth is not None)]
+def counts(gateway: Gateway) -> bool:
+    """Whether there is a service to ask."""
+    return _store(gateway) is not None
 
 
 def entry_key(limit: Limit) -> str | None:

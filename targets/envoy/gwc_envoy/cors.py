@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from gwc.ir import Cors, Gateway, Service
 from gwc.routing import MethodRoute, PathEntry
-from gwc_envoy import body, limits, tracing
+from gwc_envoy import body, tracing
+from gwc_envoy.counting import counting
 from gwc_envoy.xds import Json, extension, lua, pattern, script, set_header, typed
 
 FILTER, PREFLIGHT = "gwc.cors", "gwc.preflight"
@@ -103,7 +104,7 @@ def _notes(gateway: Gateway, found: MethodRoute, cors: Cors) -> Json:
     return {
         "gwc": names(service, route.name),
         "gwc.auth": {"accepts": "none"},
-        **limits.metadata(gateway, service, route, None),
+        **counting(gateway, service, route).notes(None),
         **_preflight_metadata(cors),
     }
 
@@ -114,7 +115,7 @@ def names(service: Service, route: str) -> Json:
 
 
 def _nowhere(gateway: Gateway, found: MethodRoute) -> Json:
-    counted = limits.early_rate_limits(gateway, found.service, found.route)
+    counted = counting(gateway, found.service, found.route).early
     return {
         "cluster_header": _NOWHERE,
         "timeout": "1s",

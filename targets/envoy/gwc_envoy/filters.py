@@ -20,6 +20,7 @@ from gwc_envoy import (
     identity,
     limits,
     request_id,
+    stages,
 )
 from gwc_envoy.xds import Json
 
@@ -33,14 +34,14 @@ def http_filters(gateway: Gateway, scheme: str) -> Iterator[Json]:
         identity.forwarded_filter(gateway, scheme),  # takes an untrusted peer's ids away...
         access_log.request_filter(gateway),  # ...before they are judged; notes the request as it came
         limits.answer_filter(gateway),  # outside every limit
-        *limits.filters(gateway, limits.BEFORE_AUTH),  # a flood of bad tokens costs no verification
+        *limits.filters(gateway, stages.BEFORE_AUTH),  # a flood of bad tokens costs no verification
         *cluster.filters(gateway, early=True),  # behind the gateway's own, which spare the service a flood
         cors.preflight_filter(gateway),  # nobody is asked for credentials
         auth.token_filter(gateway),
         auth.jwt_filter(gateway),
         auth.script_filter(gateway) if protected else None,  # reads what the token filter found
         limits.header_filter(gateway),
-        *limits.filters(gateway, limits.AFTER_AUTH),  # counts by the verified user
+        *limits.filters(gateway, stages.AFTER_AUTH),  # counts by the verified user
         *cluster.filters(gateway, early=False),
         errors.upstream_filter(),
         errors.retry_after_filter(),  # sees a response before it is replaced

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gwc.ir import Gateway, HeaderChanges, Route, Service
+from gwc.ir import Gateway, Route, Service
 from gwc_envoy.request_id import header_to_add
+from gwc_envoy.shared import shared_list
 from gwc_envoy.xds import Json, extension, literal, set_header
 
 _ENGINES = ("x-envoy-", "x-kong-", "x-accel-", "x-gwc-")
@@ -18,16 +19,24 @@ def route_fields(service: Service, route: Route, added: list[Json], settled: boo
     charge = [budget.charge] if budget is not None and budget.charge is not None else []
     removed = (*route.headers.response.remove, *charge)
     fields = {
-        "request_headers_to_add": [*_set(route.headers.request), *added],
-        "request_headers_to_remove": [name.lower() for name in route.headers.request.remove],
-        "response_headers_to_add": _set(route.headers.response),
-        "response_headers_to_remove": [*(name.lower() for name in removed), *([] if added else OWN_RESPONSE_HEADERS)],
+        "request_headers_to_add": [*_set(route.headers.request.set), *added]
+        if added
+        else _set(route.headers.request.set),
+        "request_headers_to_remove": _removed(route.headers.request.remove),
+        "response_headers_to_add": _set(route.headers.response.set),
+        "response_headers_to_remove": _removed(removed, *(() if added else OWN_RESPONSE_HEADERS)),
     }
     return {name: value for name, value in fields.items() if value}
 
 
-def _set(changes: HeaderChanges) -> list[Json]:
-    return [{**set_header(name, literal(value)), "keep_empty_value": True} for name, value in changes.set]
+@shared_list
+def _set(changes: tuple[tuple[str, str], ...]) -> list[Json]:
+    return [{**set_header(name, literal(value)), "keep_empty_value": True} for name, value in changes]
+
+
+@shared_list
+def _removed(names: tuple[str, ...], *own: str) -> list[str]:
+    return [*(name.lower() for name in names), *own]
 
 
 def hygiene_filter(gateway: Gateway) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gwc.ir import Upstream
+from gwc_envoy.shared import shared
 from gwc_envoy.xds import Json, duration
 
 _PATIENCE = 2.0
@@ -15,13 +16,16 @@ def cluster_fields(upstream: Upstream) -> Json:
     """
     if upstream.health is None:
         return {}
-    every = duration(upstream.health.every)
-    check = {
-        "timeout": duration(min(upstream.health.every, _PATIENCE)),
-        "interval": every,
-        "no_traffic_interval": every,
+    return {"health_checks": [_check(upstream.health.path, upstream.health.every)]}
+
+
+@shared
+def _check(path: str, every: float) -> Json:
+    return {
+        "timeout": duration(min(every, _PATIENCE)),
+        "interval": duration(every),
+        "no_traffic_interval": duration(every),
         "unhealthy_threshold": 2,
         "healthy_threshold": 1,
-        "http_health_check": {"path": upstream.health.path},
+        "http_health_check": {"path": path},
     }
-    return {"health_checks": [check]}

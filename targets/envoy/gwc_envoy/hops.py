@@ -79,7 +79,7 @@ def internal_cluster(name: str, listener: str, caps: Json) -> Json:
         "type": "STATIC",
         "circuit_breakers": {"thresholds": [caps]},
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": where}}]}]},
-        "typed_extension_protocol_options": http_options(),
+        "typed_extension_protocol_options": http_options(False),
     }
 
 

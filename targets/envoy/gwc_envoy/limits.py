@@ -8,14 +8,15 @@ limits that apply to them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from gwc.derived import per_gateway
 from gwc.features import limits as all_limits
-from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
+from gwc.ir import Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.rows import Rows
+from gwc_envoy.shared import Shared, shared
 from gwc_envoy.stages import Stage
 from gwc_envoy.xds import Json, extension, literal, lua, set_header, typed
 
@@ -26,16 +27,11 @@ LARGEST_RATE = 2**32 - 1
 """Tokens a period; what Envoy's field can hold, and more than any gateway serves."""
 
 SHADOW_HEADER, REFUSED_HEADER = "x-gwc-shadow", "x-gwc-refused"
-_ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"}
-_NEVER = {"default_value": {"numerator": 0, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"}
+_ALWAYS = Shared({"default_value": {"numerator": 100, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"})
+_NEVER = Shared({"default_value": {"numerator": 0, "denominator": "HUNDRED"}, "runtime_key": "gwc.none"})
 _VALUE_LENGTH = 128
-_NAMESPACE = "gwc.limits"
+NAMESPACE = "gwc.limits"
 _MESSAGE = "extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
-
-
-BEFORE_AUTH = (Stage(1, early=True, shadow=True), Stage(0, early=True, shadow=False))
-AFTER_AUTH = (Stage(3, early=False, shadow=True), Stage(2, early=False, shadow=False))
-"""Shadows come first: they count what an enforced limit of the stage refuses, too."""
 
 
 def rendered(gateway: Gateway) -> Iterator[Limit]:
@@ -54,7 +50,7 @@ def filters(gateway: Gateway, stages: tuple[Stage, ...]) -> Iterator[Json]:
             yield from (_filter(stage, number, group) for number, group in enumerate(_groups(gateway, held)))
 
 
-def _numbers(limits: Iterable[Limit]) -> dict[str, int]:
+def numbers_of(limits: Iterable[Limit]) -> dict[str, int]:
     """Which filter of its stage holds each of the limits that a request may meet, from the platform's to the route's.
 
     A refusal names a burst, so those that share one are in different filters.
@@ -79,11 +75,11 @@ def _groups(gateway: Gateway, held: list[Limit]) -> list[list[Limit]]:
 @per_gateway
 def _further(gateway: Gateway) -> dict[str, int]:
     """The numbers of the limits that are not in the first filter of their stage."""
-    numbers = _numbers(gateway.limits)
+    numbers = numbers_of(gateway.limits)
     for service in gateway.services:
         levels = [(), *(route.limits for route in service.routes if route.limits)]
         for own in levels if service.limits or len(levels) > 1 else ():
-            numbers |= _numbers((*gateway.limits, *service.limits, *own))
+            numbers |= numbers_of((*gateway.limits, *service.limits, *own))
         numbers = {name: number for name, number in numbers.items() if number}
     return numbers
 
@@ -104,7 +100,7 @@ def _filter(stage: Stage, number: int, held: list[Limit]) -> Json:
         filter_enabled=_ALWAYS,
         filter_enforced=_ALWAYS,
         max_dynamic_descriptors=DISTINCT,
-        response_headers_to_add=[set_header(REFUSED_HEADER, _refusal(stage.early, number))],
+        response_headers_to_add=[set_header(REFUSED_HEADER, refusal(stage.early, number))],
         enable_x_ratelimit_headers="DRAFT_VERSION_03",
         enable_retry_after_header=True,
         descriptors=Rows(name, lambda: map(_descriptor, held)),
@@ -132,9 +128,9 @@ def _shadow(stage: Stage, limit: Limit) -> Json:
 
 def _told(limit: Limit) -> Json:
     """Counts on the routes whose metadata holds the limit's id."""
-    where = {"key": _NAMESPACE, "path": [{"key": limit.id}]}
+    where = {"key": NAMESPACE, "path": [{"key": limit.id}]}
     named = {"metadata": {"descriptor_key": "limit", "metadata_key": where, "source": "ROUTE_ENTRY"}}
-    return {"actions": [named, *_key(limit)]}
+    return {"actions": [named, *key_of(limit.key, limit.header)]}
 
 
 def _note_shadows(stage: Stage) -> Json:
@@ -149,45 +145,21 @@ def _note_shadows(stage: Stage) -> Json:
 
 def _descriptor(limit: Limit) -> Json:
     """An entry without a value has a bucket for every value that it meets."""
-    entries = [{"key": "limit", "value": limit.id}]
-    if limit.key is not LimitKey.SERVICE:
-        entries.append({"key": _WILDCARDS[limit.key]})
-    bucket = {
-        "max_tokens": limit.burst,
-        "tokens_per_fill": min(limit.rate.tokens, LARGEST_RATE),
-        "fill_interval": f"{limit.rate.period}s",
-    }
-    return {"entries": entries, "token_bucket": bucket}
+    whose = [] if limit.key is LimitKey.SERVICE else [_WILDCARDS[limit.key]]
+    bucket = _bucket(limit.burst, limit.rate.tokens, limit.rate.period)
+    return {"entries": [{"key": "limit", "value": limit.id}, *whose], "token_bucket": bucket}
 
 
-_WILDCARDS = {LimitKey.IP: "masked_remote_address", LimitKey.USER: "user", LimitKey.HEADER: "header"}
+_WILDCARDS = {
+    LimitKey.IP: Shared({"key": "masked_remote_address"}),
+    LimitKey.USER: Shared({"key": "user"}),
+    LimitKey.HEADER: Shared({"key": "header"}),
+}
 
 
-def route_rate_limits(gateway: Gateway, service: Service, route: Route) -> list[Json]:
-    """Those that a filter learns from the route itself."""
-    told = _told_to(gateway, service, route)
-    return [_named(limit) for limit in _counting(gateway, service, route) if limit.id not in told]
-
-
-def early_rate_limits(gateway: Gateway, service: Service, route: Route) -> list[Json]:
-    """Those that count before anybody is asked who they are."""
-    told = _told_to(gateway, service, route)
-    early = [limit for limit in _counting(gateway, service, route) if limit.key is LimitKey.IP]
-    return [_named(limit) for limit in early if limit.id not in told]
-
-
-def _told_to(gateway: Gateway, service: Service, route: Route) -> dict[str, str]:
-    """Those that a filter learns from the route's metadata."""
-    numbers = _numbers(_levels(gateway, service, route))
-    return {m.id: m.id for m in _applying(gateway, service, route) if m.shadow or numbers[m.id] > 0}
-
-
-def _counting(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
-    return [*_applying(gateway, service, route), *cluster.applying(gateway, service, route)]
-
-
-def _applying(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
-    return [limit for limit in _levels(gateway, service, route) if not limit.cluster and _counts(limit, route)]
+@shared
+def _bucket(burst: int, tokens: int, period: int) -> Json:
+    return {"max_tokens": burst, "tokens_per_fill": min(tokens, LARGEST_RATE), "fill_interval": f"{period}s"}
 
 
 def share_a_stage(gateway: Gateway, limit: Limit) -> bool:
@@ -201,41 +173,35 @@ def _sharing(gateway: Gateway) -> frozenset[str]:
     for service in gateway.services:
         for route in service.routes:
             by_stage: dict[tuple[bool, bool], list[str]] = {}
-            for limit in _applying(gateway, service, route):
+            for limit in _levels(gateway, service, route):
+                if limit.cluster or not counts(limit, route.auth is not None):
+                    continue
                 by_stage.setdefault((limit.key is LimitKey.IP, limit.shadow), []).append(limit.id)
             found.update(name for names in by_stage.values() if len(names) > 1 for name in names)
     return frozenset(found)
 
 
-def _counts(limit: Limit, route: Route) -> bool:
+def counts(limit: Limit, private: bool) -> bool:
     """A service's user limits do not apply to its public routes."""
-    return limit.key is not LimitKey.USER or route.auth is not None
+    return limit.key is not LimitKey.USER or private
 
 
-def _named(limit: Limit) -> Json:
-    name = {"generic_key": {"descriptor_key": "limit", "descriptor_value": limit.id}}
-    return {"stage": _stage_number(limit), "actions": [name, *_key(limit)]}
+def key_of(key: LimitKey, header: str | None) -> list[Json]:
+    return [] if key is LimitKey.SERVICE else [_value(key, header)]
 
 
-def _stage_number(limit: Limit) -> int:
-    if limit.cluster:
-        return cluster.stage_number(limit)
-    return next(stage.number for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))
+@shared
+def _value(key: LimitKey, header: str | None) -> Json:
+    if key is LimitKey.IP:  # a client has a /64 of IPv6
+        return {"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}}
+    if key is LimitKey.USER:
+        return {"request_headers": {"header_name": USER_HEADER, "descriptor_key": "user"}}
+    return _header_value(str(header))
 
 
-def _key(limit: Limit) -> list[Json]:
-    if limit.key is LimitKey.IP:  # a client has a /64 of IPv6
-        return [{"masked_remote_address": {"v4_prefix_mask_len": 32, "v6_prefix_mask_len": 64}}]
-    if limit.key is LimitKey.USER:
-        return [{"request_headers": {"header_name": USER_HEADER, "descriptor_key": "user"}}]
-    if limit.key is LimitKey.HEADER:
-        return [_header_value(limit)]
-    return []
-
-
-def _header_value(limit: Limit) -> Json:
+def _header_value(header: str) -> Json:
     """Requests without the header share one bucket: an absent value would otherwise be no limit at all."""
-    where = {"key": _NAMESPACE, "path": [{"key": str(limit.header)}]}
+    where = {"key": NAMESPACE, "path": [{"key": header}]}
     metadata = {"descriptor_key": "header", "metadata_key": where, "source": "DYNAMIC", "default_value": "-"}
     return {"metadata": metadata}
 
@@ -255,47 +221,30 @@ def header_filter(gateway: Gateway) -> Json | None:
 
 def _rule(name: str) -> Json:
     shortened = {"pattern": {"regex": f"^(.{{1,{_VALUE_LENGTH}}}).*$"}, "substitution": "\\1"}
-    note = {"metadata_namespace": _NAMESPACE, "key": name, "type": "STRING", "regex_value_rewrite": shortened}
+    note = {"metadata_namespace": NAMESPACE, "key": name, "type": "STRING", "regex_value_rewrite": shortened}
     return {"header": name, "on_header_present": note}
 
 
-_ANSWER = "gwc.limits.answer"
+ANSWER = "gwc.limits.answer"
 
 
 def unanswered(gateway: Gateway) -> Json:
     """For routes on which no limit refuses: the script of `answer_filter` costs, and has nothing to say there."""
-    off = {_ANSWER: typed("config.route.v3.FilterConfig", disabled=True)}
-    return {} if answer_filter(gateway) is None else off
+    off = {ANSWER: Shared(typed("config.route.v3.FilterConfig", disabled=True))}
+    return off if _answers(gateway) else {}
 
 
 def answer_filter(gateway: Gateway) -> Json | None:
     """Adds the standard's headers to a refusal, and the time of renewal to a budget's."""
+    return lua(ANSWER, "ratelimit.lua") if _answers(gateway) else None
+
+
+def _answers(gateway: Gateway) -> bool:
     budgets = any(service.budget is not None for service in gateway.services)
     enforced = any(not limit.shadow for limit in (*rendered(gateway), *cluster.counted(gateway)))
-    return lua(_ANSWER, "ratelimit.lua") if enforced or budgets else None
+    return enforced or budgets
 
 
-def metadata(gateway: Gateway, service: Service, route: Route, budget: Budget | None) -> Json:
-    """What the filter knows of a route's limits: `q` tokens in `w` seconds, and whose burst or window a number is."""
-    told, numbers = _told_to(gateway, service, route), _numbers(_levels(gateway, service, route))
-    enforced = [limit for limit in _counting(gateway, service, route) if not limit.shadow]
-    rates = {limit.id: limit.rate for limit in enforced} | ({"budget": budget.units} if budget else {})
-    notes = {_NAMESPACE: told} if told else {}
-    if not rates:
-        return notes
-    policies = ", ".join(f'"{name}";q={rate.tokens};w={rate.period}' for name, rate in rates.items())
-    bursts = {_burst(limit, numbers): limit.id for limit in reversed(enforced)}
-    period = {"period": budget.units.period} if budget else {}
-    return {**notes, _ANSWER: {"policies": policies, **bursts, **period}}
-
-
-def _burst(limit: Limit, numbers: Mapping[str, int]) -> str:
-    """How a refusal by the limit shows: the filter, and the burst or what a window holds."""
-    if limit.cluster:
-        return f"burst:shared:{limit.rate.tokens}"
-    return f"burst:{_refusal(limit.key is LimitKey.IP, numbers[limit.id])}:{limit.burst}"
-
-
-def _refusal(early: bool, number: int) -> str:
+def refusal(early: bool, number: int) -> str:
     """How a filter names itself in its refusals."""
     return f"{'ip' if early else 'caller'}.{number}"

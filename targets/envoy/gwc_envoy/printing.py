@@ -8,11 +8,12 @@ once for each indent.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
-from gwc_envoy.shared import Shared
+from gwc_envoy.shared import Shared, SharedList
 
 WIDTH = 160
 """Of a line without its indent, as if no character needed an escape."""
@@ -39,23 +40,28 @@ def width(node: Any) -> int:
 
 def _entry(node: Any, pad: str) -> _Written:
     """`pad` is the indent of what the value holds."""
-    if type(node) is dict:
-        return _mapping(node, pad)
-    if type(node) is list:
-        return _sequence(node, pad)
-    if type(node) is Shared:
-        return _shared(node, pad)
-    if isinstance(node, str):
-        return _quoted(node), len(node) + 2
-    if isinstance(node, dict | list):
-        return _mapping(node, pad) if isinstance(node, dict) else _sequence(node, pad)
+    return _WRITERS.get(type(node), _other)(node, pad)
+
+
+def _other(node: Any, pad: str) -> _Written:
+    for kind in (str, dict, list):
+        if isinstance(node, kind):
+            return _WRITERS[kind](node, pad)
     return json.dumps(node), len(str(node))
 
 
-def _shared(node: Shared, pad: str) -> _Written:
+def _text(node: str, _pad: str) -> _Written:
+    return _quoted(node), len(node) + 2
+
+
+def _number(node: int, _pad: str) -> _Written:
+    return str(node), len(str(node))
+
+
+def _shared(node: Shared | SharedList, pad: str) -> _Written:
     known = node.printed.get(pad)
     if known is None:
-        known = node.printed[pad] = _mapping(node, pad)
+        known = node.printed[pad] = _mapping(node, pad) if isinstance(node, Shared) else _sequence(node, pad)
     return known
 
 
@@ -64,7 +70,7 @@ def lead_of(key: str) -> str:
     return f"{_quoted(key)}: "
 
 
-def _mapping(node: dict[str, Any], pad: str) -> _Written:
+def _mapping(node: Mapping[str, Any], pad: str) -> _Written:
     taken, inner = _BETWEEN * len(node), f"{pad} "
     entries: list[str] = []
     for key, value in node.items():
@@ -72,7 +78,7 @@ def _mapping(node: dict[str, Any], pad: str) -> _Written:
             entries.append(f"{lead_of(key)}{_quoted(value)}")
             taken += len(key) + len(value) + 2
         else:
-            written, inside = _entry(value, inner)
+            written, inside = _WRITERS.get(type(value), _other)(value, inner)
             entries.append(f"{lead_of(key)}{written}")
             taken += len(key) + inside
     if taken <= WIDTH:
@@ -80,16 +86,28 @@ def _mapping(node: dict[str, Any], pad: str) -> _Written:
     return _spread(entries, pad, "{}"), WIDTH + 1
 
 
-def _sequence(node: list[Any], pad: str) -> _Written:
-    inner = f"{pad} "
-    held = [_entry(item, inner) for item in node]
-    taken = _BETWEEN * len(node) + sum([inside for _, inside in held])
-    texts = [written for written, _ in held]
+def _sequence(node: Sequence[Any], pad: str) -> _Written:
+    taken, inner = _BETWEEN * len(node), f"{pad} "
+    entries: list[str] = []
+    for value in node:
+        written, inside = _WRITERS.get(type(value), _other)(value, inner)
+        entries.append(written)
+        taken += inside
     if taken <= WIDTH:
-        return f"[{', '.join(texts)}]", taken
-    return _spread(texts, pad, "[]"), WIDTH + 1
+        return f"[{', '.join(entries)}]", taken
+    return _spread(entries, pad, "[]"), WIDTH + 1
 
 
 def _spread(texts: list[str], pad: str, brackets: str) -> str:
     between = f",\n{pad}"
     return f"{brackets[0]}\n{pad}{between.join(texts)}\n{pad[1:]}{brackets[1]}"
+
+
+_WRITERS: dict[type, Callable[[Any, str], _Written]] = {
+    dict: _mapping,
+    list: _sequence,
+    Shared: _shared,
+    SharedList: _shared,
+    str: _text,
+    int: _number,
+}

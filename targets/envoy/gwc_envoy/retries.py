@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from gwc.ir import Retries, RetryCause, Route
+from typing import NamedTuple
+
+from gwc.ir import RetryCause, Route
+from gwc_envoy.shared import shared
 from gwc_envoy.xds import Json, duration, extension
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -41,55 +44,81 @@ def needs_hop(route: Route, methods: tuple[str, ...]) -> bool:
     return (reset or route.retries.per_try is not None) and not (reset and connect)
 
 
-def single_try(route: Route) -> Json:
+class Tries(NamedTuple):
+    """What a policy of retries follows from, for methods of which `everything` counts as a cause or not.
+
+    `request` is the bound of the whole request, in seconds.
+    """
+
+    everything: bool
+    stream: bool
+    request: float
+    attempts: int
+    causes: tuple[RetryCause, ...]
+    statuses: tuple[int, ...]
+    per_try: float | None
+    backoff_base: float
+    backoff_max: float
+
+
+def tries(route: Route, methods: tuple[str, ...]) -> Tries:
+    own = route.retries
+    bounds = route.timeouts.request, own.attempts, own.causes, own.statuses, own.per_try
+    return Tries(_everything(route, methods), route.stream, *bounds, own.backoff_base, own.backoff_max)
+
+
+def single_try(tries: Tries) -> Json:
     """The action behind a hop: no retries, and the bound of one try."""
-    return _policy(_try_bound(route, behind_hop=True))
+    return _field(_try_bound(tries, behind_hop=True))
 
 
-def by_cause(route: Route) -> Json:
+def by_cause(tries: Tries) -> Json:
     """The action before a hop: each failure is told apart by the header that the hop has put on its answer."""
-    causes = [CONNECT, CONNECT_TIMEOUT] if RetryCause.CONNECT in route.retries.causes else []
-    causes += [RESET] if RetryCause.RESET in route.retries.causes else []
-    causes += [TIMEOUT] if route.retries.per_try is not None else []
+    causes = [CONNECT, CONNECT_TIMEOUT] if RetryCause.CONNECT in tries.causes else []
+    causes += [RESET] if RetryCause.RESET in tries.causes else []
+    causes += [TIMEOUT] if tries.per_try is not None else []
     headers = [{"name": CAUSE_HEADER, "string_match": {"exact": cause}} for cause in causes]
-    conditions = ["retriable-headers", *(["retriable-status-codes"] if route.retries.statuses else [])]
-    return _policy(_tries(route.retries, conditions), {"retriable_headers": headers}, _statuses(route.retries))
+    conditions = ["retriable-headers", *(["retriable-status-codes"] if tries.statuses else [])]
+    return _field({**_again(tries, conditions), "retriable_headers": headers, **_statuses(tries)})
 
 
-def action_fields(route: Route, methods: tuple[str, ...]) -> Json:
+def action_fields(tries: Tries) -> Json:
     """The retry policy of one group of methods. `reset` also stands for a try that timed out."""
-    if route.retries.attempts == 0:
-        return _policy(_try_bound(route, behind_hop=route.stream))
-    everything = _everything(route, methods)
-    causes = _causes(route.retries, everything)
-    bound = _try_bound(route, behind_hop=route.stream and "reset" not in causes)
-    return _policy(bound, _tries(route.retries, causes), _statuses(route.retries) if everything else {})
+    return _field(_policy(tries))
 
 
-def _policy(*parts: Json) -> Json:
-    policy = {name: value for part in parts for name, value in part.items()}
+@shared
+def _policy(tries: Tries) -> Json:
+    if tries.attempts == 0:
+        return _try_bound(tries, behind_hop=tries.stream)
+    causes = _causes(tries, tries.everything)
+    bound = _try_bound(tries, behind_hop=tries.stream and "reset" not in causes)
+    return {**bound, **_again(tries, causes), **(_statuses(tries) if tries.everything else {})}
+
+
+def _field(policy: Json) -> Json:
     return {"retry_policy": policy} if policy else {}
 
 
-def _statuses(retries: Retries) -> Json:
-    return {"retriable_status_codes": list(retries.statuses)} if retries.statuses else {}
+def _statuses(tries: Tries) -> Json:
+    return {"retriable_status_codes": list(tries.statuses)} if tries.statuses else {}
 
 
-def _try_bound(route: Route, behind_hop: bool) -> Json:
+def _try_bound(tries: Tries, behind_hop: bool) -> Json:
     """Behind a hop no try outlasts the request: it ends here, where the breaker counts it."""
-    bounds = [route.timeouts.request] if behind_hop else []
-    bounds += [route.retries.per_try] if route.retries.attempts and route.retries.per_try is not None else []
+    bounds = [tries.request] if behind_hop else []
+    bounds += [tries.per_try] if tries.attempts and tries.per_try is not None else []
     return {"num_retries": 0, "per_try_timeout": duration(min(bounds))} if bounds else {}
 
 
-def _tries(retries: Retries, causes: list[str]) -> Json:
+def _again(retries: Tries, causes: list[str]) -> Json:
     if not causes:
         return {}
     backoff = {"base_interval": duration(retries.backoff_base), "max_interval": duration(retries.backoff_max)}
     return {**_ELSEWHERE, "retry_on": ",".join(causes), "num_retries": retries.attempts, "retry_back_off": backoff}
 
 
-def _causes(retries: Retries, everything: bool) -> list[str]:
+def _causes(retries: Tries, everything: bool) -> list[str]:
     causes = ["connect-failure"] if RetryCause.CONNECT in retries.causes else []
     if everything and RetryCause.RESET in retries.causes:
         causes.append("reset")

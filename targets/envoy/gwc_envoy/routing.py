@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import groupby
 
 from gwc.derived import per_gateway
@@ -28,8 +29,10 @@ from gwc_envoy import (
     limits,
     retries,
 )
+from gwc_envoy.counting import Counting, counting
 from gwc_envoy.faults import Judge
 from gwc_envoy.rows import Rows, Run
+from gwc_envoy.shared import Shared, shared, shared_list
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -77,6 +80,11 @@ def _virtual_host(gateway: Gateway, table: HostTable, listener: str, judge: Judg
     }
 
 
+@lru_cache(maxsize=4)
+def _read(idle: str) -> dict[str, Shared]:
+    return {name: Shared(off) for name, off in json.loads(idle).items()}
+
+
 def _first() -> list[Json]:
     return [grpc.refusal(), _refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
 
@@ -88,7 +96,7 @@ def _last() -> Json:
 def _whole(gateway: Gateway, table: HostTable) -> Iterator[Json]:
     yield from _first()
     for entry in table.entries:
-        yield from _entry(gateway, entry, _idle(gateway))
+        yield from _entry(gateway, entry, json.dumps(_idle(gateway)))
     yield _last()
 
 
@@ -96,10 +104,10 @@ def _streamed(gateway: Gateway, table: HostTable) -> Iterator[Json | Run]:
     """Neighbouring paths of one service are a run. Those that services share belong to none of them."""
     yield from _first()
     idle = json.dumps(_idle(gateway))
-    for service, start, stop, shared in _stretches(table):
+    for service, start, stop, common in _stretches(table):
         if service is None:
-            for entry in shared:
-                yield from _entry(gateway, entry, _idle(gateway))
+            for entry in common:
+                yield from _entry(gateway, entry, idle)
         else:
             yield Run(service, entries, (start, stop, idle))
     yield _last()
@@ -128,9 +136,8 @@ def _owner(entry: PathEntry) -> str | None:
 
 def entries(gateway: Gateway, start: int, stop: int, idle: str) -> Iterator[Json]:
     """Those of a service's own paths, in the order of matching."""
-    own, silent = host_tables(gateway)[0].entries, json.loads(idle)
-    for entry in own[start:stop]:
-        yield from _entry(gateway, entry, silent)
+    for entry in host_tables(gateway)[0].entries[start:stop]:
+        yield from _entry(gateway, entry, idle)
 
 
 def _domains(host: str | None) -> list[str]:
@@ -140,9 +147,9 @@ def _domains(host: str | None) -> list[str]:
     return [f"[{host}]"] if ":" in host else [host, f"{host}."]
 
 
-def _entry(gateway: Gateway, entry: PathEntry, idle: Json) -> Iterator[Json]:
-    """`idle` switches off the filters to which a route says nothing."""
-    path = path_match(entry.path)
+def _entry(gateway: Gateway, entry: PathEntry, idle: str) -> Iterator[Json]:
+    """`idle`, in JSON, switches off the filters to which a route says nothing."""
+    path = {name: Shared(value) if type(value) is dict else value for name, value in path_match(entry.path).items()}
     yield from cors.preflights(gateway, entry, path)
     if (foreign := cors.foreign(entry, path)) is not None:
         yield _refusal("foreign-origin", foreign, 403)
@@ -152,8 +159,13 @@ def _entry(gateway: Gateway, entry: PathEntry, idle: Json) -> Iterator[Json]:
                 yield _forward(gateway, found, path, methods, idle, upgraded=True)
             yield _forward(gateway, found, path, methods, idle)
     refusal = _refusal("method-not-allowed", path, 405)
-    refusal["response_headers_to_add"] = [set_header("allow", ", ".join(entry.allow))]
+    refusal["response_headers_to_add"] = _allowing(entry.allow)
     yield refusal
+
+
+@shared_list
+def _allowing(methods: tuple[str, ...]) -> list[Json]:
+    return [set_header("allow", ", ".join(methods))]
 
 
 def path_match(path: PathTemplate) -> Json:
@@ -168,36 +180,43 @@ def path_match(path: PathTemplate) -> Json:
     return {"safe_regex": {"regex": "/" + "/".join(parts)}}
 
 
-_UPGRADE: Json = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
+_UPGRADE = Shared({"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}})
 """Of a request that is none Envoy takes the header away before it looks for a route."""
 
 
 def _forward(
-    gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...], idle: Json, upgraded: bool = False
+    gateway: Gateway, found: MethodRoute, path: Json, methods: tuple[str, ...], idle: str, upgraded: bool = False
 ) -> Json:
     service, route = found.service, found.route
     chain = actions.chain(gateway, service, route, methods)
-    counted = limits.route_rate_limits(gateway, service, route)
-    notes = _notes(gateway, service, route, upgraded)
-    asked = {**body.per_route(route, upgraded), **auth.per_route(route)}
+    counted = counting(gateway, service, route)
+    notes = _notes(gateway, service, route, counted, upgraded)
+    told = tuple([name for name in _read(idle) if name in notes])
     return {
         "name": f"{service.name}/{route.name}",
-        "match": {**path, "headers": [_methods(methods), *([_UPGRADE] if upgraded else [])]},
+        "match": {**path, "headers": _asked(methods, upgraded)},
         "metadata": {"filter_metadata": notes},
-        "route": {**chain.own, "rate_limits": counted} if counted else chain.own,
+        "route": counted.limiting(chain.own),
         "request_body_buffer_limit": body.buffer_limit(route),
-        "typed_per_filter_config": {**asked, **{name: off for name, off in idle.items() if name not in asked | notes}},
+        "typed_per_filter_config": _per_filter(body.bound(route, upgraded), auth.requirement(route), idle, told),
         **headers.route_fields(service, route, actions.key_header(chain), cluster_budget.settles(gateway, service)),
     }
 
 
-def _notes(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> Json:
+@shared
+def _per_filter(bound: int | None, requirement: str | None, idle: str, told: tuple[str, ...]) -> Json:
+    """`told`: the filters that learn from the route's metadata what to do, and are not idle."""
+    asked = {**body.per_route(bound), **auth.per_route(requirement)}
+    return {**asked, **{name: off for name, off in _read(idle).items() if name not in asked and name not in told}}
+
+
+def _notes(gateway: Gateway, service: Service, route: Route, counted: Counting, upgraded: bool) -> Json:
     """What log lines and filters know about the route."""
     own = budget.applies(service, route)
     return {
         "gwc": cors.names(service, route.name),
         **auth.metadata(route, own.units.period if own else None),
-        **limits.metadata(gateway, service, route, own or cluster_budget.spent(gateway, service, route)),
+        **counted.notes(own or cluster_budget.spent(gateway, service, route)),
         **cors.metadata(route.cors),
         **access_log.metadata(gateway, service, route, upgraded),
         **budget.metadata(service, route),
@@ -206,15 +225,21 @@ def _notes(gateway: Gateway, service: Service, route: Route, upgraded: bool) -> 
     }
 
 
-def _methods(methods: tuple[str, ...]) -> Json:
+@shared_list
+def _asked(methods: tuple[str, ...], upgraded: bool) -> list[Json]:
     """Methods are case-sensitive."""
     one = len(methods) == 1
-    return {
-        "name": ":method",
-        "string_match": {"exact": methods[0]} if one else {"safe_regex": {"regex": "|".join(methods)}},
-    }
+    value = {"exact": methods[0]} if one else {"safe_regex": {"regex": "|".join(methods)}}
+    return [{"name": ":method", "string_match": value}, *([_UPGRADE] if upgraded else [])]
 
 
 def _refusal(name: str, path: Json, status: int) -> Json:
-    open_to_all = {"filter_metadata": {**access_log.NO_ROUTE, auth.FILTER: {"accepts": "none"}}}
-    return {"name": name, "match": path, "metadata": open_to_all, "direct_response": {"status": status}}
+    return {"name": name, "match": path, "metadata": _OPEN_TO_ALL, "direct_response": _status(status)}
+
+
+@shared
+def _status(status: int) -> Json:
+    return {"status": status}
+
+
+_OPEN_TO_ALL = Shared({"filter_metadata": {**access_log.NO_ROUTE, auth.FILTER: {"accepts": "none"}}})

@@ -22,3 +22,13 @@ class Stage:
 
     def holds(self, limit: Limit) -> bool:
         return (limit.key is LimitKey.IP) is self.early and limit.shadow is self.shadow
+
+
+BEFORE_AUTH = (Stage(1, early=True, shadow=True), Stage(0, early=True, shadow=False))
+AFTER_AUTH = (Stage(3, early=False, shadow=True), Stage(2, early=False, shadow=False))
+"""Of the gateway's own buckets. Shadows come first: they count what an enforced limit of the stage refuses, too."""
+
+
+def number_of(limit: Limit) -> int:
+    """Of the stage in which the gateway's own buckets hold the limit."""
+    return next(stage.number for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))

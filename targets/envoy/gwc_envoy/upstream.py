@@ -7,13 +7,15 @@ have clusters of their own.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import lru_cache
 
 from gwc.derived import per_service
 from gwc.ir import Address, Endpoint, Gateway, Route, Service, Upstream, UpstreamTls
 from gwc.units import format_duration, format_share
 from gwc_envoy import auth, breaker, cache_judge, health, tracing
 from gwc_envoy.identity import data_source
+from gwc_envoy.shared import Shared, shared
 from gwc_envoy.xds import UNLIMITED, Json, address, duration, typed
 
 IDLE_CONNECTION = 4.0
@@ -23,11 +25,15 @@ so that no request meets a closing connection."""
 HOST_TRUST = "/etc/ssl/certs/ca-certificates.crt"
 """The host's own trust store on Debian, Ubuntu, Alpine and in Envoy's images. Envoy does not start without it."""
 
-_BALANCING: Json = {
-    "healthy_panic_threshold": {"value": 0},  # never send to an endpoint that is known to fail
-    "locality_weighted_lb_config": {},
-    "update_merge_window": "0s",  # an endpoint that fails is out of use at once
-}
+_BALANCING = Shared(
+    {
+        "healthy_panic_threshold": {"value": 0},  # never send to an endpoint that is known to fail
+        "locality_weighted_lb_config": {},
+        "update_merge_window": "0s",  # an endpoint that fails is out of use at once
+    }
+)
+
+_EACH_ENDPOINT = Shared({"per_endpoint_stats": True})
 
 _Settings = tuple[float, float | None]
 
@@ -40,10 +46,13 @@ def cluster_name(service: Service, route: Route) -> str:
     """The service's name; with its settings when routes of the service differ in them."""
     if not _differ(service):
         return service.name
-    connect, budget = _settings(route)
-    return f"{service.name}/connect-{format_duration(connect)}" + (
-        f"/retries-{format_share(budget)}" if budget is not None else ""
-    )
+    return f"{service.name}/{_told(*_settings(route))}"
+
+
+@lru_cache(maxsize=1024)
+def _told(connect: float, budget: float | None) -> str:
+    waits = f"connect-{format_duration(connect)}"
+    return waits if budget is None else f"{waits}/retries-{format_share(budget)}"
 
 
 @per_service
@@ -72,16 +81,16 @@ def _cluster(name: str, service: Service, settings: _Settings) -> Json:
         **_discovery(upstream),
         "lb_policy": "ROUND_ROBIN",
         "common_lb_config": _BALANCING,
-        "circuit_breakers": {"thresholds": [threshold(budget, upstream.concurrency)]},
+        "circuit_breakers": caps(budget, upstream.concurrency),
         **breaker.cluster_fields(upstream),
-        **({"track_cluster_stats": {"per_endpoint_stats": True}} if upstream.breaker is not None else {}),
+        **({"track_cluster_stats": _EACH_ENDPOINT} if upstream.breaker is not None else {}),
         **health.cluster_fields(upstream),
         **breaker.metadata(upstream),
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [_locality(i, e) for i, e in enumerate(upstream.endpoints)],
+            "endpoints": _endpoints(upstream),
         },
-        "typed_extension_protocol_options": http_options(cache_judge.upstream_filters(service)),
+        "typed_extension_protocol_options": http_options(cache_judge.wanted(service)),
         **_transport(upstream),
     }
 
@@ -97,7 +106,7 @@ def _outside(name: str, scheme: str, host: str, port: int) -> Json:
         "name": name,
         "connect_timeout": "2s",
         **_discovery(upstream),
-        "load_assignment": {"cluster_name": name, "endpoints": [_locality(0, where)]},
+        "load_assignment": {"cluster_name": name, "endpoints": _endpoints(upstream)},
         **_transport(upstream),
     }
 
@@ -114,17 +123,27 @@ def _discovery(upstream: Upstream) -> Json:
     }
 
 
-def _locality(index: int, endpoint: Endpoint) -> Json:
+def _endpoints(upstream: Upstream) -> list[Json]:
+    found = ((endpoint.address, endpoint.weight) for endpoint in upstream.endpoints)
+    return [_locality(index, where.host, where.port, weight) for index, (where, weight) in enumerate(found)]
+
+
+@shared
+def _locality(index: int, host: str, port: int, weight: int) -> Json:
     """Each endpoint is a locality of its own: its weight holds however many addresses its name has."""
-    host = endpoint.address.host
-    target: Json = {"address": address(host, endpoint.address.port)}
+    target: Json = {"address": address(host, port)}
     if not is_ip(host):
         target["hostname"] = host
     return {
         "locality": {"zone": f"{index:04}"},
-        "load_balancing_weight": endpoint.weight,
+        "load_balancing_weight": weight,
         "lb_endpoints": [{"endpoint": target}],
     }
+
+
+@shared
+def caps(budget: float | None, concurrency: int | None) -> Json:
+    return {"thresholds": [threshold(budget, concurrency)]}
 
 
 def threshold(budget: float | None, concurrency: int | None) -> Json:
@@ -140,7 +159,10 @@ def threshold(budget: float | None, concurrency: int | None) -> Json:
     return caps
 
 
-def http_options(filters: Sequence[Json] = ()) -> Json:
+@shared
+def http_options(judging: bool) -> Json:
+    """`judging`: what a service's answers say of being kept is noted."""
+    filters = cache_judge.upstream_filters() if judging else []
     options = typed(
         "extensions.upstreams.http.v3.HttpProtocolOptions",
         common_http_protocol_options={"idle_timeout": duration(IDLE_CONNECTION)},

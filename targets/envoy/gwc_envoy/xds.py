@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
@@ -62,6 +63,7 @@ def lua_set(names: Iterable[str]) -> str:
     return "{" + ", ".join(f"[{lua_text(name)}] = true" for name in names) + "}"
 
 
+@lru_cache(maxsize=1024)
 def duration(seconds: float) -> str:
     """The JSON form of a protobuf duration. Envoy's timers count milliseconds, and none of them means no bound."""
     return f"{Decimal(str(max(round(seconds, 6), SHORTEST))).normalize():f}s"
