@@ -1,73 +1,74 @@
-"""Whether the facts of Kong's schemas accept a document, without a word on why not: most documents are right.
+"""Whether the facts of Kong's schemas accept an entity, without a word on why not: most are right.
 
-`judge` explains, and takes its time for it. Each fact becomes a function once, and the document is asked as it was put
-together, before it is text. That both agree, and that the text says what the document does, is tested.
+`judge` explains, and takes its time for it. Each fact becomes a function once, and an entity is asked as it was put
+together, before it is text; what is shared is asked once. That both agree, and that the text says what the entity
+does, is tested.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
-from gwc_kong.facts import BESIDE_EXPRESSION, ROOT, TYPES, Fact, facts, needed, own_schema, unfilled
-from gwc_kong.yaml_text import At
+from gwc_kong.facts import BESIDE_EXPRESSION, TYPES, Fact, facts, needed, own_schema, unfilled
+from gwc_kong.sharing import Memory, Record, Shared, bare
 
 _Accepts = Callable[[Any], bool]
 _BOUNDS = ("between", "gt", "one_of", "starts_with")
 
 
-def accepted(document: Mapping[str, Any]) -> bool:
-    """Whether Kong takes all of it. Values may be marked with the policy text that they came from."""
-    services, routes = _items(document, "services"), _items(document, "routes")
-    plugins = _items(document, "plugins")
-    nested = [route for service in services for route in _items(service, "routes")]
-    return (
-        ROOT.issuperset(document)
-        and _bare(document.get("_format_version")) == "3.0"
-        and all(map(_entities("services", "routes"), services))
-        and all(map(_route(), (*nested, *routes)))
-        and all(map(_plugin, plugins))
-        and all(map(_distinct, (services, (*nested, *routes), plugins)))
-    )
+def service_accepted(service: Any) -> bool:
+    """Whether Kong takes a service and its routes. All values may be marked with where they came from."""
+    plain = _bare(service)
+    return _entity("services", apart="routes")(plain) and all(map(route_accepted, _bare(plain["routes"])))
+
+
+def route_accepted(route: Any) -> bool:
+    names = _entity("routes").names(_bare(route))
+    if names is None or not _entity("routes").complete(names) or not any("expression" in piece for piece in names):
+        return False
+    beside = _beside(names)
+    return not beside or not any(_bare(_bare(route)[name]) for name in beside)
+
+
+@lru_cache(maxsize=256)
+def _beside(names: _Names) -> tuple[str, ...]:
+    return tuple(name for name in chain(*names) if name in BESIDE_EXPRESSION)
+
+
+def plugin_accepted(plugin: Any) -> bool:
+    config = _config(_bare(plugin["name"]))
+    return config is not None and _entity("plugins", apart="config")(plugin) and config(plugin.get("config", {}))
+
+
+@cache
+def _config(name: str) -> _Accepts | None:
+    schema = own_schema() if name == "gwc" else facts()["plugins"].get(name)
+    return None if schema is None else _value(schema, config=True)
+
+
+def plugin_routes_accepted(routes: Mapping[str, Any]) -> bool:
+    """Whether gwc's own plugin takes these of its routes."""
+    return _own_routes()(routes)
+
+
+@cache
+def _own_routes() -> _Accepts:
+    return _value(own_schema()["fields"]["routes"])
 
 
 def _bare(value: Any) -> Any:
     """Without its marks, and as the text will have it: a whole number is written as one."""
-    while type(value) is At:
-        value = value.value
+    value = bare(value)
     return int(value) if type(value) is float and value.is_integer() else value
 
 
-def _items(holder: Mapping[str, Any], name: str) -> list[Any]:
-    return [_bare(item) for item in _bare(holder.get(name, ()))]
-
-
-def _distinct(entities: Iterable[Mapping[str, Any]]) -> bool:
-    names = [str(_bare(entity.get("name"))) for entity in entities]
-    return len(set(names)) == len(names)
-
-
-def _entities(kind: str, nested: str = "") -> _Accepts:
-    return _record(facts()["entities"][kind], apart=nested)
-
-
-def _route() -> _Accepts:
-    entity = _entities("routes")
-
-    def accepts(route: Mapping[str, Any]) -> bool:
-        beside = any(_bare(route.get(name)) for name in BESIDE_EXPRESSION)
-        return entity(route) and "expression" in route and not beside
-
-    return accepts
-
-
-def _plugin(plugin: Mapping[str, Any]) -> bool:
-    name = _bare(plugin.get("name"))
-    schema = own_schema() if name == "gwc" else facts()["plugins"].get(name)
-    if schema is None:
-        return False
-    return _entities("plugins", "config")(plugin) and _value(schema, config=True)(plugin.get("config", {}))
+@cache
+def _entity(kind: str, apart: str = "") -> _Record:
+    return _Record(facts()["entities"][kind], apart=apart)
 
 
 def _value(fact: Fact, config: bool = False) -> _Accepts:
@@ -87,13 +88,14 @@ def _value(fact: Fact, config: bool = False) -> _Accepts:
 
 
 def _types(kind: str) -> tuple[type, ...]:
-    """In a document that is still being put together a sequence may be a tuple."""
-    return (*TYPES[kind], tuple) if list in TYPES[kind] else TYPES[kind]
+    """Of a document that is still being put together."""
+    further: tuple[type, ...] = (tuple,) if list in TYPES[kind] else ()
+    return (*TYPES[kind], *further, *((Shared, Record) if dict in TYPES[kind] else ()))
 
 
 def _inside(fact: Fact, kind: str, config: bool) -> _Accepts | None:
     if kind == "record":
-        return _record(fact["fields"], config=config)
+        return _Record(fact["fields"], config=config)
     if kind in ("array", "set"):
         element = _value(fact["elements"])
         return lambda items: all(map(element, items))
@@ -103,19 +105,41 @@ def _inside(fact: Fact, kind: str, config: bool) -> _Accepts | None:
     return None
 
 
-def _record(fields: Mapping[str, Fact], apart: str = "", config: bool = False) -> _Accepts:
-    """`apart` is a field that is judged elsewhere."""
-    told = {name: fact for name, fact in fields.items() if name != apart}
-    known = {name: _value(fact, config=name == "config") for name, fact in told.items()}
-    lacking = [name for name, fact in told.items() if needed(fact) or (config and unfilled(fact))]
+_Names = tuple[tuple[str, ...], ...]
+"""Of a record's fields, by its pieces."""
 
-    def accepts(record: Mapping[str, Any]) -> bool:
-        for name, value in record.items():
-            if name != apart and (name not in known or not known[name](value)):
-                return False
-        return all(name in record for name in lacking)
 
-    return accepts
+class _Record:
+    """Whether a record is right: what it has, and that it has all that it needs."""
+
+    def __init__(self, fields: Mapping[str, Fact], apart: str = "", config: bool = False) -> None:
+        """`apart` is a field that is judged elsewhere."""
+        told = {name: fact for name, fact in fields.items() if name != apart}
+        self._apart = apart
+        self._known = {name: _value(fact, config=name == "config") for name, fact in told.items()}
+        self._lacking = {name for name, fact in told.items() if needed(fact) or (config and unfilled(fact))}
+        self._shared = Memory(self._right)
+        self.complete = lru_cache(maxsize=256)(self._complete)
+
+    def __call__(self, record: Mapping[str, Any]) -> bool:
+        names = self.names(record)
+        return names is not None and self.complete(names)
+
+    def names(self, record: Mapping[str, Any]) -> _Names | None:
+        """None where one of the fields is not right."""
+        pieces = record.pieces if type(record) is Record else (record,)
+        found = [self._shared.of(piece) if type(piece) is Shared else self._right(piece) for piece in pieces]
+        return None if None in found else tuple(found)  # type: ignore[arg-type]  # mypy does not see the other half
+
+    def _right(self, piece: Mapping[str, Any]) -> tuple[str, ...] | None:
+        for name, value in piece.items():
+            if name != self._apart and (name not in self._known or not self._known[name](value)):
+                return None
+        return tuple(piece)
+
+    def _complete(self, names: _Names) -> bool:
+        every = set(chain(*names))
+        return self._lacking <= every and len(every) == sum(map(len, names))
 
 
 def _bounded(fact: Fact, kind: str) -> _Accepts | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gwc.ir import Auth, Consumer, Gateway, JwtProvider, Secret
 from gwc_kong.secrets import vault_reference
-from gwc_kong.yaml_text import at
+from gwc_kong.sharing import at
 
 _PUBLIC = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
 """The members of a JSON Web Key that make its public part (RFC 7518, section 6), by type."""

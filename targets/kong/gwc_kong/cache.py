@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gwc.ir import Address, Cache, Gateway, Route, Service
-from gwc_kong.yaml_text import At, at
+from gwc_kong.sharing import At, at
 
 DICTIONARY = "gwc_cache 64m"
 """All answers of a gateway; the least used go first. One answer is at most 1 MiB, a constant of the plugin."""

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gwc.ir import Cors
-from gwc.routing import PathEntry
-from gwc_kong.yaml_text import At, at
+from gwc_kong.routing import Ranked, row_name
+from gwc_kong.sharing import At, Shared, at
 
 
-def cors_config(entry: PathEntry, names: tuple[str, ...]) -> list[At]:
-    """`names` are Kong's for the routes of the entry, in their order."""
+def cors_config(path: Ranked) -> list[At]:
+    """Of all routes of a path, by Kong's names for them, in their order."""
+    host, entry, _ = path
     return [
-        at(cors, "origins", {"serves": list(matched.route.methods), "route": name, "cors": _cors(cors)})
-        for matched, name in zip(entry.routes, names, strict=True)
+        at(
+            cors,
+            "origins",
+            {
+                "serves": list(matched.route.methods),
+                "route": row_name(matched.service, matched.route, host),
+                "cors": Shared(_cors, cors),
+            },
+        )
+        for matched in entry.routes
         if (cors := matched.route.cors) is not None
     ]
 
 
-def _cors(cors: Cors) -> dict[str, object]:
+def _cors(cors: Cors) -> Mapping[str, object]:
     return {
         "origins": list(cors.origins),
         "methods": list(cors.methods),

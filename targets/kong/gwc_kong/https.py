@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gwc.diagnostics import Span
 from gwc.ir import Gateway, Https, Secret
 from gwc_kong.secrets import vault_reference
-from gwc_kong.yaml_text import at
+from gwc_kong.sharing import at
 
 _SUITES = {"TLSv1.2": "intermediate", "TLSv1.3": "modern"}
 """Kong takes versions and ciphers from a suite: these two are forward secret and authenticated, whatever they agree on.

@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from gwc.diagnostics import Diagnostic, Severity, Span
-from gwc.target import Artifact, Described
-from gwc_kong.accepting import accepted
+from gwc.parts import made
+from gwc.target import Artifact, Assembled
 from gwc_kong.facts import BESIDE_EXPRESSION, ROOT, TYPES, facts, needed, own_schema, unfilled
 from gwc_kong.yaml_text import LOADER
 
@@ -28,7 +28,7 @@ _Complaint = tuple[_Path, str]
 def judge(artifact: Artifact) -> tuple[Diagnostic, ...]:
     """What Kong's schemas would refuse of the emitted kong.yml, at the policy text behind it."""
     output = artifact.files["kong.yml"]
-    if isinstance(output, Described) and accepted(output.document):
+    if isinstance(output, Assembled) and all(made(piece).fit for piece in output.pieces()):
         return ()
     found = tuple(complaints(yaml.load(output.text, Loader=LOADER)))  # noqa: S506  a safe one
     root = yaml.compose(output.text, Loader=LOADER) if found else None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gwc.features import limits as all_limits
-from gwc.ir import Gateway, Limit, LimitKey, RateLimitStore, Route, Service
+from gwc.ir import Breaker, Budget, Gateway, Health, Limit, LimitKey, RateLimitStore, Route, Service
 from gwc_kong.secrets import vault_reference
-from gwc_kong.yaml_text import At, at
+from gwc_kong.sharing import At, Shared, at
 
 STORE_VARIABLE = "GWC_RATE_LIMIT_STORE_PASSWORD"
 
@@ -39,38 +40,48 @@ def _store(settings: RateLimitStore) -> dict[str, object]:
     return config
 
 
-def guards(
-    gateway: Gateway, service: Service, route: Route, *, together: bool, checked: bool
-) -> Iterator[tuple[str, object]]:
-    """`together`: the profile counts with other gateways; `checked`: gwc's active checks reach the service."""
-    every = [*gateway.limits, *service.limits, *route.limits]
-    # A public route has no users, so what counts users does not apply to it.
-    applying = [limit for limit in every if route.auth is not None or limit.key is not LimitKey.USER]
-    shared = [limit for limit in applying if limit.cluster and together]
-    own = [limit for limit in applying if not (limit.cluster and together)]
-    yield "limits_before", [_limit(limit) for limit in own if limit.key is LimitKey.IP]
-    yield "limits_after", [_limit(limit) for limit in own if limit.key is not LimitKey.IP]
-    if shared:
-        yield "shared_before", [_limit(limit) for limit in shared if limit.key is LimitKey.IP]
-        yield "shared_after", [_limit(limit) for limit in shared if limit.key is not LimitKey.IP]
-    yield "caps", list(_caps(gateway, service))
-    if service.budget is not None:
-        if route.auth is not None:
-            units = service.budget.units
-            fields = {"units": units.tokens, "period": units.period, "cluster": service.budget.cluster and together}
-            yield "budget", at(service.budget, "units", fields)
-            yield "cost", at(route, "cost", route.cost)
-        if service.budget.charge is not None:
-            yield "charge", at(service.budget, "charge", service.budget.charge)
-    if service.upstream.breaker is not None:
-        breaker = service.upstream.breaker
-        yield "breaker", at(breaker, "failures", {"failures": breaker.failures, "open": breaker.open})
-    if service.upstream.health is not None and checked:
-        health = service.upstream.health
-        yield "health", at(health, "path", {"path": health.path, "every": health.every})
+class Guards:
+    """What all routes of a service have of these in common, made once."""
+
+    def __init__(self, gateway: Gateway, service: Service, *, together: bool, checked: bool) -> None:
+        """`together`: the profile counts with other gateways; `checked`: gwc's active checks reach the service."""
+        upstream = service.upstream
+        self._together, self._budget = together, service.budget
+        self._limits = [*map(_listed, gateway.limits), *map(_listed, service.limits)]
+        self._caps = Shared(
+            _caps,
+            at(gateway, "concurrency", gateway.concurrency),
+            at(upstream, "concurrency", upstream.concurrency),
+            service.name,
+        )
+        self._upstream = Shared(_upstream, upstream.breaker, upstream.health if checked else None)
+
+    def of(self, route: Route) -> Iterator[Mapping[str, object]]:
+        known = route.auth is not None
+        # A public route has no users, so what counts users does not apply to it.
+        every = [
+            one for one in [*self._limits, *map(_listed, route.limits)] if known or one[0].key is not LimitKey.USER
+        ]
+        shared = [one for one in every if one[0].cluster] if self._together else []
+        own = [one for one in every if not one[0].cluster] if shared else every
+        yield from _before_and_after("limits", own)
+        if shared:
+            yield from _before_and_after("shared", shared)
+        yield self._caps
+        if self._budget is not None:
+            yield Shared(_budget, self._budget, at(route, "cost", route.cost) if known else None, self._together)
+        yield self._upstream
 
 
-def _limit(limit: Limit) -> At:
+_Listed = tuple[Limit, At]
+"""A limit, and its settings."""
+
+
+def _listed(limit: Limit) -> _Listed:
+    return limit, at(limit, "rate", Shared(_limit, limit))
+
+
+def _limit(limit: Limit) -> Mapping[str, object]:
     config: dict[str, object] = {
         "id": limit.id,
         "key": limit.key.value,
@@ -79,13 +90,37 @@ def _limit(limit: Limit) -> At:
         "burst": limit.burst,
         "shadow": limit.shadow,
     }
-    if limit.header is not None:
-        config["header"] = limit.header
-    return at(limit, "rate", config)
+    return config if limit.header is None else {**config, "header": limit.header}
 
 
-def _caps(gateway: Gateway, service: Service) -> Iterator[object]:
-    if gateway.concurrency is not None:
-        yield at(gateway, "concurrency", {"name": "*", "most": gateway.concurrency})
-    if service.upstream.concurrency is not None:
-        yield at(service.upstream, "concurrency", {"name": service.name, "most": service.upstream.concurrency})
+def _before_and_after(name: str, limits: list[_Listed]) -> Iterator[Shared]:
+    """Before the caller is known, and after."""
+    yield Shared(_list, f"{name}_before", *(settings for limit, settings in limits if limit.key is LimitKey.IP))
+    yield Shared(_list, f"{name}_after", *(settings for limit, settings in limits if limit.key is not LimitKey.IP))
+
+
+def _list(name: str, *settings: At) -> Mapping[str, object]:
+    return {name: list(settings)}
+
+
+def _caps(gateway: At, upstream: At, service: str) -> Mapping[str, object]:
+    caps = [(cap, name) for cap, name in ((gateway, "*"), (upstream, service)) if cap.value is not None]
+    return {"caps": [replace(cap, value={"name": name, "most": cap.value}) for cap, name in caps]}
+
+
+def _budget(budget: Budget, cost: At | None, together: bool) -> Mapping[str, object]:
+    """`cost` None: no user spends anything."""
+    config: dict[str, object] = {}
+    if cost is not None:
+        units = {"units": budget.units.tokens, "period": budget.units.period, "cluster": budget.cluster and together}
+        config |= {"budget": at(budget, "units", units), "cost": cost}
+    return config if budget.charge is None else {**config, "charge": at(budget, "charge", budget.charge)}
+
+
+def _upstream(breaker: Breaker | None, health: Health | None) -> Mapping[str, object]:
+    config: dict[str, object] = {}
+    if breaker is not None:
+        config["breaker"] = at(breaker, "failures", {"failures": breaker.failures, "open": breaker.open})
+    if health is not None:
+        config["health"] = at(health, "path", {"path": health.path, "every": health.every})
+    return config

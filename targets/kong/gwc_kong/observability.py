@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from gwc.ir import Gateway, Tracing
 from gwc.observability import access_log, metrics, tracing
-from gwc_kong.yaml_text import at
+from gwc_kong.sharing import at
 
 _PORTS = {"http": 80, "https": 443}
 

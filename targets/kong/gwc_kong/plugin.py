@@ -5,25 +5,38 @@ Global, because Kong runs only the most specific instance of a plugin, and a req
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from gwc.ir import Gateway, HeaderChanges, RetryCause, Route, Service
+from gwc.ir import (
+    Auth,
+    Cache,
+    Endpoint,
+    Gateway,
+    HeaderChanges,
+    Retries,
+    RetryCause,
+    Route,
+    Service,
+    Timeouts,
+    UpstreamTls,
+)
 from gwc.problems import PROBLEMS
 from gwc_kong.auth import auth_config, providers_config
 from gwc_kong.cache import cache_config, loopback_config
 from gwc_kong.cors import cors_config
 from gwc_kong.https import redirect_config
-from gwc_kong.limits import guards, shared_store
+from gwc_kong.limits import Guards, shared_store
 from gwc_kong.observability import log_config, metrics_config, tracing_config
-from gwc_kong.routing import KongRoute
+from gwc_kong.routing import Ranked, host_header, path_pattern, refusal_name, row_name
 from gwc_kong.secrets import vault_reference
+from gwc_kong.sharing import At, Record, Shared, at
 from gwc_kong.upstream_tls import tls_config
-from gwc_kong.yaml_text import at
 
 SECRET_VARIABLE = "GWC_GATEWAY_SECRET"  # noqa: S105 - a variable's name
 
 
-def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...], profile: str) -> dict[str, object]:
+def platform_config(gateway: Gateway, profile: str) -> dict[str, object]:
+    """All but the routes."""
     identity = gateway.identity
     config: dict[str, object] = {
         "error_type_base": at(gateway, "error_type_base", gateway.error_type_base),
@@ -40,64 +53,109 @@ def plugin_config(gateway: Gateway, routes: tuple[KongRoute, ...], profile: str)
     config |= dict(providers_config(gateway)) | dict(loopback_config(gateway))
     if profile == "plugin":
         config |= dict(shared_store(gateway)) | dict(metrics_config()) | dict(tracing_config(gateway.tracing))
-    config["routes"] = {route.name: _route_config(gateway, route, profile) for route in routes}
     return config
 
 
-def _route_config(gateway: Gateway, row: KongRoute, profile: str) -> object:
-    match: dict[str, object] = {"pattern": row.pattern, "priority": row.priority}
-    if row.host is not None:
-        match["host"] = row.host
-    cors = cors_config(row.entry, row.members) if row.entry is not None else []
-    if cors:
-        match["cors"] = cors
-    if row.source is None:
-        return match | _answer(row)
-    service, route = row.source
-    match["methods"] = list(route.methods)
-    # Kong hands a configuration to plugins of one's own; a function knows of it only when a request comes.
-    together = profile == "plugin"
-    checked = together and service.upstream.tls is None
-    guarded = dict(guards(gateway, service, route, together=together, checked=checked))
-    return at(route, "path", {**match, **dict(_proxy(service, route)), **guarded})
+NOT_FOUND_CONFIG: Mapping[str, object] = {"pattern": ".", "priority": 1, "answer": "not-found"}
 
 
-def _answer(row: KongRoute) -> dict[str, object]:
-    if row.entry is None:
-        return {"answer": "not-found"}
-    return {"answer": "method-not-allowed", "allow": ", ".join(row.entry.allow)}
+class ServiceConfig:
+    """The plugin's configuration of a service's routes; what they have in common is made once."""
+
+    def __init__(self, gateway: Gateway, service: Service, profile: str) -> None:
+        # Kong hands a configuration to plugins of one's own; a function knows of it only when a request comes.
+        together = profile == "plugin"
+        tls = service.upstream.tls
+        self._name, self._strip = service.name, service.strip
+        self._upstream = Shared(_upstream, tls, *service.upstream.endpoints)
+        self._guards = Guards(gateway, service, together=together, checked=together and tls is None)
+
+    def of(self, route: Route, match: Mapping[str, object]) -> At:
+        """Of one of its routes; `match` says which requests are for it."""
+        return at(route, "path", Record(match, *self._proxy(route), *self._guards.of(route)))
+
+    def _proxy(self, route: Route) -> Iterator[Mapping[str, object]]:
+        yield Shared(_methods, route.methods)
+        yield {"service": self._name, "name": route.name, "strip": self._strip}
+        if route.auth is not None:
+            yield Shared(_auth, route.auth)
+        yield self._upstream
+        yield Shared(_timeouts, route.timeouts)
+        yield Shared(
+            _body,
+            at(route, "stream", route.stream),
+            at(route, "websocket", route.websocket),
+            at(route, "max_body", route.max_body),
+        )
+        if route.cache is not None:
+            yield Shared(_cache, route.cache)
+        yield Shared(_settled, route.retries)
+        yield Shared(_headers, route.headers.request, route.headers.response)
 
 
-def _proxy(service: Service, route: Route) -> Iterator[tuple[str, object]]:
-    yield "service", service.name
-    yield "name", route.name
-    yield "strip", service.strip
-    if route.auth is not None:
-        yield "auth", auth_config(route.auth)
-    yield (
-        "endpoints",
-        [
-            at(e, "address", {"host": bracketed(e.address.host), "port": e.address.port, "weight": e.weight})
-            for e in service.upstream.endpoints
-        ],
-    )
-    if service.upstream.tls is not None:
-        yield "tls", tls_config(service.upstream.tls)
-    yield "connect", at(route.timeouts, "connect", route.timeouts.connect)
-    yield "request", at(route.timeouts, "request", route.timeouts.request)
-    yield "idle", at(route.timeouts, "idle", route.timeouts.idle)
-    yield "stream", at(route, "stream", route.stream)
-    yield "websocket", at(route, "websocket", route.websocket)
-    yield "max_body", at(route, "max_body", route.max_body)
-    if route.cache is not None:
-        yield "cache", cache_config(route.cache)
-    yield "retries", dict(_retries(route))
-    yield "request_headers", _changes(route.headers.request)
-    yield "response_headers", _changes(route.headers.response)
+def path_config(path: Ranked, configs: Callable[[Service], ServiceConfig]) -> Iterator[tuple[str, object]]:
+    """The rows of a path by Kong's names for them, in their order: its routes, and the 405 for all other methods."""
+    host, entry, priority = path
+    pattern, every = path_pattern(entry.path), _every_row(path)
+    for index, (service, route) in enumerate((matched.service, matched.route) for matched in entry.routes):
+        match = {"pattern": pattern, "priority": priority - index, **every}
+        yield row_name(service, route, host), configs(service).of(route, match)
+    first = entry.routes[0]
+    answer = {"answer": "method-not-allowed", "allow": ", ".join(entry.allow)}
+    refusal = {"pattern": pattern, "priority": path.refusal, **every, **answer}
+    yield refusal_name(first.service, first.route, host), refusal
 
 
-def _retries(route: Route) -> Iterator[tuple[str, object]]:
-    retries = route.retries
+def _every_row(path: Ranked) -> dict[str, object]:
+    """What the rows of a path have in common."""
+    config: dict[str, object] = {} if path.host is None else {"host": host_header(path.host)}
+    cors = cors_config(path)
+    return {**config, "cors": cors} if cors else config
+
+
+def _methods(methods: tuple[str, ...]) -> Mapping[str, object]:
+    return {"methods": list(methods)}
+
+
+def _auth(auth: Auth) -> Mapping[str, object]:
+    return {"auth": auth_config(auth)}
+
+
+def _upstream(tls: UpstreamTls | None, *endpoints: Endpoint) -> Mapping[str, object]:
+    config: dict[str, object] = {"endpoints": [at(e, "address", _endpoint(e)) for e in endpoints]}
+    return config if tls is None else {**config, "tls": tls_config(tls)}
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, object]:
+    address = endpoint.address
+    return {"host": bracketed(address.host), "port": address.port, "weight": endpoint.weight}
+
+
+def _timeouts(timeouts: Timeouts) -> Mapping[str, object]:
+    return {
+        "connect": at(timeouts, "connect", timeouts.connect),
+        "request": at(timeouts, "request", timeouts.request),
+        "idle": at(timeouts, "idle", timeouts.idle),
+    }
+
+
+def _body(stream: At, websocket: At, most: At) -> Mapping[str, object]:
+    return {"stream": stream, "websocket": websocket, "max_body": most}
+
+
+def _cache(cache: Cache) -> Mapping[str, object]:
+    return {"cache": cache_config(cache)}
+
+
+def _settled(retries: Retries) -> Mapping[str, object]:
+    return {"retries": dict(_retries(retries))}
+
+
+def _headers(request: HeaderChanges, response: HeaderChanges) -> Mapping[str, object]:
+    return {"request_headers": _changes(request), "response_headers": _changes(response)}
+
+
+def _retries(retries: Retries) -> Iterator[tuple[str, object]]:
     yield "attempts", at(retries, "attempts", retries.attempts)
     yield "connect", at(retries, "causes", RetryCause.CONNECT in retries.causes)
     yield "reset", at(retries, "causes", RetryCause.RESET in retries.causes)

@@ -7,8 +7,10 @@ other flavours rank by the kinds of fields before any number of ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import takewhile
+from typing import NamedTuple
 
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.routing import HostTable, PathEntry, host_tables
@@ -18,64 +20,100 @@ _PARAM = r"[^/\\]+"
 _ADDRESS = r"^{}(:[0-9]+)?\z"
 
 
-@dataclass(frozen=True, slots=True)
-class KongRoute:
-    """One row. `source` is None where no method matches (405) and both are None where no path does (404)."""
+class Ranked(NamedTuple):
+    """The rows of a path under a host, in the order of matching: one a route, and one for all other methods (405).
 
-    name: str
-    expression: str
-    priority: int
-    pattern: str
+    `priority` is that of the first; the others count down from it.
+    """
+
     host: str | None
-    source: tuple[Service, Route] | None
-    entry: PathEntry | None
-    members: tuple[str, ...] = ()  # the names of the rows of the entry's routes, in their order
+    entry: PathEntry
+    priority: int
+
+    @property
+    def refusal(self) -> int:
+        """The priority of the last."""
+        return self.priority - len(self.entry.routes)
 
 
-def kong_routes(gateway: Gateway) -> tuple[KongRoute, ...]:
-    """Highest priority first; the last one takes everything that nothing else does."""
-    rows = [*_rows(gateway), ("gwc.not-found", 'http.path ^= "/"', ".", None, None, None)]
-    return tuple(
-        KongRoute(name, expression, len(rows) - index, pattern, host, source, entry, _members(entry, host))
-        for index, (name, expression, pattern, host, source, entry) in enumerate(rows)
-    )
+NOT_FOUND = "gwc.not-found"
+"""The name of the row that takes everything that nothing else does; its priority is 1."""
 
 
-_Row = tuple[str, str, str, str | None, tuple[Service, Route] | None, PathEntry | None]
+def ranked(gateway: Gateway) -> Iterator[Ranked]:
+    """Highest priority first."""
+    priority = 1 + sum(len(entry.routes) + 1 for _, entry in _entries(gateway))
+    for host, entry in _entries(gateway):
+        yield Ranked(host, entry, priority)
+        priority -= len(entry.routes) + 1
 
 
-def _rows(gateway: Gateway) -> Iterator[_Row]:
+def _entries(gateway: Gateway) -> Iterator[tuple[str | None, PathEntry]]:
     for table in host_tables(gateway):
-        for entry in table.entries:
-            # A table repeats the routes of services without hosts behind its own; the last table prints them once.
-            if bool(entry.routes[0].service.hosts) == (table.host is not None):
-                yield from _entry_rows(table, entry)
+        yield from ((table.host, entry) for entry in _own(table))
 
 
-def _entry_rows(table: HostTable, entry: PathEntry) -> Iterator[_Row]:
-    pattern = path_pattern(entry.path)
-    conditions = [*_host_condition(table.host), f"http.path ~ {_raw(router_pattern(entry.path))}"]
-    for matched in entry.routes:
-        name = _name(matched.service, matched.route, table.host)
-        expression = " && ".join([*conditions, _methods(matched.route)])
-        yield name, expression, pattern, _literal(table.host), (matched.service, matched.route), entry
-    first = entry.routes[0]
-    name = f"{_name(first.service, first.route, table.host)}~405"
-    yield name, " && ".join(conditions), pattern, _literal(table.host), None, entry
+def _own(table: HostTable) -> Iterator[PathEntry]:
+    """A table repeats the routes of services without hosts behind its own; the last table prints them once."""
+    named = table.host is not None
+    return takewhile(lambda entry: bool(entry.routes[0].service.hosts) == named, table.entries)
 
 
-def _members(entry: PathEntry | None, host: str | None) -> tuple[str, ...]:
-    name = host.strip("[]") if host else None
-    return tuple(_name(matched.service, matched.route, name) for matched in entry.routes) if entry else ()
+Matches = tuple[tuple[str | None, int], ...]
+"""The hosts under which a route is matched, each with the priority of the row."""
 
 
-def _name(service: Service, route: Route, host: str | None) -> str:
+def first_matches(gateway: Gateway) -> Iterator[tuple[Service, Route, Matches]]:
+    """Every route once, where it is matched first."""
+    several: dict[tuple[str, str], list[tuple[str | None, int]]] = {}
+    for service, route, host, priority in _rows(gateway):
+        if len(service.hosts) > 1:
+            several.setdefault((service.name, route.name), []).append((host, priority))
+    for service, route, host, priority in _rows(gateway):
+        if len(service.hosts) < 2:
+            yield service, route, ((host, priority),)
+        elif matches := several.pop((service.name, route.name), None):
+            yield service, route, tuple(matches)
+
+
+def _rows(gateway: Gateway) -> Iterator[tuple[Service, Route, str | None, int]]:
+    for host, entry, priority in ranked(gateway):
+        for index, matched in enumerate(entry.routes):
+            yield matched.service, matched.route, host, priority - index
+
+
+def row_name(service: Service, route: Route, host: str | None) -> str:
     """A service's name has no dots, so the first dot separates; the host only where there are several."""
     return f"{service.name}.{route.name}" + (f"~{host.replace(':', '-')}" if host and len(service.hosts) > 1 else "")
 
 
+def refusal_name(service: Service, route: Route, host: str | None) -> str:
+    """Of the row for the methods that are not served; `route` is the first of its path."""
+    return f"{row_name(service, route, host)}~405"
+
+
+def distinct(services: Sequence[Service]) -> bool:
+    """Whether no two rows of these services can have the same name, nor can one and that of `NOT_FOUND`."""
+    names = {service.name for service in services}
+    own = NOT_FOUND.partition(".")[0]
+    return len(names) == len(services) and own not in names and not any("." in name for name in names)
+
+
+def distinct_rows(service: Service) -> bool:
+    """Whether no two rows of it can have the same name."""
+    rows = [(service, route, host) for host in service.hosts or (None,) for route in service.routes]
+    names = {*(row_name(*row) for row in rows), *(refusal_name(*row) for row in rows)}
+    return len(names) == 2 * len(rows)
+
+
+def expression(host: str | None, path: PathTemplate, route: Route | None) -> str:
+    """What a request has to be for a row; `route` None: whatever its method is."""
+    conditions = [*_host_condition(host), f"http.path ~ {_raw(router_pattern(path))}"]
+    return " && ".join(conditions if route is None else [*conditions, _methods(route.methods)])
+
+
 def _host_condition(host: str | None) -> list[str]:
-    literal = _literal(host)
+    literal = host_header(host)
     if literal is None:
         return []
     if literal.startswith("["):  # Kong takes the port off names only
@@ -83,13 +121,14 @@ def _host_condition(host: str | None) -> list[str]:
     return [f'(lower(http.host) == "{literal}" || lower(http.host) == "{literal}.")']
 
 
-def _literal(host: str | None) -> str | None:
+def host_header(host: str | None) -> str | None:
     """As it stands in a Host header."""
     return f"[{host}]" if host and ":" in host else host
 
 
-def _methods(route: Route) -> str:
-    return "(" + " || ".join(f'http.method == "{method}"' for method in route.methods) + ")"
+@lru_cache(maxsize=256)
+def _methods(methods: tuple[str, ...]) -> str:
+    return "(" + " || ".join(f'http.method == "{method}"' for method in methods) + ")"
 
 
 def _raw(pattern: str) -> str:
@@ -109,6 +148,7 @@ def router_pattern(path: PathTemplate) -> str:
     return rf"(?s)^{_SEPARATOR}" + _SEPARATOR.join(_segment(s.kind, s.text, _PARAM) for s in path.segments) + r"\z"
 
 
+@lru_cache(maxsize=1024)
 def _segment(kind: SegmentKind, text: str, param: str) -> str:
     if kind is SegmentKind.LITERAL:
         return re.escape(text).replace("\\-", "-").replace("\\&", "&").replace("\\~", "~")

@@ -6,9 +6,11 @@ when the plugin does not run.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from gwc.ir import Route, Service
-from gwc_kong.routing import KongRoute
-from gwc_kong.yaml_text import At, at
+from gwc_kong.routing import NOT_FOUND, Matches, expression, refusal_name, row_name
+from gwc_kong.sharing import At, Record, Shared, at
 
 _LONGEST = 2147483646  # milliseconds; the bound of Kong's schema
 _VERIFY_DEPTH = 5
@@ -22,46 +24,56 @@ def service_name(service: Service, route: Route) -> str:
     return f"{service.name}.{route.name}"
 
 
-def kong_services(rows: tuple[KongRoute, ...]) -> list[object]:
-    """Services with their routes, in the order of their first match."""
-    grouped: dict[str, list[KongRoute]] = {}
-    for row in rows:
-        if row.source is not None:
-            grouped.setdefault(service_name(*row.source), []).append(row)
-    return [_service(name, members) for name, members in grouped.items()]
+def kong_service(service: Service, route: Route, matches: Matches) -> At:
+    """A service with the routes that lead to it."""
+    reached = Shared(
+        _reached,
+        service.name,
+        service.upstream.endpoints[0].address.port,
+        service.upstream.tls is not None,
+        route.retries.attempts,
+        route.timeouts.connect,
+        route.timeouts.idle,
+    )
+    routes = {"routes": list(_routes(service, route, matches))}
+    return at(route, "path", Record({"name": service_name(service, route)}, reached, routes))
 
 
-def free_routes(rows: tuple[KongRoute, ...]) -> list[object]:
-    """Routes that the plugin answers itself: 405 and 404."""
-    return [_route(row) for row in rows if row.source is None]
-
-
-def _service(name: str, rows: list[KongRoute]) -> At:
-    first = rows[0].source
-    if first is None:
-        raise ValueError(f"{name} has no policy behind it")
-    service, route = first
+def _reached(name: str, port: int, tls: bool, retries: int, connect: float, idle: float) -> Mapping[str, object]:
     entity: dict[str, object] = {
-        "name": name,
-        "host": f"{service.name}.gwc.invalid",
-        "port": service.upstream.endpoints[0].address.port,
-        "protocol": "http" if service.upstream.tls is None else "https",
-        "retries": route.retries.attempts,
-        "connect_timeout": milliseconds(route.timeouts.connect),
-        "write_timeout": milliseconds(route.timeouts.idle),
-        "read_timeout": milliseconds(route.timeouts.idle),
-        "tags": ["gwc", service.name],
+        "host": f"{name}.gwc.invalid",
+        "port": port,
+        "protocol": "https" if tls else "http",
+        "retries": retries,
+        "connect_timeout": milliseconds(connect),
+        "write_timeout": milliseconds(idle),
+        "read_timeout": milliseconds(idle),
+        "tags": ["gwc", name],
     }
-    if service.upstream.tls is not None:
-        entity |= {"tls_verify": True, "tls_verify_depth": _VERIFY_DEPTH}
-    return at(route, "path", {**entity, "routes": [_route(row) for row in rows]})
+    return entity | ({"tls_verify": True, "tls_verify_depth": _VERIFY_DEPTH} if tls else {})
 
 
-def _route(row: KongRoute) -> dict[str, object]:
+def _routes(service: Service, route: Route, matches: Matches) -> Iterator[Record]:
+    for host, priority in matches:
+        yield _route(row_name(service, route, host), expression(host, route.path, route), priority)
+
+
+def refusal(service: Service, route: Route, host: str | None, priority: int) -> Record:
+    """The plugin itself answers the methods that the path of `route` does not serve: 405."""
+    return _route(refusal_name(service, route, host), expression(host, route.path, None), priority)
+
+
+def not_found() -> Record:
+    """And whatever no path takes: 404."""
+    return _route(NOT_FOUND, 'http.path ^= "/"', 1)
+
+
+def _route(name: str, expression: str, priority: int) -> Record:
+    return Record({"name": name, "expression": expression, "priority": priority}, _FORWARDED)
+
+
+def _forwarded() -> Mapping[str, object]:
     return {
-        "name": row.name,
-        "expression": row.expression,
-        "priority": row.priority,
         "protocols": ["http", "https"],
         "strip_path": False,
         "preserve_host": False,
@@ -70,3 +82,6 @@ def _route(row: KongRoute) -> dict[str, object]:
         "response_buffering": False,
         "tags": ["gwc"],
     }
+
+
+_FORWARDED = Shared(_forwarded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gwc.ir import Gateway, Secret, UpstreamTls
 from gwc.target import OutputFile
 from gwc_kong.bundled import quote
-from gwc_kong.yaml_text import at
+from gwc_kong.sharing import at
 
 
 def tls_config(tls: UpstreamTls) -> dict[str, object]:

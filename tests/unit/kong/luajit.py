@@ -8,7 +8,7 @@ from typing import Any
 
 from lupa import luajit21
 
-from gwc_kong.emit import lua
+from gwc_kong.document import lua
 
 _NGX = """
 local function dictionary()

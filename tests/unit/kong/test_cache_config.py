@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,8 @@ from gwc.ir import Address, Cache, Gateway, Https, Listen, Secret
 from gwc_kong import TARGET
 from gwc_kong.admin import status_api
 from gwc_kong.cache import loopback_config
-from gwc_kong.plugin import plugin_config
-from gwc_kong.routing import kong_routes
-from gwc_kong.yaml_text import At
+from gwc_kong.document import document
+from gwc_kong.sharing import At
 from unit.kong.gateways import gateway, route, service
 
 PLAIN = Cache(
@@ -32,7 +32,7 @@ def bare(value: Any) -> Any:
     """Without the policy's places."""
     if isinstance(value, At):
         return bare(value.value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: bare(item) for key, item in value.items()}
     return [bare(item) for item in value] if isinstance(value, list) else value
 
@@ -42,7 +42,8 @@ def cached(cache: Cache | None, **changes: Any) -> Gateway:
 
 
 def config(built: Gateway) -> Any:
-    return bare(plugin_config(built, kong_routes(built), "plugin"))
+    plugin, *_ = bare(document(built, "plugin"))["plugins"]
+    return plugin["config"]
 
 
 def test_each_setting_of_a_cache_reaches_the_plugin() -> None:

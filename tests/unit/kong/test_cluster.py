@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gwc_kong.emit import lua
+from gwc_kong.document import lua
 from ratelimit_double import Redis, redis_missing
 from unit.kong.luajit import loaded
 

@@ -32,9 +32,9 @@ from gwc.ir import (
 from gwc.target import Artifact, OutputFile
 from gwc.units import Rate
 from gwc_kong import TARGET
-from gwc_kong.emit import lua
+from gwc_kong.document import lua
 from gwc_kong.judge import complaints, facts, judge, own_schema
-from gwc_kong.yaml_text import render
+from gwc_kong.yaml_text import text as yaml_text
 from unit.kong.gateways import CONNECT_RETRY, gateway, route, service
 from unit.kong.schema_facts import plugin_schema, spec
 
@@ -116,7 +116,7 @@ def test_hostile_texts_stay_texts(profile: str, text: str) -> None:
 @given(st.text(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_no_text_escapes_the_yaml(text: str) -> None:
-    rendered = render(lambda: {"a": text, "b": [text], "c": {f"key {text}": {"d": text}}}).text
+    rendered = yaml_text({"a": text, "b": [text], "c": {f"key {text}": {"d": text}}})
     assert yaml.safe_load(rendered) == {"a": text, "b": [text], "c": {f"key {text}": {"d": text}}}
     assert rendered.isascii()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lupa import luajit21
 
 from gwc_kong.bundled import quote
-from gwc_kong.emit import LUA_MODULES, lua
+from gwc_kong.document import LUA_MODULES, lua
 from unit.kong.luajit import loaded, module
 
 PATH = module("path")

@@ -1,0 +1,140 @@
+"""kong.yml piece by piece: the rows of a service are parts, and what belongs to the platform or to several services is
+made anew each time.
+
+A part is made from its service alone and from what `given` says in full: the rows that it has, and their priorities,
+which count the rows of all services.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, groupby
+from typing import Any
+
+from gwc.ir import Gateway, Route, Service
+from gwc.parts import Made, Part, Piece, alone
+from gwc.routing import MethodRoute, PathEntry
+from gwc_kong.accepting import plugin_accepted, plugin_routes_accepted, route_accepted, service_accepted
+from gwc_kong.admin import PROMETHEUS
+from gwc_kong.bundled import functions, lua_entries
+from gwc_kong.document import EVERYWHERE, FORMAT, modules, route_configs
+from gwc_kong.plugin import NOT_FOUND_CONFIG, platform_config
+from gwc_kong.routing import NOT_FOUND, Ranked, distinct, distinct_rows, first_matches, ranked
+from gwc_kong.services import kong_service, not_found, refusal
+from gwc_kong.yaml_text import items, text
+
+_Given = tuple[Any, ...]
+"""Plain values, whose repr says all of them."""
+_Row = tuple[Service, int, Any]
+"""Whose it is; its priority, or its first; and what a part has to be given for it."""
+_Make = Callable[[Gateway, _Given], Made]
+_CONFIG = " " * 6
+"""The indentation of a plugin's configuration."""
+
+
+def pieces(gateway: Gateway, profile: str) -> Iterator[Piece]:
+    yield Made(text(FORMAT), distinct(gateway.services))
+    yield Made("services:\n" if any(service.routes for service in gateway.services) else "services: []\n")
+    yield from _parts("services", _services, gateway, _service_rows(gateway))
+    yield Made("routes:\n")
+    yield from _parts("routes", _refusals, gateway, _refusal_rows(gateway))
+    yield _kong_routes([not_found()])
+    yield Made("plugins:\n")
+    yield from _plugin(gateway) if profile == "plugin" else _bundled(gateway)
+
+
+def _parts(section: str, make: _Make, gateway: Gateway, rows: Iterable[_Row]) -> Iterator[Part]:
+    """Neighbouring rows of a service are one part: nothing reaches `make` but that service and what is `given`."""
+    for _, run in groupby(rows, key=lambda row: id(row[0])):
+        services, priorities, given = zip(*run, strict=True)
+        made = partial(_alone, make, gateway, services[0], given)
+        yield Part(services[0].name, f"{section}/{priorities[0]}", made, repr(given))
+
+
+def _alone(make: _Make, gateway: Gateway, service: Service, given: _Given) -> Made:
+    return make(alone(gateway, service), given)
+
+
+def _service_rows(gateway: Gateway) -> Iterator[_Row]:
+    for service, route, matches in first_matches(gateway):
+        yield service, matches[0][1], (route.name, matches)
+
+
+def _services(one: Gateway, given: _Given) -> Made:
+    service, routes = _only(one)
+    found = [kong_service(service, routes[name], matches) for name, matches in given]
+    return Made(items(found, "  "), distinct_rows(service) and all(map(service_accepted, found)))
+
+
+def _only(one: Gateway) -> tuple[Service, Mapping[str, Route]]:
+    (service,) = one.services
+    return service, {route.name: route for route in service.routes}
+
+
+def _refusal_rows(gateway: Gateway) -> Iterator[_Row]:
+    for path in ranked(gateway):
+        first = path.entry.routes[0]
+        yield first.service, path.refusal, (first.route.name, path.host, path.refusal)
+
+
+def _refusals(one: Gateway, given: _Given) -> Made:
+    service, routes = _only(one)
+    return _kong_routes([refusal(service, routes[name], host, priority) for name, host, priority in given])
+
+
+def _kong_routes(found: Sequence[Mapping[str, object]]) -> Made:
+    return Made(items(found, "  "), all(map(route_accepted, found)))
+
+
+def _plugin(gateway: Gateway) -> Iterator[Piece]:
+    config = platform_config(gateway, "plugin")
+    fit = plugin_accepted({"name": "gwc", "config": {**config, "routes": {}}, **EVERYWHERE})
+    yield Made(f'  - name: "gwc"\n    config:\n{text(config, _CONFIG)}{_CONFIG}routes:\n', fit)
+    for lone, run in groupby(ranked(gateway), key=_lone):
+        if lone:
+            yield from _parts("plugin", _paths, gateway, map(_path_row, run))
+        else:
+            yield _configs(route_configs(gateway, run, "plugin"))
+    yield _configs([(NOT_FOUND, NOT_FOUND_CONFIG)])
+    yield Made(text(EVERYWHERE, "    "))
+
+
+def _lone(path: Ranked) -> bool:
+    """Whether all routes of a path are of one service: only then does what their rows say follow from it alone."""
+    first, *others = path.entry.routes
+    return all(matched.service is first.service for matched in others)
+
+
+def _path_row(path: Ranked) -> _Row:
+    routes = path.entry.routes
+    return routes[0].service, path.priority, (path.host, tuple(m.route.name for m in routes), path.priority)
+
+
+def _paths(one: Gateway, given: _Given) -> Made:
+    service, routes = _only(one)
+    entries = [(host, [MethodRoute(service, routes[name]) for name in names], first) for host, names, first in given]
+    paths = [Ranked(host, PathEntry(found[0].route.path, tuple(found)), first) for host, found, first in entries]
+    return _configs(route_configs(one, paths, "plugin"))
+
+
+def _configs(found: Iterable[tuple[str, object]]) -> Made:
+    configs = dict(found)
+    return Made(text(configs, _CONFIG + "  "), plugin_routes_accepted(configs))
+
+
+def _bundled(gateway: Gateway) -> Iterator[Piece]:
+    """A function is a text, and stands on one line: it is made whole, but not before it is its turn."""
+    yield Made('  - name: "pre-function"\n    config:\n')
+    for phase, function in functions(_lua_config(gateway), modules()):
+        yield Made(f"{_CONFIG}{phase}:\n{items([function], _CONFIG + '  ')}", bool(function))
+    yield Made(text(EVERYWHERE, "    "))
+    yield Made(items([{**PROMETHEUS, **EVERYWHERE}], "  "), plugin_accepted({**PROMETHEUS, **EVERYWHERE}))
+
+
+def _lua_config(gateway: Gateway) -> str:
+    """`lua_literal` of the whole, without all of it being there before it is text."""
+    found = chain(route_configs(gateway, ranked(gateway), "bundled"), [(NOT_FOUND, NOT_FOUND_CONFIG)])
+    routes = "".join(lua_entries({name: config}, "    ") for name, config in found)
+    platform = lua_entries(platform_config(gateway, "bundled"), "  ")
+    return f'{{\n{platform}  ["routes"] = {{\n{routes}  }},\n}}'
