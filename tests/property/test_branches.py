@@ -108,3 +108,9 @@ def test_a_prefix_ends_anywhere_in_a_segment(path: str) -> None:
     table = [_literal("ab"), _literal("abc"), PathTemplate("", (anything,)), PathTemplate("", (anything, anything))]
     found = branches(table, 0)
     assert _found(table, _branch(found, path).entries, path) == _found(table, range(4), path)
+
+
+def test_a_literal_behind_a_placeholder_may_go_on_where_a_prefix_ends() -> None:
+    anything = Segment(SegmentKind.PARAM, "p")
+    table = [_literal("a", "ab"), _literal("a", "b"), PathTemplate("", (anything, Segment(SegmentKind.LITERAL, "abc")))]
+    assert _found(table, _branch(branches(table, 0), "/a/abc").entries, "/a/abc") == 2
