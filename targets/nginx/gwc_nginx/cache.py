@@ -18,13 +18,15 @@ import json
 import math
 from collections.abc import Iterator
 
-from gwc.ir import Cache, Gateway, Route, Service
-from gwc_nginx import body, concurrency, headers, timeouts
+from gwc.derived import per_gateway
+from gwc.ir import Cache, Gateway, HeaderChanges, Route, Service
+from gwc_nginx import body, concurrency, headers, sharing, timeouts
 from gwc_nginx.conf import Directive, block, d
-from gwc_nginx.headers import Expressions
+from gwc_nginx.headers import Base
 from gwc_nginx.quoting import q
 from gwc_nginx.request_id import variable_of
-from gwc_nginx.routing import distinct, places, routes
+from gwc_nginx.sharing import routes
+from gwc_nginx.values import remembered
 
 STORE = "gwc_answers"
 MAX_SIZE = "64m"
@@ -68,6 +70,7 @@ _IGNORED = (*headers.ACCEL, "Cache-Control", "Expires", "Set-Cookie", "Vary")
 _ERRAND = "X-Gwc-Errand"
 
 
+@per_gateway
 def cached(gateway: Gateway) -> tuple[Cache, ...]:
     return tuple(route.cache for _, _, route in routes(gateway) if route.cache is not None)
 
@@ -137,37 +140,40 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def outer(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
-    """On the public listener."""
-    for name, _, route in _each(gateway):
+def outer(platform: Gateway, service: Service, given: str) -> Iterator[Directive]:
+    """Of a service, on the public listener."""
+    for route in sharing.chosen(service, given.split()):
+        name = sharing.route_name(service, route)
         yield _location("cache", name, route, (
             d("js_header_filter", "cache.headers"),
             d("js_body_filter", "cache.body", "buffer_type=buffer"),
             *_store(route),
-            *_asking(route, base, "$gwc_errand"),
+            *_asking(platform, route, "$gwc_errand"),
             _to_hop("miss"),
         ))  # fmt: skip
         if route.cache is not None and route.cache.stale_while_revalidate:
-            yield _location("renew", name, route, (*_asking(route, base, "$gwc_renewal"), _to_hop("renew")))
-    if cached(gateway):
-        yield block("location", "/_gwc/stale/", of=(
+            yield _location("renew", name, route, (*_asking(platform, route, "$gwc_renewal"), _to_hop("renew")))
+
+
+def outer_doors() -> tuple[Directive, ...]:
+    return (
+        block("location", "/_gwc/stale/", of=(
             d("internal"),
             d("set", "$gwc_cache_key", "$gwc_stale_key"),
             d("set", "$gwc_cache_kept", "STALE"),
             d("set", "$gwc_errand", "$gwc_stale_errand"),
             d("rewrite", q("^/_gwc/stale/(.*)"), q("/_gwc/cache/$1"), "last"),
-        ))  # fmt: skip
-        yield block("location", "=", "/_gwc/again", of=(d("internal"), d("js_content", "cache.again")))
+        )),
+        block("location", "=", "/_gwc/again", of=(d("internal"), d("js_content", "cache.again"))),
+    )  # fmt: skip
 
 
-def inner(gateway: Gateway) -> Iterator[Directive]:
-    """On the inner hop."""
-    if not cached(gateway):
-        return
-    yield from _doors()
-    for name, service, route in _each(gateway):
+def inner(platform: Gateway, service: Service, given: str) -> Iterator[Directive]:
+    """Of a service, on the inner hop."""
+    for route in sharing.chosen(service, given.split()):
+        name = sharing.route_name(service, route)
         yield _location("asked", name, route, (
-            *concurrency.caps(gateway, service),
+            *concurrency.caps(platform, service),
             d("error_page", "503", "@gwc_capped"),
             d("js_header_filter", "misses.asked"),
             *body.flow(route),
@@ -188,7 +194,7 @@ def inner(gateway: Gateway) -> Iterator[Directive]:
             ))  # fmt: skip
 
 
-def _doors() -> tuple[Directive, ...]:
+def inner_doors() -> tuple[Directive, ...]:
     return (
         block("location", "/_gwc/miss/", of=(d("js_content", "misses.miss"),)),
         # The connection is of no use to others before the renewal is over.
@@ -198,8 +204,11 @@ def _doors() -> tuple[Directive, ...]:
     )
 
 
-def _each(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
-    return (found for found in distinct(gateway, places(gateway)) if found[2].cache is not None)
+def located(gateway: Gateway) -> Iterator[tuple[Service, tuple[Route, ...]]]:
+    """As in `gwc_nginx.sharing`, of the routes that have a cache."""
+    for service, every in sharing.located(gateway):
+        if kept := tuple([route for route in every if route.cache is not None]):
+            yield service, kept
 
 
 def _location(kind: str, name: str, route: Route, of: tuple[Directive, ...]) -> Directive:
@@ -222,27 +231,38 @@ def _store(route: Route) -> tuple[Directive, ...]:
     )
 
 
-def _asking(route: Route, base: Expressions, errand: str) -> tuple[Directive, ...]:
+def _asking(platform: Gateway, route: Route, errand: str) -> tuple[Directive, ...]:
     """Of the client's request the service gets what keys the answer, and nothing else: no other header, no body."""
     assert route.cache is not None
-    listed = {name: (name, q(variable_of(name))) for name in route.cache.vary_headers}
-    said = {**listed, **headers.changed(base, route.headers.request), _ERRAND.lower(): (_ERRAND, q(errand))}
-    wanted = {key: pair for key, pair in said.items() if pair[1] != q("") or key == "connection"}
+    changes = route.headers.request
     return (
         *timeouts.client(route),
         *timeouts.within(),
-        d("client_max_body_size", str(max(1, route.max_body))),
+        *body.limit(route),
         d("proxy_pass_request_headers", "off"),
         d("proxy_pass_request_body", "off"),
-        *headers.directives({**wanted, "content-length": ("Content-Length", q(""))}),
+        *_keyed(headers.of_njs(platform), route.cache.vary_headers, changes.set, changes.remove, errand),
     )
 
 
+@remembered
+def _keyed(
+    base: Base, vary: tuple[str, ...], written: tuple[tuple[str, str], ...], removed: tuple[str, ...], errand: str
+) -> tuple[Directive, ...]:
+    listed = {name: (name, q(variable_of(name))) for name in vary}
+    changed = headers.changed(base.headers, HeaderChanges(set=written, remove=removed))
+    said = {**listed, **changed, _ERRAND.lower(): (_ERRAND, q(errand))}
+    wanted = {key: pair for key, pair in said.items() if pair[1] != q("") or key == "connection"}
+    return headers.directives({**wanted, "content-length": ("Content-Length", q(""))})
+
+
+@remembered
 def _handed_on(*own: tuple[str, str]) -> tuple[Directive, ...]:
     silent = {name.lower(): (name, q("")) for name in ("X-Gwc-Hop", _ERRAND, "Connection")}
     said = {name.lower(): (name, q(value)) for name, value in (("Host", "$http_host"), *own)}
     return headers.directives({**silent, **said})
 
 
+@remembered
 def _to_hop(door: str) -> Directive:
     return d("proxy_pass", f"http://gwc_hop/_gwc/{door}/$gwc_settings/$gwc_route$gwc_uri")

@@ -2,52 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from gwc.ir import Origin
 from gwc.target import Lines, OutputFile
 
+_STEP = "    "
 
-@dataclass(frozen=True, slots=True)
-class Directive:
-    """`args` are quoted already (see quoting.py). `block` None is a simple directive."""
 
-    name: str
-    args: tuple[str, ...] = ()
+class Directive(NamedTuple):
+    """`text` is its name and its arguments, quoted already (see quoting.py). `block` None is a simple directive."""
+
+    text: str
     block: tuple[Directive, ...] | None = None
     origin: Origin | None = None
 
 
-def d(name: str, *args: str, origin: Origin | None = None) -> Directive:
-    return Directive(name, args, None, origin)
+def d(*words: str, origin: Origin | None = None) -> Directive:
+    return Directive(" ".join(words), None, origin)
 
 
-def block(name: str, *args: str, of: Iterable[Directive], origin: Origin | None = None) -> Directive:
-    return Directive(name, args, tuple(of), origin)
+def block(*words: str, of: Iterable[Directive], origin: Origin | None = None) -> Directive:
+    return Directive(" ".join(words), tuple(of), origin)
+
+
+def written(directives: Iterable[Directive], depth: int = 0) -> str:
+    """Their text, inside of `depth` blocks."""
+    lines: list[str] = []
+    _write(directives, _STEP * depth, lines)
+    return "".join(lines)
+
+
+def _write(directives: Iterable[Directive], indent: str, lines: list[str]) -> None:
+    for text, of, _ in directives:
+        if of is None:
+            lines.append(f"{indent}{text};\n")
+            continue
+        lines.append(f"{indent}{text} {{\n")
+        _write(of, indent + _STEP, lines)
+        lines.append(f"{indent}}}\n")
+
+
+def origins(directives: Iterable[Directive], around: Origin | None = None) -> Iterator[Origin | None]:
+    """Where each line of their text came from; one without an origin has that of the block around it."""
+    for _, of, own in directives:
+        origin = own or around
+        yield origin
+        if of is not None:
+            yield from origins(of, origin)
+            yield origin
 
 
 def printed(directives: Iterable[Directive], *, title: str) -> OutputFile:
-    """The file, and where each line came from; one without an origin has that of the block around it."""
-    text, origins = [f"# {title}"], list[Origin | None]([None])
-    _print(directives, "", None, text, origins)
-    text.append("")
-    lines = Lines(lambda: {line: origin.span for line, origin in enumerate(origins, 1) if origin is not None})
-    return OutputFile("\n".join(text), lines)
-
-
-def _print(
-    directives: Iterable[Directive], indent: str, around: Origin | None, text: list[str], origins: list[Origin | None]
-) -> None:
-    """Adds a line to `text` and its origin to `origins`, for each line of the directives."""
-    for directive in directives:
-        origin = directive.origin or around
-        args = "".join([f" {argument}" for argument in directive.args])
-        origins.append(origin)
-        if directive.block is None:
-            text.append(f"{indent}{directive.name}{args};")
-            continue
-        text.append(f"{indent}{directive.name}{args} {{")
-        _print(directive.block, indent + "    ", origin, text, origins)
-        text.append(f"{indent}}}")
-        origins.append(origin)
+    """A file of which no service has a part."""
+    every = tuple(directives)
+    lines = Lines(lambda: {n: origin.span for n, origin in enumerate(origins(every), 2) if origin is not None})
+    return OutputFile(f"# {title}\n{written(every)}", lines)

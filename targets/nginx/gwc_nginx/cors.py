@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
+from gwc.derived import per_gateway
 from gwc.ir import Cors, Gateway
 from gwc.routing import PathEntry
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q, qlit, regex
+from gwc_nginx.values import values
 
 VARIABLES = ("gwc_allow_origin", "gwc_allow_credentials", "gwc_vary")
 """Profile plain: what a route leaves for whoever writes the answer. Empty is not sent."""
@@ -33,8 +35,25 @@ def data(cors: Cors | None) -> dict[str, object] | None:
 
 def of_gateway(gateway: Gateway) -> tuple[Cors, ...]:
     """The different ones, in the order of the policies: a place in it is a name."""
-    found = (route.cors for service in gateway.services for route in service.routes)
-    return tuple(dict.fromkeys(cors for cors in found if cors is not None))
+    return tuple(_different(gateway).values())
+
+
+def number(gateway: Gateway, cors: Cors | None) -> int | None:
+    return None if cors is None else _numbers(gateway)[values(cors)]
+
+
+@per_gateway
+def _numbers(gateway: Gateway) -> dict[Hashable, int]:
+    return {said: number for number, said in enumerate(_different(gateway))}
+
+
+def _different(gateway: Gateway) -> dict[Hashable, Cors]:
+    found: dict[Hashable, Cors] = {}
+    for service in gateway.services:
+        for route in service.routes:
+            if route.cors is not None:
+                found.setdefault(values(route.cors), route.cors)
+    return found
 
 
 def maps(every: tuple[Cors, ...]) -> Iterator[Directive]:
@@ -66,12 +85,11 @@ def preflights(every: tuple[Cors, ...], correlation: Directive) -> Iterator[Dire
         ))  # fmt: skip
 
 
-def choices(entry: PathEntry, every: tuple[Cors, ...]) -> Iterator[Directive]:
+def choices(entry: PathEntry, numbers: Sequence[int | None]) -> Iterator[Directive]:
     """A preflight asks about a method, which decides whose word counts; one that nobody grants goes no further where
-    the path has OPTIONS of its own."""
-    for matched in entry.routes:
-        if matched.route.cors is not None:
-            index = every.index(matched.route.cors)
+    the path has OPTIONS of its own. `numbers` are those of its routes' policies."""
+    for matched, index in zip(entry.routes, numbers, strict=True):
+        if index is not None:
             methods = "|".join(regex(method) for method in matched.route.methods)
             yield d("set", "$gwc_asked", q(f"$request_method:$http_access_control_request_method:$gwc_origin_{index}"))
             yield block("if", "($gwc_asked", "~", q(rf"^OPTIONS:(?:{methods}):.") + ")", of=(
@@ -82,9 +100,9 @@ def choices(entry: PathEntry, every: tuple[Cors, ...]) -> Iterator[Directive]:
         yield block("if", "($gwc_asked", "~", q(r"^OPTIONS:[^:]+:.") + ")", of=(d("return", "403"),))
 
 
-def named(cors: Cors | None, every: tuple[Cors, ...]) -> tuple[Directive, ...]:
+def named(number: int | None) -> tuple[Directive, ...]:
     """What a route's answers say, problems included."""
-    return () if cors is None else _set(every.index(cors), "Origin")
+    return () if number is None else _set(number, "Origin")
 
 
 def hidden(cors: Cors | None) -> tuple[Directive, ...]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gwc.ir import Gateway, Route, Service
-from gwc.target import Artifact, OutputFile, SecretOutput
+from gwc.ir import Gateway
+from gwc.target import Artifact, Assembled, Output, OutputFile, SecretOutput
 from gwc_nginx import (
     access_log,
     auth,
@@ -18,10 +16,8 @@ from gwc_nginx import (
     budget,
     cache,
     concurrency,
-    cors,
-    errors,
+    data,
     headers,
-    health,
     https,
     identity,
     limits,
@@ -29,14 +25,12 @@ from gwc_nginx import (
     metrics,
     plain,
     request_id,
-    retries,
-    routing,
-    timeouts,
     tracing,
     upstream,
 )
 from gwc_nginx.conf import Directive, block, d, printed
 from gwc_nginx.quoting import q
+from gwc_nginx.sections import Own, Section, Shared, assembled, platform_of
 
 _CLIENTS = "What is known of a request before it has a route."
 _UPSTREAMS = "Services and their endpoints."
@@ -106,13 +100,13 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 def _njs(gateway: Gateway) -> Artifact:
     environment = [q(name) for name in auth.environment(gateway)]
-    files = {
+    files: dict[str, Output] = {
         "nginx.conf": OutputFile(_skeleton(gateway, environment, _settings_of(gateway)), {}),
-        "gwc.json": OutputFile(_legible(data(gateway)), {}),
+        "gwc.json": Assembled(lambda: data.pieces(gateway), {}),
         "clients.conf": printed(_clients(gateway), title=_CLIENTS),
-        "upstreams.conf": printed(_upstreams(gateway), title=_UPSTREAMS),
-        "public.conf": printed(listen.public(gateway), title=_PUBLIC),
-        "admin.conf": printed(listen.admin(gateway), title=_ADMIN),
+        "upstreams.conf": assembled(lambda: _upstreams(gateway), title=_UPSTREAMS),
+        "public.conf": assembled(lambda: listen.public(gateway), title=_PUBLIC),
+        "admin.conf": assembled(lambda: listen.admin(gateway), title=_ADMIN),
         "banner.conf": OutputFile(_template("banner.conf.j2"), {}),
         **{f"njs/{name}.js": OutputFile(_module(name), {}) for name in MODULES},
     }
@@ -125,13 +119,13 @@ def _settings_of(gateway: Gateway) -> tuple[str, ...]:
 
 
 def _plain(gateway: Gateway) -> Artifact:
-    files = {
+    files: dict[str, Output] = {
         # The time zone of the access log.
         "nginx.conf": OutputFile(_skeleton(gateway, ["TZ=UTC"], ()), {}),
         "clients.conf": printed(plain.clients(gateway), title=_CLIENTS),
-        "upstreams.conf": printed(plain.upstreams(gateway), title=_UPSTREAMS),
-        "public.conf": printed(plain.public(gateway), title=_PUBLIC),
-        "admin.conf": printed(plain.admin(gateway), title=_ADMIN),
+        "upstreams.conf": assembled(lambda: plain.upstreams(gateway), title=_UPSTREAMS),
+        "public.conf": assembled(lambda: plain.public(gateway), title=_PUBLIC),
+        "admin.conf": assembled(lambda: plain.admin(gateway), title=_ADMIN),
         "metrics.conf": printed(metrics.of_plain(gateway), title=_METRICS),
     }
     secret = gateway.identity.gateway_secret
@@ -171,71 +165,11 @@ def _clients(gateway: Gateway) -> Iterator[Directive]:
     yield from cache.of_njs(gateway)
 
 
-def _upstreams(gateway: Gateway) -> Iterator[Directive]:
+def _upstreams(gateway: Gateway) -> Iterator[Section]:
+    platform = platform_of(gateway)
     if upstream.has_names(gateway) or tracing.named(gateway):
-        yield d("resolver", *upstream.RESOLVER.split())
-    yield from upstream.upstreams(gateway, keepalive=True)
+        yield Shared((d("resolver", *upstream.RESOLVER.split()),))
+    for service in gateway.services:
+        yield Own(platform, service, "upstreams", upstream.upstreams)
     hop = d("server", q(listen.hop_address(gateway)), "max_fails=0")
-    yield block("upstream", "gwc_hop", of=(hop, d("keepalive", "64")))
-
-
-def data(gateway: Gateway) -> dict[str, Any]:
-    """gwc.json: what the njs modules know of the policies."""
-    hosts, anywhere = routing.tables(gateway)
-    secret = gateway.identity.gateway_secret
-    places = routing.places(gateway)
-    return {
-        **errors.data(gateway),
-        "requestIdHeader": gateway.request_id.header,
-        "gatewaySecret": auth.reference(secret.secret) if secret is not None else None,
-        "redirect": _redirect(gateway),
-        "stripped": {f":{name}": True for name in identity.STRIPPED},
-        "others": upstream.others(gateway),
-        "breakers": breaker.data(gateway),
-        "health": health.data(gateway),
-        "log": access_log.data(gateway),
-        "tracing": tracing.data(gateway),
-        "cached": cache.names(gateway),
-        "hosts": hosts,
-        "anywhere": anywhere,
-        **auth.data(gateway),
-        "settings": {
-            name: {**_settings(gateway, service, route), "place": places[name]}
-            for name, service, route in routing.distinct(gateway, routing.shared(gateway))
-        },
-    }
-
-
-def _redirect(gateway: Gateway) -> dict[str, Any] | None:
-    if not https.redirects(gateway):
-        return None
-    hosts = https.hosts(gateway)
-    served = None if hosts is None else " ".join(routing.bracketed(host) for host in hosts)
-    return {"port": https.port(gateway), "hosts": served}
-
-
-def _legible(data: dict[str, Any]) -> str:
-    """JSON with a line for each of its parts, and for each of the settings."""
-    settings = ",\n".join(f"{json.dumps(name)}: {_compact(value)}" for name, value in data["settings"].items())
-    parts = [f"{json.dumps(key)}: {_compact(value)}" for key, value in data.items() if key != "settings"]
-    return "{\n" + ",\n".join([*parts, '"settings": {\n' + settings + "\n}"]) + "\n}\n"
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _settings(gateway: Gateway, service: Service, route: Route) -> dict[str, Any]:
-    return {
-        "strip": len(service.strip),
-        "response": headers.response(route),
-        "cors": cors.data(route.cors),
-        "timeout": timeouts.total(route),
-        "patience": round(route.timeouts.request * 1000),
-        "firstByte": timeouts.first_byte(route),
-        "retries": retries.data(service, route),
-        "auth": auth.of_route(route),
-        "cache": cache.data(route),
-        **limits.stages(gateway, service, route),
-        **budget.of_route(service, route),
-    }
+    yield Shared((block("upstream", "gwc_hop", of=(hop, d("keepalive", "64"))),))

@@ -4,12 +4,14 @@ header repeats all of them."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from dataclasses import dataclass
 
+from gwc.derived import per_gateway
 from gwc.ir import Gateway, HeaderChanges, Route
 from gwc_nginx import identity, request_id
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q, qlit
+from gwc_nginx.values import remembered
 
 Expressions = dict[str, tuple[str, str]]
 """By lower-case name: the name as written, and the quoted expression of the value. An empty value removes."""
@@ -18,25 +20,34 @@ ACCEL = ("X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-
 """What the outer hop ignores. X-Accel-Redirect is the inner hop's own word: it hides the service's."""
 
 
-def base(gateway: Gateway) -> Expressions:
-    """What every service gets from the gateway, whatever the policy of its route says."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Base:
+    """What every service gets, whatever the policy of its route says. Known by its identity, as it is what sets of
+    headers are remembered by."""
+
+    headers: Expressions
+
+
+@per_gateway
+def of_plain(platform: Gateway) -> Base:
     pairs: Iterable[tuple[str, str]] = (
         ("Host", "$gwc_host"),
         ("Connection", ""),
-        *identity.forwarded(gateway),
-        *request_id.headers(gateway),
+        *identity.forwarded(platform),
+        *request_id.headers(platform),
     )
-    return {name.lower(): (name, q(value)) for name, value in pairs}
+    return Base({name.lower(): (name, q(value)) for name, value in pairs})
 
 
-def of_njs(gateway: Gateway) -> Expressions:
+@per_gateway
+def of_njs(platform: Gateway) -> Base:
     """With the verified user, and the password of the inner hop: empty, and so not sent, unless there is one."""
-    user = gateway.identity.user_header
+    user = platform.identity.user_header
     said: Expressions = {
         user.lower(): (user, q("$gwc_user")),
         "x-gwc-hop": ("X-Gwc-Hop", q("$gwc_password")),
     }
-    return {**base(gateway), **said}
+    return Base({**of_plain(platform).headers, **said})
 
 
 def changed(base: Expressions, changes: HeaderChanges) -> Expressions:
@@ -59,11 +70,25 @@ def upgrade(base: Expressions) -> Expressions:
     return {**base, "upgrade": ("Upgrade", q("$gwc_upgrade")), "connection": ("Connection", q("$gwc_connection"))}
 
 
+def own(base: Base, route: Route) -> tuple[Directive, ...]:
+    """A route's, whole; nothing, where the server's set is right as it is."""
+    changes = route.headers.request
+    return _own(base, changes.set, changes.remove, websocket=route.websocket)
+
+
+@remembered
+def _own(
+    base: Base, written: tuple[tuple[str, str], ...], removed: tuple[str, ...], *, websocket: bool
+) -> tuple[Directive, ...]:
+    wanted = changed(upgrade(base.headers) if websocket else base.headers, HeaderChanges(set=written, remove=removed))
+    return () if wanted == base.headers else directives(wanted)
+
+
 def directives(expressions: Expressions) -> tuple[Directive, ...]:
     return tuple([_set(*pair) for pair in expressions.values()])
 
 
-@lru_cache(maxsize=4096)  # most are the same for every route
+@remembered
 def _set(name: str, value: str) -> Directive:
     return d("proxy_set_header", q(name), value)
 

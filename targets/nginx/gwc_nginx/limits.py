@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gwc.ir import Gateway, Limit, LimitKey, Route, Service
+from collections.abc import Iterable
+
+from gwc.ir import Gateway, Limit, LimitKey, Service
 
 ZONES = ("ip", "user", "service", "header")
 """Each kind of key has a zone of its own, so that a flood of one evicts no other's buckets."""
@@ -10,19 +12,33 @@ ZONES = ("ip", "user", "service", "header")
 ZONE = "16m timeout=366d evict type=number;"
 """Room for more than a hundred thousand buckets a kind."""
 
-
-def applying(gateway: Gateway, service: Service, route: Route) -> tuple[Limit, ...]:
-    """Every level's. A user's limit of a wider level says nothing about a public route."""
-    every = (*gateway.limits, *service.limits, *route.limits)
-    return tuple(limit for limit in every if route.auth is not None or limit.key is not LimitKey.USER)
+Stages = tuple[list[str], list[str]]
+"""Lines of limits: `early` before authentication, `late` after it."""
 
 
-def stages(gateway: Gateway, service: Service, route: Route) -> dict[str, str]:
-    """`early` before authentication, `late` after it."""
-    every = applying(gateway, service, route)
-    early = "\n".join(_line(limit) for limit in every if limit.key is LimitKey.IP)
-    late = "\n".join(_line(limit) for limit in every if limit.key is not LimitKey.IP)
-    return {name: text for name, text in (("early", early), ("late", late)) if text}
+def applying(limits: Iterable[Limit], *, known: bool) -> list[Limit]:
+    """A user's limit of a wider level says nothing about a public route, whose users are not `known`."""
+    return [limit for limit in limits if known or limit.key is not LimitKey.USER]
+
+
+def stages(limits: Iterable[Limit], *, known: bool) -> Stages:
+    every = applying(limits, known=known)
+    early = [_line(limit) for limit in every if limit.key is LimitKey.IP]
+    return early, [_line(limit) for limit in every if limit.key is not LimitKey.IP]
+
+
+def data(wider: Stages, own: Stages) -> dict[str, str]:
+    """A stage without limits is left out."""
+    early, late = wider[0] + own[0], wider[1] + own[1]
+    return {name: "\n".join(lines) for name, lines in (("early", early), ("late", late)) if lines}
+
+
+def count(gateway: Gateway, service: Service) -> int:
+    """Of the lines of all its routes."""
+    every = (*gateway.limits, *service.limits)
+    wider = {known: len(applying(every, known=known)) for known in (True, False)}
+    known = [(route, route.auth is not None) for route in service.routes]
+    return sum(wider[one] + len(applying(route.limits, known=one)) for route, one in known)
 
 
 def _line(limit: Limit) -> str:

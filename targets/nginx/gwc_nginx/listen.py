@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gwc.ir import Address, Gateway, Origin, Route, Service
 from gwc_nginx import (
     auth,
     body,
+    breaker,
     cache,
     concurrency,
     errors,
@@ -22,9 +23,9 @@ from gwc_nginx import (
     upstream,
 )
 from gwc_nginx.conf import Directive, block, d
-from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import distinct, places
+from gwc_nginx.sections import Make, Own, Section, Shared, platform_of
+from gwc_nginx.sharing import chosen, located, route_name
 
 LOOPBACK = "127.0.0.1"
 
@@ -38,13 +39,22 @@ def hop_address(gateway: Gateway) -> str:
     return f"{LOOPBACK}:{gateway.listen.admin.port}"
 
 
-def admin(gateway: Gateway) -> Iterator[Directive]:
+def admin(gateway: Gateway) -> Iterator[Section]:
     """Readiness, and behind a password that no file holds the tries of the routes that retry."""
+    yield "server {"
+    yield Shared(_admin(gateway), depth=1)
+    yield from _own(gateway, "asked", cache.inner, cache.located(gateway))
+    yield Shared((*health.location(gateway), *auth.examination(gateway), *tracing.location(gateway)), depth=1)
+    yield from _own(gateway, "lanes", retries.locations, located(gateway))
+    yield "}"
+
+
+def _admin(gateway: Gateway) -> tuple[Directive, ...]:
     own: tuple[Directive, ...] = (d("listen", q(hop_address(gateway))),)
     where = gateway.listen.admin
     if where.host != LOOPBACK:
         own = (d("listen", address(where), "default_server"), *own)
-    yield block("server", of=(
+    return (
         *own,
         *scripts.imports(scripts.ADMIN),
         d("access_log", "/dev/null", "gwc_done"),
@@ -57,33 +67,45 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         *metrics.of_njs(gateway),
         block("location", "/", of=(d("return", "404"),)),
         *retries.doors(),
-        *cache.inner(gateway),
-        *health.location(gateway),
-        *auth.examination(gateway),
-        *tracing.location(gateway),
-        *retries.locations(gateway),
-    ))  # fmt: skip
+        *(cache.inner_doors() if cache.cached(gateway) else ()),
+    )
 
 
-def public(gateway: Gateway) -> Iterator[Directive]:
+def public(gateway: Gateway) -> Iterator[Section]:
     """Every request is first sent to the location of its route; a client cannot ask for one of those itself."""
     if https.redirects(gateway):
-        yield _redirect(gateway)
-    base = headers.of_njs(gateway)
-    yield block("server", of=(
-        *listeners(gateway, "default_server"),
+        yield Shared((_redirect(gateway),))
+    yield "server {"
+    yield Shared(_public(platform_of(gateway)), depth=1)
+    yield from _own(gateway, "routes", routes, located(gateway))
+    yield from _own(gateway, "cached", cache.outer, cache.located(gateway))
+    if cache.cached(gateway):
+        yield Shared(cache.outer_doors(), depth=1)
+    yield "}"
+
+
+def _own(
+    gateway: Gateway, name: str, make: Make, located: Iterable[tuple[Service, tuple[Route, ...]]]
+) -> Iterator[Section]:
+    """What services say of their routes that others share the locations of."""
+    platform = platform_of(gateway)
+    for service, routes in located:
+        yield Own(platform, service, name, make, " ".join([route.name for route in routes]), depth=1)
+
+
+def _public(platform: Gateway) -> tuple[Directive, ...]:
+    return (
+        *listeners(platform, "default_server"),
         d("server_name", q("_")),
         *scripts.imports(scripts.PUBLIC),
         *_common(),
-        *headers.directives(base),
+        *headers.directives(headers.of_njs(platform).headers),
         block("if", "($gwc_new)", of=(d("set", "$gwc_routed", "1"), d("rewrite", "^", "$gwc_location", "last"))),
         block("location", "/", of=(d("return", "404"),)),
         block("location", "=", "/_gwc/refusal", of=(*_ANSWER, d("js_content", "problem.refuse"))),
         block("location", "=", "/_gwc/preflight", of=(*_ANSWER, d("js_content", "cors.preflight"))),
         block("location", "=", "/_gwc/gone", of=(*_ANSWER, d("js_content", "problem.gone"))),
-        *routes(gateway, base),
-        *cache.outer(gateway, base),
-    ))  # fmt: skip
+    )
 
 
 _ANSWER = (d("internal"), d("client_max_body_size", "0"))
@@ -125,34 +147,29 @@ def _origin(gateway: Gateway, field: str) -> Origin | None:
     return gateway.listen.provenance.get(field)
 
 
-def routes(gateway: Gateway, base: Expressions) -> Iterator[Directive]:
-    """A location for each of the distinct sets of directives."""
-    for name, service, route in distinct(gateway, places(gateway)):
-        origin = route.provenance.get("path")
-        of = (d("internal"), *concurrency.caps(gateway, service), *_settings(service, route, base))
-        yield block("location", "=", q(f"/_gwc/route/{name}"), of=of, origin=origin)
+def routes(platform: Gateway, service: Service, given: str) -> Iterator[Directive]:
+    """The locations of a service's routes, of which others have the same."""
+    caps = concurrency.caps(platform, service)
+    for route in chosen(service, given.split()):
+        name = q(f"/_gwc/route/{route_name(service, route)}")
+        of = (d("internal"), *caps, *_settings(platform, service, route))
+        yield block("location", "=", name, of=of, origin=route.provenance.get("path"))
 
 
-def _settings(service: Service, route: Route, base: Expressions) -> tuple[Directive, ...]:
+def _settings(platform: Gateway, service: Service, route: Route) -> tuple[Directive, ...]:
     return (
         *body.limit(route),
         *timeouts.client(route),
         *body.flow(route),
         d("js_header_filter", "problem.headers"),
         d("js_body_filter", "problem.replace", "buffer_type=buffer"),
-        *_own_headers(route, base),
+        *headers.own(headers.of_njs(platform), route),
         *_forward(service, route),
     )
 
 
-def _own_headers(route: Route, base: Expressions) -> tuple[Directive, ...]:
-    """Nothing, where the server's set is right as it is."""
-    wanted = headers.changed(headers.upgrade(base) if route.websocket else base, route.headers.request)
-    return () if wanted == base else headers.directives(wanted)
-
-
 def _forward(service: Service, route: Route) -> tuple[Directive, ...]:
-    if retries.needs_hop(service, route):
+    if retries.needs_hop(route, guarded=breaker.guarded(service)):
         return (
             *timeouts.to_retries(route, watch=True),
             d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),

@@ -26,9 +26,7 @@ def zones(gateway: Gateway) -> tuple[str, ...]:
     """Room for every number that there can be, so that nothing has to be evicted: a counter that starts anew in the
     middle of a histogram would show requests that nobody made. Memory that is not used yet costs nothing."""
     numbers = _COUNTS + sum(
-        _COUNTS + len(limits.applying(gateway, service, route))
-        for service in gateway.services
-        for route in service.routes
+        _COUNTS * len(service.routes) + limits.count(gateway, service) for service in gateway.services
     )
     size = 1 + -(-(numbers * _SLOT) // _MIB)
     return (f"gwc_metrics:{size}m type=number", "gwc_unmeasured:32k type=number")

@@ -9,18 +9,32 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from urllib.parse import unquote
+from collections.abc import Iterator
 
-from gwc.ir import Cors, Gateway, HeaderChanges, RetryCause, Route, SegmentKind, Service
+from gwc.ir import Gateway, RetryCause, Route, Service
 from gwc.problems import PROBLEMS, UPSTREAM_STATUS_TYPES
-from gwc.routing import HostTable, PathEntry, host_tables
-from gwc_nginx import access_log, body, cors, errors, headers, https, identity, listen, request_id, timeouts, upstream
+from gwc.routing import HostTable, host_tables
+from gwc_nginx import (
+    access_log,
+    body,
+    cors,
+    errors,
+    headers,
+    https,
+    identity,
+    listen,
+    plain_routes,
+    request_id,
+    timeouts,
+    upstream,
+)
 from gwc_nginx import plain_cache as kept
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions
 from gwc_nginx.quoting import q, qlit, regex
-from gwc_nginx.routing import bracketed, route_name
+from gwc_nginx.routing import bracketed
+from gwc_nginx.sections import Own, Section, Shared, platform_of
+from gwc_nginx.sharing import route_name
 
 SECRET_FILE = "secrets/gateway_secret.conf"  # noqa: S105 - where it will be, not what it is
 SHAPED = (429, *range(500, 600))
@@ -80,27 +94,36 @@ def _text(gateway: Gateway, type_: str) -> str:
     return json.dumps(problem, separators=(",", ":"))[1:-1]
 
 
-def upstreams(gateway: Gateway) -> Iterator[Directive]:
-    """A service whose endpoints have names is reached through a variable: NGINX 1.22 would not start without DNS."""
+def upstreams(gateway: Gateway) -> Iterator[Section]:
+    platform = platform_of(gateway)
     if upstream.has_names(gateway):
-        yield d("resolver", *upstream.RESOLVER.split())
+        yield Shared((d("resolver", *upstream.RESOLVER.split()),))
     for service in gateway.services:
-        endpoints = service.upstream.endpoints
-        if any(upstream.is_name(e.address.host) for e in endpoints):
-            total = sum(e.weight for e in endpoints)
-            *shares, last = endpoints
-            parts = (d(f"{100 * e.weight / total:.2f}%", q(str(e.address))) for e in shares)
-            of = (*parts, d(q("*"), q(str(last.address))))
-            yield block("split_clients", q("$request_id$request_length"), _chosen(service), of=of)
-            continue
-        # NGINX retries on another server only: where there are too few, each is named as often as it takes.
-        times = -(-(1 + max(route.retries.attempts for route in service.routes)) // len(endpoints))
-        servers = tuple(upstream.server(e) for e in endpoints)
-        yield block("upstream", service.name, of=servers * times)
+        yield Own(platform, service, "upstream", _upstream)
     hop = d("server", q(listen.hop_address(gateway)), "max_fails=0")
-    yield block("upstream", "gwc_hop", of=(hop, d("keepalive", "64")))
+    yield Shared((block("upstream", "gwc_hop", of=(hop, d("keepalive", "64"))),))
     if gateway.identity.gateway_secret is not None:
-        yield d("include", SECRET_FILE)
+        yield Shared((d("include", SECRET_FILE),))
+
+
+def _upstream(_: Gateway, service: Service, __: str) -> Iterator[Directive]:
+    """A service whose endpoints have names is reached through a variable: NGINX 1.22 would not start without DNS."""
+    endpoints = service.upstream.endpoints
+    if _named(service):
+        total = sum(e.weight for e in endpoints)
+        *shares, last = endpoints
+        parts = (d(f"{100 * e.weight / total:.2f}%", q(str(e.address))) for e in shares)
+        of = (*parts, d(q("*"), q(str(last.address))))
+        yield block("split_clients", q("$request_id$request_length"), _chosen(service), of=of)
+        return
+    # NGINX retries on another server only: where there are too few, each is named as often as it takes.
+    times = -(-(1 + max(route.retries.attempts for route in service.routes)) // len(endpoints))
+    servers = tuple(upstream.server(e) for e in endpoints)
+    yield block("upstream", service.name, of=servers * times)
+
+
+def _named(service: Service) -> bool:
+    return any(upstream.is_name(e.address.host) for e in service.upstream.endpoints)
 
 
 def _chosen(service: Service) -> str:
@@ -115,45 +138,42 @@ def secret_file(values: tuple[str, ...]) -> str:
     return f"geo $gwc_secret {{\n    default {q(value)};\n}}\n"
 
 
-def public(gateway: Gateway) -> Iterator[Directive]:
+def public(gateway: Gateway) -> Iterator[Section]:
     if https.redirects(gateway):
-        yield _redirect(gateway)
-    base = headers.base(gateway)
+        yield Shared((_redirect(gateway),))
     *named, last = host_tables(gateway)
     for table in named:
-        yield _server(gateway, table, base, own=len(table.entries) - len(last.entries))
-    yield _server(gateway, last, base, own=len(last.entries))
+        yield from _server(gateway, table, own=len(table.entries) - len(last.entries))
+    yield from _server(gateway, last, own=len(last.entries))
 
 
-def _server(gateway: Gateway, table: HostTable, base: Expressions, *, own: int) -> Directive:
-    default = () if table.host is not None else ("default_server",)
+def _server(gateway: Gateway, table: HostTable, *, own: int) -> Iterator[Section]:
+    yield "server {"
+    yield Shared(_head(gateway, table.host), depth=1)
+    yield from plain_routes.sections(gateway, table, own=own)
+    yield "}"
+
+
+def _head(gateway: Gateway, host: str | None) -> tuple[Directive, ...]:
+    default = () if host is not None else ("default_server",)
     unknown = (*(d("set", f"${name}", q("")) for name in ("gwc_route", "gwc_allow", "gwc_store")), *cors.forgotten())
-    origins = cors.of_gateway(gateway)
     new = (d("set", "$gwc_routed", "1"), d("set", "$gwc_path", "$uri"), *unknown)
-    routes = {route_name(m.service, m.route): (m.service, m.route) for e in table.entries for m in e.routes}
-    correlation, queries = _correlation(gateway), kept.queries(gateway)
-    return block("server", of=(
+    correlation = plain_routes.correlation(gateway)
+    return (
         *listen.listeners(gateway, *default, old=True),
-        d("server_name", q(bracketed(table.host) if table.host is not None else "_")),
+        d("server_name", q(bracketed(host) if host is not None else "_")),
         d("error_page", *(str(s) for s in sorted({*errors.OWN, *SHAPED})), "/_gwc/problem"),
         *errors.renamed(),
-        *headers.directives(base),
+        *headers.directives(headers.of_plain(platform_of(gateway)).headers),
         # A route has the bound of its own; before there is one nothing is read.
         d("client_max_body_size", "0"),
         block("if", "($gwc_refused)", of=(d("return", "400"),)),
         block("if", "($gwc_new)", of=new),
         block("location", "/", of=(d("return", "404"),)),
         _problem(correlation, *kept.told(gateway)),
-        *cors.preflights(origins, correlation),
+        *cors.preflights(cors.of_gateway(gateway), correlation),
         *(block("location", "=", f"/_gwc/error/{s}", of=(d("internal"), d("return", str(s)))) for s in SHAPED),
-        *_entries(table, own, origins),
-        *(_route(service, route, base, correlation) for service, route in routes.values()),
-        *(_cached(*of, base, correlation, queries) for of in routes.values() if kept.served(of[1])),
-    ))  # fmt: skip
-
-
-def _correlation(gateway: Gateway) -> Directive:
-    return d("add_header", q(gateway.request_id.header), "$gwc_request_id", "always")
+    )
 
 
 def _problem(correlation: Directive, *told: Directive) -> Directive:
@@ -176,7 +196,7 @@ def _redirect(gateway: Gateway) -> Directive:
     served = https.hosts(gateway)
     to = q(f"https://$host{https.port(gateway)}$request_uri")
     hosts = https.HOST if served is None else "(?:" + "|".join(regex(bracketed(host)) for host in served) + ")"
-    correlation = _correlation(gateway)
+    correlation = plain_routes.correlation(gateway)
     return block("server", of=(
         d("listen", q(str(gateway.listen.http)), "default_server"),
         d("server_name", q("")),
@@ -200,127 +220,25 @@ def _redirect(gateway: Gateway) -> Directive:
     ))  # fmt: skip
 
 
-def _entries(table: HostTable, own: int, origins: tuple[Cors, ...]) -> Iterator[Directive]:
-    """A host's own paths first, however wide: `=` would put a literal path of the others before them. The same path
-    of both would be a duplicate to NGINX; the first one decides."""
-    seen = set()
-    for index, entry in enumerate(table.entries):
-        if entry.path.shape not in seen:
-            seen.add(entry.path.shape)
-            yield _entry(entry, origins, exactly=index < own)
-
-
 def _problem_body() -> str:
     return q('{$gwc_problem,"status":$status,$gwc_instance"request_id":"$gwc_request_id"}')
 
 
-def _entry(entry: PathEntry, origins: tuple[Cors, ...], *, exactly: bool) -> Directive:
-    """Where a path leads, by method. `=` wins over every pattern, as a literal path does; patterns are in order. What
-    answers say of a route is settled here: a body that is too large is refused on the way to the route's location."""
-    choices = (
-        block(
-            "if",
-            f"($request_method = {method})",
-            of=(
-                d("set", "$gwc_route", q(name)),
-                *cors.named(m.route.cors, origins),
-                d("rewrite", "^", q(kept.place(m.route, method, name)), "last"),
-            ),
-        )
-        for m in entry.routes
-        for name in [route_name(m.service, m.route)]
-        for method in m.route.methods
-    )
-    refusal = (d("set", "$gwc_allow", q(", ".join(entry.allow))), d("return", "405"))
-    origin = entry.routes[0].route.provenance.get("path")
-    of = (*cors.choices(entry, origins), *choices, *refusal)
-    return block("location", *_matcher(entry, exactly), of=of, origin=origin)
+def admin(gateway: Gateway) -> Iterator[Section]:
+    platform = platform_of(gateway)
+    yield "server {"
+    yield Shared(_admin(gateway), depth=1)
+    for service in gateway.services:
+        yield Own(platform, service, "hops", _hops, depth=1)
+    yield "}"
 
 
-def _matcher(entry: PathEntry, exactly: bool) -> tuple[str, str]:
-    segments = entry.path.segments
-    if exactly and all(s.kind is SegmentKind.LITERAL for s in segments):
-        return "=", q("/" + "/".join(unquote(s.text) for s in segments))
-    parts = {SegmentKind.PARAM: "[^/]+", SegmentKind.REST: ".*"}
-    pattern = "/".join(parts.get(s.kind) or regex(unquote(s.text)) for s in segments)
-    return "~", q(rf"(?s)^/{pattern}\z")
-
-
-def _route(service: Service, route: Route, base: Expressions, correlation: Directive) -> Directive:
-    name = route_name(service, route)
-    origin = route.provenance.get("path")
-    matcher = ("=", q(f"/_gwc/route/{name}"))
-    if route.auth is not None:
-        # Fail closed: credentials that nothing here can verify open no route.
-        return block("location", *matcher, of=(d("internal"), d("return", "401")), origin=origin)
-    wanted = headers.changed(headers.upgrade(base) if route.websocket else base, route.headers.request)
-    return block("location", *matcher, origin=origin, of=(
-        d("internal"),
-        *(() if wanted == base else headers.directives(wanted)),
-        *_answering(route, correlation),
-        *kept.past(route),
-        d("proxy_ignore_headers", *headers.ACCEL),
-        *_to_hop(service, name),
-    ))  # fmt: skip
-
-
-def _cached(
-    service: Service, route: Route, base: Expressions, correlation: Directive, queries: Mapping[tuple[str, ...], str]
-) -> Directive:
-    """The store answers, or the hop is asked."""
-    assert route.cache is not None
-    name = route_name(service, route)
-    origin = route.cache.provenance.get("ttl")
-    return block("location", "=", q(f"/_gwc/cache/{name}"), origin=origin, of=(
-        d("internal"),
-        *kept.asking(route, base, queries),
-        *_answering(route, correlation),
-        *kept.store(route),
-        *kept.hidden(),
-        *_to_hop(service, name),
-    ))  # fmt: skip
-
-
-def _answering(route: Route, correlation: Directive) -> tuple[Directive, ...]:
-    """What does not depend on where an answer comes from."""
-    return (
-        *body.limit(route),
-        *timeouts.client(route),
-        *body.flow(route),
-        *_response(route.headers.response),
-        *cors.hidden(route.cors),
-        *cors.answers(),
-        correlation,
-        *((kept.TOLD,) if kept.served(route) else ()),
-        d("proxy_hide_header", q(correlation.args[0].strip('"'))),
-        d("proxy_hide_header", "X-Gwc-Address"),
-        *timeouts.to_retries(route, watch=False),
-    )
-
-
-def _to_hop(service: Service, name: str) -> tuple[Directive, ...]:
-    """NGINX escapes a path that it rewrote itself; put into proxy_pass, its decoded bytes could end the request."""
-    below = rf"(?s)^{regex(service.strip)}/?(?<gwc_below>.*)\z"
-    return (
-        d("rewrite", "^", "$gwc_path"),
-        d("rewrite", q(below), q(f"/_gwc/hop/{name}/$gwc_below"), "break"),
-        d("proxy_pass", "http://gwc_hop"),
-    )
-
-
-def _response(changes: HeaderChanges) -> Iterator[Directive]:
-    yield from (d("proxy_hide_header", q(name)) for name in changes.remove)
-    for name, value in changes.set:
-        yield d("proxy_hide_header", q(name))
-        yield d("add_header", q(name), qlit(value), "always")
-
-
-def admin(gateway: Gateway) -> Iterator[Directive]:
+def _admin(gateway: Gateway) -> tuple[Directive, ...]:
     own: tuple[Directive, ...] = (d("listen", q(listen.hop_address(gateway))),)
     where = gateway.listen.admin
     if where.host != listen.LOOPBACK:
         own = (d("listen", q(str(where)), "default_server"), *own)
-    yield block("server", of=(
+    return (
         *own,
         d("access_log", "off"),
         d("large_client_header_buffers", "8", "64k"),
@@ -330,8 +248,11 @@ def admin(gateway: Gateway) -> Iterator[Directive]:
         block("location", "=", "/ready", of=(d("default_type", "text/plain"), d("return", "200", q("ready")))),
         d("include", "metrics[.]conf"),
         block("location", "/", of=(d("return", "404"),)),
-        *(_hop(service, route) for service in gateway.services for route in service.routes if route.auth is None),
-    ))  # fmt: skip
+    )
+
+
+def _hops(_: Gateway, service: Service, __: str) -> Iterator[Directive]:
+    return (_hop(service, route) for route in service.routes if route.auth is None)
 
 
 _INNER: Expressions = {
@@ -357,8 +278,7 @@ def _hop(service: Service, route: Route) -> Directive:
 
 
 def _target(service: Service) -> str:
-    names = any(upstream.is_name(e.address.host) for e in service.upstream.endpoints)
-    return _chosen(service) if names else service.name
+    return _chosen(service) if _named(service) else service.name
 
 
 def _retries(route: Route) -> tuple[Directive, ...]:

@@ -5,15 +5,17 @@ The outer hop has the store, the inner one looks at the service's answer and tel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from gwc.ir import Cache, Gateway, Route
+from gwc.derived import per_gateway
+from gwc.ir import Cache, Gateway, HeaderChanges, Route
 from gwc_nginx import cache, headers
 from gwc_nginx.conf import Directive, block, d
-from gwc_nginx.headers import Expressions
+from gwc_nginx.headers import Base, Expressions
 from gwc_nginx.quoting import milliseconds, q, regex
 from gwc_nginx.request_id import variable_of
-from gwc_nginx.routing import routes
+from gwc_nginx.sharing import routes
+from gwc_nginx.values import remembered, values
 
 _UNFIT = "X-Gwc-Unfit"
 _IGNORED = (*headers.ACCEL, "Cache-Control", "Expires")
@@ -39,9 +41,11 @@ def served(route: Route) -> bool:
     return route.cache is not None and route.auth is None
 
 
+@per_gateway
 def caches(gateway: Gateway) -> tuple[Cache, ...]:
+    """The different ones."""
     found = (route.cache for _, _, route in routes(gateway) if served(route))
-    return tuple(dict.fromkeys(one for one in found if one is not None))
+    return tuple({values(one): one for one in found if one is not None}.values())
 
 
 def maps(gateway: Gateway) -> Iterator[Directive]:
@@ -84,6 +88,7 @@ def _judgement() -> Iterator[Directive]:
     yield block("map", q(every), "$gwc_unfit", of=(d("default", "1"), d(q(""), q(""))))
 
 
+@per_gateway
 def queries(gateway: Gateway) -> dict[tuple[str, ...], str]:
     """The variable with what a request has of the listed parameters, for each list that there is."""
     found = sorted({one.vary_query for one in caches(gateway) if one.vary_query})
@@ -126,19 +131,28 @@ def _key(route: Route) -> str:
     return '"' + r"\n".join((*parts, *(variable_of(name) for name in route.cache.vary_headers), "$gwc_path")) + '"'
 
 
-def asking(route: Route, base: Expressions, known: Mapping[tuple[str, ...], str]) -> tuple[Directive, ...]:
+def asking(platform: Gateway, route: Route, query: str) -> tuple[Directive, ...]:
     """Of the client's request the service gets what keys the answer, and nothing else: no other header, no body."""
     assert route.cache is not None
+    changes = route.headers.request
+    base = headers.of_plain(platform)
+    return (d("set", "$args", query), *_keyed(base, route.cache.vary_headers, changes.set, changes.remove))
+
+
+@remembered
+def _keyed(
+    base: Base, vary: tuple[str, ...], written: tuple[tuple[str, str], ...], removed: tuple[str, ...]
+) -> tuple[Directive, ...]:
     keyed: Expressions = {
         "host": ("Host", q("$host")),
         "x-forwarded-host": ("X-Forwarded-Host", q("$gwc_keyed_host")),
         "content-length": ("Content-Length", q("")),
     }
-    listed = {name: (name, q(variable_of(name))) for name in route.cache.vary_headers}
-    said = {**listed, **headers.changed(base, route.headers.request), **keyed}
+    listed = {name: (name, q(variable_of(name))) for name in vary}
+    changed = headers.changed(base.headers, HeaderChanges(set=written, remove=removed))
+    said = {**listed, **changed, **keyed}
     wanted = {key: pair for key, pair in said.items() if pair[1] != q("") or key in ("connection", "content-length")}
-    query = known[route.cache.vary_query] if route.cache.vary_query else q("")
-    return (d("set", "$args", query), *headers.directives(wanted))
+    return headers.directives(wanted)
 
 
 def judged(route: Route) -> tuple[Directive, ...]:

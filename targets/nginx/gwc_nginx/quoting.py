@@ -14,6 +14,7 @@ DOLLAR = "${gwc_dollar}"
 
 _LONGEST = 4000  # one argument of more than 4096 bytes is refused by NGINX's own parser
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_SPECIAL = re.compile(r"[^A-Za-z0-9]")
 
 
 @lru_cache(maxsize=4096)  # most are the same for every route
@@ -32,9 +33,10 @@ def qlit(text: str) -> str:
     return q(text.replace("$", DOLLAR))
 
 
+@lru_cache(maxsize=4096)
 def regex(text: str) -> str:
     """A literal inside a regex: everything but ASCII letters and digits as its bytes in hexadecimal."""
-    return "".join(c if re.match(r"[A-Za-z0-9]", c) else "".join(f"\\x{b:02x}" for b in c.encode()) for c in text)
+    return _SPECIAL.sub(lambda found: "".join([f"\\x{byte:02x}" for byte in found[0].encode()]), text)
 
 
 def milliseconds(seconds: float) -> str:

@@ -15,7 +15,7 @@ from gwc_nginx import body, breaker, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions, directives
 from gwc_nginx.quoting import q
-from gwc_nginx.routing import distinct, places
+from gwc_nginx.sharing import chosen, route_name
 
 _OWN = ("502", "504")
 _CODED = ("597", "598", "599")
@@ -30,18 +30,18 @@ _HANDS_ON: Expressions = {
 }
 
 
-def needs_hop(service: Service, route: Route) -> bool:
+def needs_hop(route: Route, *, guarded: bool) -> bool:
     """A breaker counts tries, so the hop that makes them counts for it. A cache has a hop of its own anyway, and all
     failures look the same to it behind this one."""
     if route.cache is not None:
         return True
-    return route.retries.attempts > 0 or timeouts.watched(route) or breaker.guarded(service)
+    return route.retries.attempts > 0 or timeouts.watched(route) or guarded
 
 
-def data(service: Service, route: Route) -> dict[str, object] | None:
+def data(route: Route, *, guarded: bool) -> dict[str, object] | None:
     """What retry.js needs to know of a route; times in milliseconds. None: the route does not retry."""
     retries = route.retries
-    if not needs_hop(service, route):
+    if not needs_hop(route, guarded=guarded):
         return None
     return {
         "attempts": retries.attempts,
@@ -61,10 +61,12 @@ def hop_headers() -> tuple[Directive, ...]:
     return directives(_HANDS_ON)
 
 
-def locations(gateway: Gateway) -> Iterator[Directive]:
-    for name, service, route in distinct(gateway, places(gateway)):
-        if needs_hop(service, route):
-            yield from _lanes(name, service, route)
+def locations(_: Gateway, service: Service, given: str) -> Iterator[Directive]:
+    """The lanes of a service's routes that have a location of their own."""
+    guarded = breaker.guarded(service)
+    for route in chosen(service, given.split()):
+        if needs_hop(route, guarded=guarded):
+            yield from _lanes(route_name(service, route), service, route)
 
 
 def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:

@@ -3,89 +3,28 @@ node a literal comes before a parameter, which comes before a rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Mapping
+from io import StringIO
+from json.encoder import encode_basestring_ascii as quoted
 
-from gwc.derived import per_gateway
-from gwc.ir import Gateway, Route, Segment, SegmentKind, Service
+from gwc.ir import Gateway, SegmentKind
 from gwc.routing import PathEntry, host_tables
-from gwc_nginx.breaker import guarded
+from gwc_nginx.sharing import route_name, sharing
 
-Node = dict[str, Any]
-"""Keys: "/text" a literal, "{}" a parameter, "**" a rest, "." the end. The last two hold a leaf: for each method the
-method, the route and the route whose settings it shares, parted by spaces. NGINX is slow to load values, so a leaf is
-one."""
+_PARAM, _REST = SegmentKind.PARAM.value, SegmentKind.REST.value
 
 
-def route_name(service: Service, route: Route) -> str:
-    """The name of a route in the whole gateway; a service's name is a DNS label, so it cannot hold a slash."""
-    return f"{service.name}/{route.name}"
-
-
-def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
-    for service in gateway.services:
-        for route in service.routes:
-            yield route_name(service, route), service, route
-
-
-@per_gateway
-def shared(gateway: Gateway) -> dict[str, str]:
-    """By route: the first one with the same settings. What differs between them is in variables, so the size of the
-    output follows the settings and not the routes."""
-    return _first(gateway, lambda service, route: (_place(service, route), *_guards(service, route)))
-
-
-def _guards(service: Service, route: Route) -> tuple[Hashable, ...]:
-    """A budget belongs to its service, so that routes of two services share nothing of it."""
-    budget = (service.budget, service.name, route.cost) if service.budget is not None else None
-    return (route.auth, route.cors, service.limits, route.limits, budget)
-
-
-@per_gateway
-def places(gateway: Gateway) -> dict[str, str]:
-    """By route: the first one with the same directives, and so the one whose location it shares."""
-    return _first(gateway, _place)
-
-
-def _first(gateway: Gateway, key: Callable[[Service, Route], Hashable]) -> dict[str, str]:
-    first: dict[Hashable, str] = {}
-    return {name: first.setdefault(key(service, route), name) for name, service, route in routes(gateway)}
-
-
-def distinct(gateway: Gateway, same: dict[str, str]) -> Iterator[tuple[str, Service, Route]]:
-    """The routes that stand for others."""
-    yield from (found for found in routes(gateway) if same[found[0]] == found[0])
-
-
-def _place(service: Service, route: Route) -> Hashable:
-    upstream = service.upstream
-    names = tuple(e.address.host for e in upstream.endpoints) if upstream.tls is not None else ()
-    forwarding = (upstream.endpoints[0].scheme, upstream.tls, names, len(service.strip), guarded(service))
-    own = (
-        upstream.concurrency,
-        route.max_body,
-        route.timeouts,
-        route.retries,
-        route.headers,
-        route.stream,
-        route.websocket,
-        route.cache,
-    )
-    return (*forwarding, *own)
-
-
-def tables(gateway: Gateway) -> tuple[dict[str, Node], Node]:
-    """The tree of each named host, and the tree of all others, which also stands behind every named one."""
-    same = shared(gateway)
-
-    def leaf(entry: PathEntry) -> str:
-        named = ((method, route_name(m.service, m.route)) for m in entry.routes for method in m.route.methods)
-        return " ".join(f"{method} {name} {same[name]}" for method, name in sorted(named))
-
+def tables(gateway: Gateway) -> tuple[str, str]:
+    """JSON of the tree of each named host, and of the tree of all others, which also stands behind every named one."""
+    same = sharing(gateway).settings
     *named, last = host_tables(gateway)
     behind = len(last.entries)
-    own = {f":{bracketed(t.host)}": tree(t.entries[: len(t.entries) - behind], leaf) for t in named if t.host}
-    return own, tree(last.entries, leaf)
+    own = (
+        f"{quoted(f':{bracketed(table.host)}')}:{tree(table.entries[: len(table.entries) - behind], same)}"
+        for table in named
+        if table.host
+    )
+    return f"{{{','.join(own)}}}", tree(last.entries, same)
 
 
 def bracketed(host: str) -> str:
@@ -93,18 +32,44 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def tree(entries: Iterable[PathEntry], leaf: Callable[[PathEntry], str]) -> Node:
-    root: Node = {}
+def tree(entries: Iterable[PathEntry], same: Mapping[str, str]) -> str:
+    """Keys: "/text" a literal, "{}" a parameter, "**" a rest, "." the end. The last two hold a leaf.
+
+    Written as it is walked: paths are sorted, so that all that begin alike stand together. `at` is the node that is
+    open, whose members so far are closed.
+    """
+    text = StringIO()
+    at: tuple[tuple[int, str], ...] = ()
+    comma = ""
     for entry in entries:
-        node = root
-        *inner, final = entry.path.segments
-        for segment in inner:
-            node = node.setdefault(_key(segment), {})
-        if final.kind is not SegmentKind.REST:
-            node = node.setdefault(_key(final), {})
-        node["**" if final.kind is SegmentKind.REST else "."] = leaf(entry)
-    return root
+        shape = entry.path.shape
+        rest = shape[-1][0] == _REST
+        node = shape[:-1] if rest else shape
+        common = _alike(at, node)
+        opened = "".join([f"{_key(*segment)}:{{" for segment in node[common:]])
+        leaf = quoted(_leaf(entry, same))
+        text.write(f"{'}' * (len(at) - common)}{comma}{opened}{_ENDS[rest]}:{leaf}")
+        at, comma = node, ","
+    return f"{{{text.getvalue()}{'}' * len(at)}}}"
 
 
-def _key(segment: Segment) -> str:
-    return "{}" if segment.kind is SegmentKind.PARAM else f"/{segment.text}"
+_ENDS = {True: quoted("**"), False: quoted(".")}
+
+
+def _alike(one: tuple[tuple[int, str], ...], other: tuple[tuple[int, str], ...]) -> int:
+    """How many segments they begin with in common."""
+    for place, (mine, theirs) in enumerate(zip(one, other)):  # noqa: B905 - one of them may be longer
+        if mine != theirs:
+            return place
+    return min(len(one), len(other))
+
+
+def _key(kind: int, text: str) -> str:
+    return quoted("{}" if kind == _PARAM else f"/{text}")
+
+
+def _leaf(entry: PathEntry, same: Mapping[str, str]) -> str:
+    """For each method the method, the route and the route whose settings it shares, parted by spaces. NGINX is slow to
+    load values, so a leaf is one."""
+    named = [(method, route_name(m.service, m.route)) for m in entry.routes for method in m.route.methods]
+    return " ".join([f"{method} {name} {same[name]}" for method, name in sorted(named)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gwc.ir import Route
 from gwc_nginx.conf import Directive, d
 from gwc_nginx.quoting import milliseconds
+from gwc_nginx.values import remembered
 
 _PATIENCE = 3600.0
 """Seconds on a hop within the gateway, where another hop keeps the time."""
@@ -52,10 +53,16 @@ def within() -> tuple[Directive, ...]:
 
 
 def client(route: Route) -> tuple[Directive, ...]:
-    idle = milliseconds(route.timeouts.idle)
-    return (d("client_body_timeout", idle), d("send_timeout", idle))
+    return _client(route.timeouts.idle)
 
 
+@remembered
+def _client(idle: float) -> tuple[Directive, ...]:
+    patience = milliseconds(idle)
+    return (d("client_body_timeout", patience), d("send_timeout", patience))
+
+
+@remembered
 def _proxy(connect: float, send: float, read: float) -> tuple[Directive, ...]:
     return (
         d("proxy_connect_timeout", milliseconds(connect)),

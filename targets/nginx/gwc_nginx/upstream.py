@@ -9,6 +9,7 @@ from gwc.ir import Endpoint, Gateway, Service, UpstreamTls
 from gwc_nginx import breaker
 from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q
+from gwc_nginx.values import remembered
 
 _KEPT = "4s"
 """How long an unused connection is kept: less than the 5 s after which common servers close theirs."""
@@ -21,6 +22,7 @@ TRUST_STORE = "/etc/ssl/certs/ca-certificates.crt"
 """The authorities that the host trusts, where Debian, Ubuntu, Alpine and the official images keep them."""
 
 
+@remembered
 def is_name(host: str) -> bool:
     """Whether a host has to be resolved at run time. `localhost` never leaves the machine."""
     try:
@@ -34,24 +36,24 @@ def has_names(gateway: Gateway) -> bool:
     return any(is_name(e.address.host) for s in gateway.services for e in s.upstream.endpoints)
 
 
-def upstreams(gateway: Gateway, *, keepalive: bool) -> Iterator[Directive]:
-    for service in gateway.services:
-        endpoints = service.upstream.endpoints
-        yield _upstream(service.name, endpoints, keepalive)
-        for name, rest in _others(service).values():
-            yield _upstream(name, rest, keepalive)
-        if breaker.guarded(service):
-            for index, endpoint in enumerate(endpoints):
-                yield _upstream(breaker.endpoint_name(service, index), (endpoint,), keepalive)
+def upstreams(_: Gateway, service: Service, __: str) -> Iterator[Directive]:
+    endpoints = service.upstream.endpoints
+    yield _upstream(service.name, endpoints)
+    for name, rest in _others(service).values():
+        yield _upstream(name, rest)
+    if breaker.guarded(service):
+        for index, endpoint in enumerate(endpoints):
+            yield _upstream(breaker.endpoint_name(service, index), (endpoint,))
 
 
-def _upstream(name: str, endpoints: tuple[Endpoint, ...], keepalive: bool) -> Directive:
+def _upstream(name: str, endpoints: tuple[Endpoint, ...]) -> Directive:
     names = any(is_name(e.address.host) for e in endpoints)
     origin = endpoints[0].provenance.get("address")
     return block("upstream", name, origin=origin, of=(
         *((d("zone", name, "128k"),) if names else ()),
         *(server(e) for e in endpoints),
-        *((d("keepalive", "64"), d("keepalive_timeout", _KEPT)) if keepalive else ()),
+        d("keepalive", "64"),
+        d("keepalive_timeout", _KEPT),
     ))  # fmt: skip
 
 

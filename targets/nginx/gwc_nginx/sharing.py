@@ -1,0 +1,91 @@
+"""Which routes have the same settings. What differs between them is in variables, so that the size of the output
+follows the settings and not the routes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from gwc.derived import per_gateway
+from gwc.ir import Gateway, Route, Service
+from gwc_nginx.breaker import guarded
+from gwc_nginx.values import reader, values
+
+_ELSEWHERE = frozenset({"name", "description", "path", "methods", "limits", "cost", "auth", "cors", "cache"})
+"""What says nothing of a route's directives, and what is looked at by itself."""
+
+_directives = reader(Route, _ELSEWHERE)
+
+_First = dict[Hashable, str]
+
+
+def route_name(service: Service, route: Route) -> str:
+    """The name of a route in the whole gateway; a service's name is a DNS label, so it cannot hold a slash."""
+    return f"{service.name}/{route.name}"
+
+
+def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
+    for service in gateway.services:
+        for route in service.routes:
+            yield route_name(service, route), service, route
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """By the name of a route: the first one with the same settings, and the first one with the same directives, whose
+    location it shares. By the name of a service: those of its routes that are such a first one."""
+
+    settings: dict[str, str]
+    locations: dict[str, str]
+    settled: dict[str, tuple[Route, ...]]
+    located: dict[str, tuple[Route, ...]]
+
+
+@per_gateway
+def sharing(gateway: Gateway) -> Sharing:
+    found = Sharing({}, {}, {}, {})
+    alike, located, settled = _First(), _First(), _First()
+    for service in gateway.services:
+        forwarding = alike.setdefault(_forwarding(service), service.name)
+        guards = _guards(service)
+        for route in service.routes:
+            name = route_name(service, route)
+            place = located.setdefault((forwarding, _directives(route), values(route.cache)), name)
+            own = (place, values(route.auth), values(route.cors), guards, *_own(service, route, name))
+            found.locations[name] = place
+            found.settings[name] = settled.setdefault(own, name)
+        found.located[service.name] = _first(service, found.locations)
+        found.settled[service.name] = _first(service, found.settings)
+    return found
+
+
+def _forwarding(service: Service) -> Hashable:
+    upstream = service.upstream
+    names = tuple(e.address.host for e in upstream.endpoints) if upstream.tls is not None else ()
+    scheme = upstream.endpoints[0].scheme
+    return (scheme, upstream.tls, names, len(service.strip), guarded(service), upstream.concurrency)
+
+
+def _guards(service: Service) -> str | None:
+    """A limit has a name of its own, and a budget belongs to its service: no two services have the same."""
+    return service.name if service.limits or service.budget is not None else None
+
+
+def _own(service: Service, route: Route, name: str) -> tuple[str | None, int | None]:
+    return (name if route.limits else None, route.cost if service.budget is not None else None)
+
+
+def _first(service: Service, same: Mapping[str, str]) -> tuple[Route, ...]:
+    return tuple([route for route in service.routes if same[name := route_name(service, route)] == name])
+
+
+def located(gateway: Gateway) -> Iterator[tuple[Service, tuple[Route, ...]]]:
+    """The services with locations of their own, and the routes that they are of."""
+    firsts = sharing(gateway).located
+    return ((service, routes) for service in gateway.services if (routes := firsts[service.name]))
+
+
+def chosen(service: Service, names: Iterable[str]) -> Iterator[Route]:
+    """Routes by the names that the service has for them, which hold no space."""
+    known = {route.name: route for route in service.routes}
+    return (known[name] for name in names)
