@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from urllib.parse import unquote
@@ -28,10 +29,12 @@ def sections(gateway: Gateway, table: HostTable, *, own: int) -> Iterator[Sectio
 
 
 def _runs(gateway: Gateway, name: str, make: Make, rows: Iterable[tuple[Service, str]]) -> Iterator[Section]:
-    for number, (_, run) in enumerate(groupby(rows, key=lambda row: row[0].name)):
+    seen = Counter[str]()
+    for service, run in groupby(rows, key=lambda row: row[0].name):
         of = list(run)
         given = "\n".join([text for _, text in of])
-        yield Own(platform_of(gateway), of[0][0], f"{name} {number}", make, given, depth=1)
+        yield Own(platform_of(gateway), of[0][0], f"{name} {seen[service]}", make, given, depth=1)
+        seen[service] += 1
 
 
 def _stored(gateway: Gateway, route: Route) -> str:
@@ -43,14 +46,16 @@ def _stored(gateway: Gateway, route: Route) -> str:
 def _paths(gateway: Gateway, table: HostTable, own: int) -> Iterator[Section]:
     """A host's own paths first, however wide: `=` would put a literal path of the others before them. The same path
     of both would be a duplicate to NGINX; the first one decides. A path of several services is no part of any."""
-    for number, (name, run) in enumerate(groupby(_first(table, own), key=lambda found: _only(found[1]))):
+    seen = Counter[str]()
+    for name, run in groupby(_first(table, own), key=lambda found: _only(found[1])):
         rows = [(exactly, entry, _numbers(gateway, entry)) for exactly, entry in run]
         if name is None:
             yield Shared(tuple(_entry(*row) for row in rows), depth=1)
             continue
         service = rows[0][1].routes[0].service
         given = "\n".join([_written(*row) for row in rows])
-        yield Own(platform_of(gateway), service, f"paths of {table.host} {number}", _entries, given, depth=1)
+        yield Own(platform_of(gateway), service, f"paths of {table.host} {seen[name]}", _entries, given, depth=1)
+        seen[name] += 1
 
 
 def _first(table: HostTable, own: int) -> Iterator[tuple[bool, PathEntry]]:
