@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwc_envoy.printing import render
+from gwc_envoy.shared import Shared, SharedList
 
 _scalars = st.one_of(
     st.text(max_size=90), st.booleans(), st.integers(), st.none(), st.floats(allow_nan=False, allow_infinity=False)
@@ -46,3 +48,25 @@ def test_what_fits_on_a_line_stands_on_one(node: Any) -> None:
     text = render(node)
     assert text == "\n".join((*_lines(node, 0), ""))
     assert json.loads(text) == node
+
+
+def _sharing(node: Any) -> Any:
+    if isinstance(node, dict):
+        return Shared({key: _sharing(value) for key, value in node.items()})
+    return SharedList(map(_sharing, node)) if isinstance(node, list) else node
+
+
+@given(_nodes, _nodes)
+@settings(max_examples=200, deadline=None)
+def test_what_is_shared_is_printed_as_what_is_not(node: Any, other: Any) -> None:
+    """At every indent, and whatever stands beside it."""
+    one = _sharing(node)
+    for around in ([one, one], {"a": [other, {"b": one}], "c": one}, [[[one], other]]):
+        assert render(around) == render(json.loads(json.dumps(around)))
+
+
+def test_what_is_shared_does_not_change() -> None:
+    with pytest.raises(TypeError, match="everybody"):
+        Shared({})["name"] = 1
+    with pytest.raises(TypeError, match="everybody"):
+        SharedList([]).append(1)
