@@ -212,7 +212,7 @@ def located(gateway: Gateway) -> Iterator[tuple[Service, tuple[Route, ...]]]:
 
 
 def _location(kind: str, name: str, route: Route, of: tuple[Directive, ...]) -> Directive:
-    origin = route.cache.provenance.get("ttl") if route.cache else None
+    origin = (route.cache, "ttl") if route.cache is not None else None
     return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), origin=origin)
 
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from gwc.ir import Origin
+from gwc.ir import Node, Origin
 from gwc.target import Lines, OutputFile
+from gwc_nginx.values import remembered
 
 _STEP = "    "
+
+
+Written = tuple[Node, str]
+"""A node and its field: where it was written is looked up when somebody asks, which costs far more than a line."""
 
 
 class Directive(NamedTuple):
@@ -16,14 +21,19 @@ class Directive(NamedTuple):
 
     text: str
     block: tuple[Directive, ...] | None = None
-    origin: Origin | None = None
+    origin: Written | None = None
 
 
-def d(*words: str, origin: Origin | None = None) -> Directive:
-    return Directive(" ".join(words), None, origin)
+def d(*words: str, origin: Written | None = None) -> Directive:
+    return _simple(words) if origin is None else Directive(" ".join(words), None, origin)
 
 
-def block(*words: str, of: Iterable[Directive], origin: Origin | None = None) -> Directive:
+@remembered
+def _simple(words: tuple[str, ...]) -> Directive:
+    return Directive(" ".join(words))
+
+
+def block(*words: str, of: Iterable[Directive], origin: Written | None = None) -> Directive:
     return Directive(" ".join(words), tuple(of), origin)
 
 
@@ -46,7 +56,8 @@ def _write(directives: Iterable[Directive], indent: str, lines: list[str]) -> No
 
 def origins(directives: Iterable[Directive], around: Origin | None = None) -> Iterator[Origin | None]:
     """Where each line of their text came from; one without an origin has that of the block around it."""
-    for _, of, own in directives:
+    for _, of, written in directives:
+        own = written[0].provenance.get(written[1]) if written is not None else None
         origin = own or around
         yield origin
         if of is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gwc.ir import Gateway, Https, Origin, Secret
+from gwc.ir import Gateway, Secret
 from gwc.target import SecretOutput
 from gwc_nginx.conf import Directive, d
 from gwc_nginx.quoting import q
@@ -33,9 +33,9 @@ def settings(gateway: Gateway) -> Iterator[Directive]:
     if https is None:
         return
     versions = _VERSIONS[_VERSIONS.index(https.min_version) :]
-    yield d("ssl_certificate", q(https.certificate), origin=_origin(https, "certificate"))
-    yield d("ssl_certificate_key", q(_key(https.key)), origin=_origin(https, "key"))
-    yield d("ssl_protocols", *versions, origin=_origin(https, "min_version"))
+    yield d("ssl_certificate", q(https.certificate), origin=(https, "certificate"))
+    yield d("ssl_certificate_key", q(_key(https.key)), origin=(https, "key"))
+    yield d("ssl_protocols", *versions, origin=(https, "min_version"))
     yield d("ssl_ciphers", _CIPHERS)
     yield d("ssl_prefer_server_ciphers", "off")
     yield d("ssl_session_cache", "shared:gwc_tls:4m")
@@ -76,7 +76,3 @@ def _pem(values: tuple[str, ...]) -> str:
     if "PRIVATE KEY-----" not in text:
         raise ValueError("the key of listen.https is no private key in PEM")
     return text + "\n"
-
-
-def _origin(https: Https, field: str) -> Origin | None:
-    return https.provenance.get(field)

@@ -38,7 +38,7 @@ Names as Envoy 1.40, Kong 3.9 and NGINX 1.31 document them."""
 
 def clients(gateway: Gateway) -> Iterator[Directive]:
     """The client's address, and what is believed of a peer: `$gwc_trusted` is 1 for a trusted proxy."""
-    origin = gateway.provenance.get("trusted_proxies")
+    origin = (gateway, "trusted_proxies")
     networks = [q(network) for network in gateway.trusted_proxies]
     yield from (d("set_real_ip_from", network, origin=origin) for network in networks)
     if networks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gwc.ir import Address, Gateway, Origin, Route, Service
+from gwc.ir import Address, Gateway, Route, Service
 from gwc_nginx import (
     auth,
     body,
@@ -121,7 +121,7 @@ def _common() -> tuple[Directive, ...]:
 
 def _redirect(gateway: Gateway) -> Directive:
     assert gateway.listen.http is not None
-    return block("server", origin=_origin(gateway, "http"), of=(
+    return block("server", origin=(gateway.listen, "http"), of=(
         d("listen", address(gateway.listen.http), "default_server"),
         # A request without a host has none, instead of the server's name.
         d("server_name", q("")),
@@ -136,15 +136,11 @@ def listeners(gateway: Gateway, *options: str, old: bool = False) -> Iterator[Di
     """Of the server that serves. `old`: an NGINX before 1.25.1 takes HTTP/2 as a word of `listen`."""
     plain, encrypted = gateway.listen.http, gateway.listen.https
     if plain is not None and not https.redirects(gateway):
-        yield d("listen", address(plain), *options, origin=_origin(gateway, "http"))
+        yield d("listen", address(plain), *options, origin=(gateway.listen, "http"))
     if encrypted is not None:
         words = ("ssl", "http2") if old else ("ssl",)
-        yield d("listen", address(encrypted.address), *words, *options, origin=_origin(gateway, "https"))
+        yield d("listen", address(encrypted.address), *words, *options, origin=(gateway.listen, "https"))
         yield from () if old else (d("http2", "on"),)
-
-
-def _origin(gateway: Gateway, field: str) -> Origin | None:
-    return gateway.listen.provenance.get(field)
 
 
 def routes(platform: Gateway, service: Service, given: str) -> Iterator[Directive]:
@@ -153,7 +149,7 @@ def routes(platform: Gateway, service: Service, given: str) -> Iterator[Directiv
     for route in chosen(service, given.split()):
         name = q(f"/_gwc/route/{route_name(service, route)}")
         of = (d("internal"), *caps, *_settings(platform, service, route))
-        yield block("location", "=", name, of=of, origin=route.provenance.get("path"))
+        yield block("location", "=", name, of=of, origin=(route, "path"))
 
 
 def _settings(platform: Gateway, service: Service, route: Route) -> tuple[Directive, ...]:

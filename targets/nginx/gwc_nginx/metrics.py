@@ -59,7 +59,7 @@ def of_plain(gateway: Gateway) -> Iterator[Directive]:
 
 
 def _location(gateway: Gateway, *of: Directive) -> Directive:
-    origin = gateway.provenance.get("metrics_path")
+    origin = (gateway, "metrics_path")
     return block("location", "=", q(gateway.metrics_path), of=of, origin=origin)
 
 

@@ -115,7 +115,7 @@ def _entry(exactly: bool, entry: PathEntry, numbers: Numbers) -> Directive:
         for method in m.route.methods
     )
     refusal = (d("set", "$gwc_allow", q(", ".join(entry.allow))), d("return", "405"))
-    origin = entry.routes[0].route.provenance.get("path")
+    origin = (entry.routes[0].route, "path")
     of = (*cors.choices(entry, numbers), *choices, *refusal)
     return block("location", *_matcher(entry, exactly), of=of, origin=origin)
 
@@ -135,7 +135,7 @@ def _routes(platform: Gateway, service: Service, given: str) -> Iterator[Directi
 
 def _route(platform: Gateway, service: Service, route: Route) -> Directive:
     name = route_name(service, route)
-    origin = route.provenance.get("path")
+    origin = (route, "path")
     matcher = ("=", q(f"/_gwc/route/{name}"))
     if route.auth is not None:
         # Fail closed: credentials that nothing here can verify open no route.
@@ -161,7 +161,7 @@ def _cached(platform: Gateway, service: Service, given: str) -> Iterator[Directi
 def _store(platform: Gateway, service: Service, route: Route, query: str) -> Directive:
     assert route.cache is not None
     name = route_name(service, route)
-    origin = route.cache.provenance.get("ttl")
+    origin = (route.cache, "ttl")
     return block("location", "=", q(f"/_gwc/cache/{name}"), origin=origin, of=(
         d("internal"),
         *kept.asking(platform, route, query),

@@ -20,7 +20,7 @@ def variable_of(header: str) -> str:
 def correlation(gateway: Gateway) -> Iterator[Directive]:
     """`$gwc_request_id`, and the parts of `traceparent`. A span id that is all zero cannot come out."""
     believed = _BELIEVED[gateway.request_id.accept]
-    origin = gateway.request_id.provenance.get("accept")
+    origin = (gateway.request_id, "accept")
     client = variable_of(gateway.request_id.header)
     yield block("map", q(f"{believed}:{client}"), "$gwc_request_id", origin=origin, of=(
         d("default", "$request_id"),

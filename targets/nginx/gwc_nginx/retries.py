@@ -71,7 +71,7 @@ def locations(_: Gateway, service: Service, given: str) -> Iterator[Directive]:
 
 def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
     statuses = tuple(str(status) for status in route.retries.statuses)
-    origin = route.provenance.get("retries")
+    origin = (route, "retries")
     seen = _watch(route)
     ours = (*_service(service, route), *seen)
 

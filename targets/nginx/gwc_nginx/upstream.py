@@ -48,7 +48,7 @@ def upstreams(_: Gateway, service: Service, __: str) -> Iterator[Directive]:
 
 def _upstream(name: str, endpoints: tuple[Endpoint, ...]) -> Directive:
     names = any(is_name(e.address.host) for e in endpoints)
-    origin = endpoints[0].provenance.get("address")
+    origin = (endpoints[0], "address")
     return block("upstream", name, origin=origin, of=(
         *((d("zone", name, "128k"),) if names else ()),
         *(server(e) for e in endpoints),
@@ -78,7 +78,7 @@ def _others(service: Service) -> dict[str, tuple[str, tuple[Endpoint, ...]]]:
 def server(endpoint: Endpoint) -> Directive:
     """`max_fails=0`: NGINX would otherwise take an endpoint out after one failure, breaker or not."""
     extra = ("resolve",) if is_name(endpoint.address.host) else ()
-    origin = endpoint.provenance.get("address")
+    origin = (endpoint, "address")
     return d("server", q(str(endpoint.address)), f"weight={endpoint.weight}", "max_fails=0", *extra, origin=origin)
 
 
@@ -91,7 +91,7 @@ def verification(service: Service) -> tuple[Directive, ...]:
     tls = service.upstream.tls
     if tls is None:
         return ()
-    origin = tls.provenance.get("ca")
+    origin = (tls, "ca")
     return (
         d("proxy_ssl_verify", "on"),
         d("proxy_ssl_protocols", "TLSv1.2", "TLSv1.3"),
