@@ -6,11 +6,13 @@ That the two agree is shown over all policies that the tests have and generate (
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum, StrEnum
 from json.encoder import encode_basestring_ascii as _quoted
+from math import isfinite
 from operator import attrgetter
 from typing import Any
 
@@ -66,14 +68,19 @@ def _array(items: Iterable[object]) -> str:
 
 
 def _object(kind: type) -> _Printer:
-    template, values = _fields(kind)
-    printers = _PRINTERS
-    return lambda node: template % tuple([printers[type(value)](value) for value in values(node)])
+    texts, values = _fields(kind)
+
+    def printed(node: object) -> str:
+        filled = texts.copy()
+        filled[1::2] = [_PRINTERS[type(value)](value) for value in values(node)]
+        return "".join(filled)
+
+    return printed
 
 
 def _recurring(kind: type) -> _Printer:
     """Known by the identity of its values, which are kept with the text: 1, 1.0 and True are equal, but not in JSON."""
-    template, values = _fields(kind)
+    values, plainly = _fields(kind)[1], _object(kind)
     kept: dict[tuple[int, ...], tuple[tuple[object, ...], str]] = {}
 
     def printed(node: object) -> str:
@@ -82,18 +89,19 @@ def _recurring(kind: type) -> _Printer:
         if (known := kept.get(key)) is None:
             if len(kept) >= _KEPT:
                 kept.clear()
-            known = kept[key] = (of, template % tuple(map(to_text, of)))
+            known = kept[key] = (of, plainly(node))
         return known[1]
 
     return printed
 
 
-def _fields(kind: type) -> tuple[str, Callable[[object], tuple[object, ...]]]:
-    """The text of a node with a hole for each value, and the values of one."""
+def _fields(kind: type) -> tuple[list[str], Callable[[object], tuple[object, ...]]]:
+    """The text of a node, of which every second item is a hole for a value, and the values of one."""
     template, names = _holes(kind)
+    texts = re.split("(%s)", template)
     if len(names) > 1:
-        return template, attrgetter(*names)
-    return template, lambda node: tuple(getattr(node, name) for name in names)
+        return texts, attrgetter(*names)
+    return texts, lambda node: tuple(getattr(node, name) for name in names)
 
 
 def _holes(kind: Any) -> tuple[str, list[str]]:
@@ -112,12 +120,12 @@ def _inner(kind: Any) -> tuple[str, list[str]]:
     return ("%s", ["text"]) if kind is PathTemplate else _holes(kind)
 
 
-_PRINTERS = _Printers(
-    {
-        str: _quoted,
-        int: int.__repr__,
-        bool: {True: "true", False: "false"}.__getitem__,
-        type(None): {None: "null"}.__getitem__,
-        tuple: _array,
-    }
-)
+_SCALARS: dict[type, _Printer] = {
+    str: _quoted,
+    int: int.__repr__,
+    float: lambda value: float.__repr__(value) if isfinite(value) else json.dumps(value),
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+}
+
+_PRINTERS = _Printers(_SCALARS)

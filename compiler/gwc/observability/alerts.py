@@ -295,9 +295,12 @@ def _share(family: metrics.Family, limit: str, where: Mapping[str, str], window:
     return f"{rate(part, window)} / {rate(series(metrics.REQUESTS.name, **where), window)}"
 
 
+_FIELDS = {"ip": "client_ip", "user": "user", "service": "client_ip"}
+"""Of the access log, by what a limit counts."""
+
+
 def _grouped(limit: Limit) -> str:
-    by = {"ip": "client_ip", "user": "user", "service": "client_ip"}
-    return by.get(limit.key, f"keys.{limit.header}")
+    return _FIELDS.get(limit.key) or f"keys.{limit.header}"
 
 
 def _alert(

@@ -8,10 +8,11 @@ text with holes comes about in the first place, from characters that nobody writ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 
 from gwc.diagnostics import Span
 from gwc.ir import Node
@@ -23,12 +24,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9 _./:,;@&#+*()|=!?\-\xa0-\u2027\u202a-\ud7ff]*\Z
 """Means nothing to JSON, YAML, PromQL and Go's templates, each inside its quotes."""
 
 _HOLES = "".join(map(chr, range(0xE000, 0xE040)))
-_HOLE = re.compile(f"[{_HOLES[0]}-{_HOLES[-1]}]")
+_HOLE = re.compile(f"([{_HOLES[0]}-{_HOLES[-1]}])")
 """Private use: no text of ours has them, and they are printed as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """`alerts(*settings, *words, place)` are the rules, and `place` tells where `leaf` of `node` was written.
 
     Words are only ever put into text, as they are. One that is empty is not there.
@@ -47,12 +47,12 @@ class Case:
 
 def text(case: Case, served: frozenset[Family]) -> str:
     """The rules of `case` that a gateway with the families `served` can follow, as lines of a group."""
-    span = case.span
-    words = (*case.words, f"{_file(span.file)}:{span.line}")
+    alerts, settings, words, node, leaf = case
+    span = node.provenance[leaf].span
+    words = (*words, f"{_file(span.file)}:{span.line}")
     if not _PLAIN.match("".join(words)):
-        return "".join(map(printed, _possible(case.alerts(*case.settings, *words), served)))
-    template = _template(case.alerts, case.settings, tuple(map(bool, words)), served)
-    return template.text % template.pick(words)
+        return "".join(map(printed, _possible(alerts(*settings, *words), served)))
+    return _template(alerts, settings, tuple(map(bool, words)), served).filled(words)
 
 
 def names(case: Case, served: frozenset[Family]) -> tuple[frozenset[str], frozenset[str]]:
@@ -63,12 +63,17 @@ def names(case: Case, served: frozenset[Family]) -> tuple[frozenset[str], frozen
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """`text` has holes for the words that `pick` gives of all words."""
+    """Of `texts`, every second is a hole; `pick` gives the words that belong there."""
 
-    text: str
-    pick: Callable[[tuple[str, ...]], object]
+    texts: list[str]
+    pick: Callable[[tuple[str, ...]], Sequence[str]]
     possible: frozenset[str]
     lost: frozenset[str]
+
+    def filled(self, words: tuple[str, ...]) -> str:
+        texts = self.texts.copy()
+        texts[1::2] = self.pick(words)
+        return "".join(texts)
 
 
 @lru_cache(maxsize=1024)
@@ -80,19 +85,18 @@ def _template(
 ) -> _Template:
     made = alerts(*settings, *(hole if word else "" for hole, word in zip(_HOLES, shape, strict=False)))
     kept = _possible(made, served)
-    holed = "".join(map(printed, kept))
-    order = [_HOLES.index(hole) for hole in _HOLE.findall(holed)]
-    known = frozenset(alert.name for alert in kept)
+    texts = _HOLE.split("".join(map(printed, kept)))
     lost = frozenset(alert.name for alert in made if alert not in kept)
-    return _Template(_HOLE.sub("%s", holed.replace("%", "%%")), _picking(order), known, lost)
+    return _Template(texts, _picking(texts[1::2]), frozenset(alert.name for alert in kept), lost)
 
 
-def _picking(order: list[int]) -> Callable[[tuple[str, ...]], object]:
-    return itemgetter(*order) if order else lambda _: ()
+def _picking(holes: list[str]) -> Callable[[tuple[str, ...]], Sequence[str]]:
+    order = [_HOLES.index(hole) for hole in holes]
+    return itemgetter(*order) if len(order) > 1 else lambda words: [words[index] for index in order]
 
 
 def _possible(alerts: Iterable[Alert], served: frozenset[Family]) -> list[Alert]:
     return [alert for alert in alerts if named_in(alert.expr) <= served]
 
 
-_file = lru_cache(policy_name)
+_file = lru_cache(policy_name)  # all of a service is written in one file, and in the platform's

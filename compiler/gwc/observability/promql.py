@@ -26,7 +26,7 @@ def series(metric: str, /, **labels: str) -> str:
 
 def any_of(values: Iterable[str]) -> str:
     """For `series`: any of these values and no other."""
-    return "~" + "|".join(_META.sub(r"\\\g<0>", value) for value in values)
+    return "~" + "|".join([_META.sub(r"\\\g<0>", value) if _META.search(value) else value for value in values])
 
 
 def bucket(bound: str) -> str:

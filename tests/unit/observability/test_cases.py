@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
@@ -36,7 +35,7 @@ def plainly(case: Case, served: frozenset[Family]) -> str:
 def test_holes_hold_what_would_stand_there(word: str) -> None:
     for case in cases():
         for place in range(len(case.words)):
-            spoken = replace(case, words=(*case.words[:place], word, *case.words[place + 1 :]))
+            spoken = case._replace(words=(*case.words[:place], word, *case.words[place + 1 :]))
             assert text(spoken, ALL) == plainly(spoken, ALL)
 
 
