@@ -23,15 +23,21 @@ from gwc.units import Rate
 _NOWHERE: Provenance = MappingProxyType({})
 
 
+class _Placed:
+    """Where a node was written stands beside its values, so that nodes of the same values can share them."""
+
+    __slots__ = ("provenance",)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Node:
+class Node(_Placed):
     """Base of all IR nodes. `provenance` maps a field's name to its origin and takes no part in equality."""
 
     provenance: Provenance = field(default_factory=lambda: _NOWHERE, compare=False, repr=False)
 
     # What dataclasses would write for each of the classes below, which takes them most of the time of an import.
     def __eq__(self, other: object) -> bool:
-        return self.__class__ is other.__class__ and _written(self) == _written(other)
+        return self.__class__ is other.__class__ and vars(self) == vars(other)
 
     def __hash__(self) -> int:
         from dataclasses import fields
@@ -44,10 +50,12 @@ class Node:
         shown = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
         return f"{type(self).__name__}({', '.join(shown)})"
 
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "provenance": self.provenance}
 
-def _written(node: object) -> dict[str, object]:
-    """A node's fields but where they came from."""
-    return {name: value for name, value in vars(node).items() if name != "provenance"}
+    def __setstate__(self, state: dict[str, object]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -359,6 +367,14 @@ class PathTemplate:
     def __post_init__(self) -> None:
         shape = tuple([_SHAPES[s.kind] or (0, s.text) for s in self.segments])
         object.__setattr__(self, "shape", shape)
+
+    def under(self, base: PathTemplate) -> PathTemplate:
+        """The path that begins with all of `base`."""
+        path = object.__new__(PathTemplate)
+        object.__setattr__(path, "text", base.text + self.text)
+        object.__setattr__(path, "segments", base.segments + self.segments)
+        object.__setattr__(path, "shape", base.shape + self.shape)
+        return path
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

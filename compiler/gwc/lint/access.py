@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gwc.credentials import looks_like_credential
 from gwc.diagnostics import Related, Severity
-from gwc.features import routes
-from gwc.ir import Gateway, SegmentKind
+from gwc.ir import Gateway, HeaderChanges
+from gwc.lint.concerned import fitting, open_ended, public
 from gwc.lint.perimeter import plain_abroad
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_size
@@ -51,9 +51,9 @@ class PublicWrite(GatewayRule):
     code, name = "GWC400", "public-write"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in public(gateway):
             writes = sorted(set(route.methods) - SAFE)
-            if route.auth is None and writes and not any(not limit.shadow for limit in route.limits):
+            if writes and not any(not limit.shadow for limit in route.limits):
                 yield Finding(
                     route.provenance["auth"].span,
                     subject,
@@ -95,8 +95,8 @@ class PublicRest(GatewayRule):
     code, name = "GWC401", "public-rest"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            if route.auth is None and route.path.segments[-1].kind is SegmentKind.REST and not route.cache:
+        for subject, _, route in open_ended(gateway):
+            if route.auth is None and not route.cache:
                 yield Finding(
                     route.provenance["path"].span,
                     subject,
@@ -134,8 +134,8 @@ class EveryOrigin(GatewayRule):
     code, name = "GWC402", "every-origin"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            if route.cors and "*" in route.cors.origins and route.auth is not None:
+        for subject, _, route in fitting(gateway, "cors", fits=lambda cors: "*" in cors.origins):
+            if route.cors and route.auth is not None:
                 yield Finding(
                     route.cors.provenance["origins"].span,
                     subject,
@@ -170,8 +170,8 @@ class PlainOrigin(GatewayRule):
     code, name = "GWC403", "plain-origin"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            for origin in route.cors.origins if route.cors and route.cors.credentials else ():
+        for subject, _, route in fitting(gateway, "cors", fits=lambda cors: cors.credentials):
+            for origin in route.cors.origins if route.cors else ():
                 if route.cors and plain_abroad(origin):
                     yield Finding(
                         route.cors.provenance["origins"].span,
@@ -210,14 +210,13 @@ class BodyWithoutMeasure(GatewayRule):
     code, name = "GWC404", "body-without-measure"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            if route.max_body > LARGE_BODY:
-                yield Finding(
-                    route.provenance["max_body"].span,
-                    subject,
-                    f"a client may send {format_size(route.max_body)} with one request",
-                    "write what the largest honest request needs, or let clients upload to object storage",
-                )
+        for subject, _, route in fitting(gateway, "max_body", fits=lambda size: size > LARGE_BODY):
+            yield Finding(
+                route.provenance["max_body"].span,
+                subject,
+                f"a client may send {format_size(route.max_body)} with one request",
+                "write what the largest honest request needs, or let clients upload to object storage",
+            )
 
 
 class SecretInAHeader(GatewayRule):
@@ -250,7 +249,7 @@ class SecretInAHeader(GatewayRule):
     code, name, severity = "GWC405", "secret-in-a-header", Severity.ERROR
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in fitting(gateway, "headers.request", "headers.response", fits=_credential_in):
             for changes in (route.headers.request, route.headers.response):
                 for header, value in changes.set:
                     if looks_like_credential(header, value):
@@ -260,6 +259,10 @@ class SecretInAHeader(GatewayRule):
                             f"the value of `{header}` looks like a credential",
                             "take it out, and change it where it is valid: it was in version control",
                         )
+
+
+def _credential_in(request: HeaderChanges, response: HeaderChanges) -> bool:
+    return any(looks_like_credential(header, value) for header, value in (*request.set, *response.set))
 
 
 RULES: tuple[type[Rule], ...] = (

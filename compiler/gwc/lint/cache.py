@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gwc.diagnostics import Severity
-from gwc.features import routes
 from gwc.ir import Gateway
+from gwc.lint.concerned import fitting
 from gwc.lint.context import Context
 from gwc.lint.identity import IDENTITY_HEADERS
 from gwc.lint.mending import with_item
@@ -55,8 +55,8 @@ class CredentialKeysPublicCache(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         keys = gateway.identity.api_key
         credentials = CREDENTIALS | IDENTITY_HEADERS | ({keys.header.lower()} if keys else set())
-        for subject, _, route in routes(gateway):
-            for header in route.cache.vary_headers if route.cache and not route.cache.per_user else ():
+        for subject, _, route in fitting(gateway, "cache", fits=lambda c: c.vary_headers and not c.per_user):
+            for header in route.cache.vary_headers if route.cache else ():
                 if route.cache and header in credentials:
                     yield Finding(
                         route.cache.provenance["vary_headers"].span,
@@ -98,7 +98,7 @@ class KeyNobodyRepeats(GatewayRule):
     code, name = "GWC351", "key-nobody-repeats"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in fitting(gateway, "cache", fits=lambda cache: cache.vary_headers):
             for header in route.cache.vary_headers if route.cache else ():
                 if route.cache and header in UNIQUE:
                     yield Finding(
@@ -140,7 +140,7 @@ class TokenInTheKey(GatewayRule):
     code, name = "GWC352", "token-in-the-key"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in fitting(gateway, "cache", fits=lambda cache: cache.vary_query):
             for parameter in route.cache.vary_query if route.cache else ():
                 if route.cache and parameter.lower() in TOKENS:
                     yield Finding(
@@ -182,7 +182,7 @@ class LongNegative(GatewayRule):
     code, name = "GWC353", "long-negative"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in fitting(gateway, "cache", fits=lambda cache: cache.negative_ttl):
             cache = route.cache
             if cache and cache.negative_ttl and cache.negative_ttl > min(LONG_NEGATIVE, cache.ttl):
                 yield Finding(
@@ -221,8 +221,8 @@ class LongPrivate(GatewayRule):
     code, name = "GWC354", "long-private"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            if route.cache and route.cache.per_user and route.cache.ttl > LONG_PRIVATE:
+        for subject, _, route in fitting(gateway, "cache", fits=lambda c: c.per_user and c.ttl > LONG_PRIVATE):
+            if route.cache:
                 yield Finding(
                     route.cache.provenance["ttl"].span,
                     subject,
@@ -259,8 +259,8 @@ class CachedWithoutHead(Rule):
     code, name, severity = "GWC355", "cached-without-head", Severity.INFO
 
     def findings(self, context: Context) -> Findings:
-        for subject, service, route in routes(context.gateway):
-            if route.cache is None or route.cache.per_user or "GET" not in route.methods:
+        for subject, service, route in fitting(context.gateway, "cache", fits=lambda cache: not cache.per_user):
+            if "GET" not in route.methods:
                 continue
             if not any(r.path.shape == route.path.shape and "HEAD" in r.methods for r in service.routes):
                 span = route.provenance["methods"].span
@@ -300,7 +300,7 @@ class CachedWithoutStale(GatewayRule):
     code, name, severity = "GWC356", "cached-without-stale", Severity.INFO
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in fitting(gateway, "cache", fits=lambda cache: cache.ttl >= LONG_PRIVATE):
             cache = route.cache
             if cache and not cache.per_user and cache.ttl >= LONG_PRIVATE and not cache.stale_if_error:
                 yield Finding(

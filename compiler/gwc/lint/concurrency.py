@@ -39,9 +39,10 @@ class BurstBeyondConcurrency(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
-            cap = service.upstream.concurrency
-            for route, limit in _own_limits(service) if cap is not None else ():
-                if cap is not None and limit.burst > cap and not limit.shadow:
+            if (cap := service.upstream.concurrency) is None:
+                continue
+            for route, limit in _own_limits(service):
+                if limit.burst > cap and not limit.shadow:
                     yield Finding(
                         limit.provenance["burst"].span,
                         f"{service.name}/{route.name}" if route else service.name,
@@ -51,9 +52,9 @@ class BurstBeyondConcurrency(GatewayRule):
                     )
 
 
-def _own_limits(service: Service) -> Iterator[tuple[Route | None, Limit]]:
-    yield from ((None, limit) for limit in service.limits)
-    yield from ((route, limit) for route in service.routes for limit in route.limits)
+def _own_limits(service: Service) -> list[tuple[Route | None, Limit]]:
+    of_routes = [(route, limit) for route in service.routes for limit in route.limits]
+    return [*((None, limit) for limit in service.limits), *of_routes]
 
 
 class CapAboveCap(GatewayRule):
@@ -254,8 +255,10 @@ class OneEndpointTwoCaps(GatewayRule):
         seen: dict[str, tuple[Service, Endpoint]] = {}
         for service, endpoint in _endpoints(gateway):
             first, there = seen.setdefault(str(endpoint.address), (service, endpoint))
+            if first is service:
+                continue
             ours, theirs = _guards(service.upstream), _guards(first.upstream)
-            if differing := [name for name in ours if first is not service and ours[name] != theirs[name]]:
+            if differing := [name for name in ours if ours[name] != theirs[name]]:
                 yield Finding(
                     endpoint.provenance["address"].span,
                     service.name,

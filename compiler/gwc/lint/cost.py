@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gwc.diagnostics import Related
-from gwc.features import routes
-from gwc.ir import Gateway, Level, LimitKey, Route, Service
+from gwc.ir import Gateway, Level, LimitKey, Route, Service, Timeouts
+from gwc.lint.concerned import fitting, guarded, public
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration, format_rate
 
@@ -45,9 +45,9 @@ class BudgetOfOneRequest(GatewayRule):
     code, name = "GWC330", "budget-of-one-request"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
+        for subject, service, route in guarded(gateway):
             budget = service.budget
-            if budget is None or route.auth is None or route.cost * UNITS_OF_A_BUDGET <= budget.units.tokens:
+            if budget is None or route.cost * UNITS_OF_A_BUDGET <= budget.units.tokens:
                 continue
             never = route.cost > budget.units.tokens
             what = "is more than the whole budget" if never else "leaves room for one request"
@@ -88,8 +88,8 @@ class CostWithoutBudget(GatewayRule):
     code, name = "GWC331", "cost-without-budget"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
-            if route.cost > 1 and (service.budget is None or route.auth is None):
+        for subject, service, route in fitting(gateway, "cost", fits=lambda cost: cost > 1):
+            if service.budget is None or route.auth is None:
                 why = "the service has no budget" if service.budget is None else "the route is public"
                 yield Finding(
                     route.provenance["cost"].span,
@@ -135,9 +135,8 @@ class ExpensiveAndUnmetered(GatewayRule):
     code, name = "GWC332", "expensive-and-unmetered"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
-            slow = route.timeouts.request >= EXPENSIVE_SECONDS and not route.websocket
-            if slow and route.auth is not None and not _metered(gateway, service, route):
+        for subject, service, route in fitting(gateway, "timeouts", "auth", fits=lambda timeouts, _: _slow(timeouts)):
+            if not route.websocket and not _metered(gateway, service, route):
                 yield Finding(
                     route.provenance["name"].span,
                     subject,
@@ -145,6 +144,10 @@ class ExpensiveAndUnmetered(GatewayRule):
                     "write limits: [{per: user, rate: 10/hour, burst: 2}], or a budget and a cost",
                     (Related(route.timeouts.provenance["request"].span, "the time it may take"),),
                 )
+
+
+def _slow(timeouts: Timeouts) -> bool:
+    return timeouts.request >= EXPENSIVE_SECONDS
 
 
 def _metered(gateway: Gateway, service: Service, route: Route) -> bool:
@@ -282,9 +285,9 @@ class ExpensiveAndPublic(GatewayRule):
     code, name = "GWC335", "expensive-and-public"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            slow = route.timeouts.request >= EXPENSIVE_SECONDS and not (route.websocket or route.cache)
-            if slow and route.auth is None and not any(not limit.shadow for limit in route.limits):
+        for subject, _, route in public(gateway):
+            slow = _slow(route.timeouts) and not (route.websocket or route.cache)
+            if slow and not any(not limit.shadow for limit in route.limits):
                 yield Finding(
                     route.provenance["name"].span,
                     subject,

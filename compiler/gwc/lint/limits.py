@@ -5,6 +5,7 @@ from __future__ import annotations
 from gwc.diagnostics import Related, Span
 from gwc.features import limits, routes
 from gwc.ir import Gateway, Limit, LimitKey, Service
+from gwc.lint.concerned import guarded
 from gwc.lint.identity import IDENTITY_HEADERS
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_rate
@@ -51,26 +52,34 @@ class LimitNeverTriggers(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
             for limit in service.limits:
-                beside = (other for other in service.limits if other.key is LimitKey.SERVICE and other is not limit)
-                yield from self._inside(service.name, limit, (*gateway.limits, *beside))
+                beside = [other for other in service.limits if other.key is LimitKey.SERVICE and other is not limit]
+                if outer := _refusing_first(limit, (*gateway.limits, *beside)):
+                    yield self._finding(service.name, limit, outer)
+            wider = (*gateway.limits, *service.limits)
             for route in service.routes:
                 for limit in route.limits:
-                    yield from self._inside(f"{service.name}/{route.name}", limit, (*gateway.limits, *service.limits))
+                    if outer := _refusing_first(limit, wider):
+                        yield self._finding(f"{service.name}/{route.name}", limit, outer)
 
-    def _inside(self, subject: str, limit: Limit, wider: tuple[Limit, ...]) -> Findings:
-        for outer in wider:
-            if (outer.key is not limit.key or outer.header != limit.header) and not _holds_all(outer, limit):
-                continue
-            tighter = outer.rate.per_second <= limit.rate.per_second and outer.burst <= limit.burst
-            if tighter and outer.cluster == limit.cluster and not outer.shadow:
-                yield Finding(
-                    limit.provenance["rate"].span,
-                    subject,
-                    f"the limit of {written(limit)} never refuses: {written(outer)} around it does so first",
-                    "tighten this one, remove it, or raise the outer one",
-                    (Related(outer.provenance["rate"].span, "the outer limit"),),
-                )
-                return
+    def _finding(self, subject: str, limit: Limit, outer: Limit) -> Finding:
+        return Finding(
+            limit.provenance["rate"].span,
+            subject,
+            f"the limit of {written(limit)} never refuses: {written(outer)} around it does so first",
+            "tighten this one, remove it, or raise the outer one",
+            (Related(outer.provenance["rate"].span, "the outer limit"),),
+        )
+
+
+def _refusing_first(limit: Limit, wider: tuple[Limit, ...]) -> Limit | None:
+    """The first of the wider ones that lets nothing through that this one would refuse."""
+    for outer in wider:
+        if (outer.key is not limit.key or outer.header != limit.header) and not _holds_all(outer, limit):
+            continue
+        tighter = outer.burst <= limit.burst and outer.rate.per_second <= limit.rate.per_second
+        if tighter and outer.cluster == limit.cluster and not outer.shadow:
+            return outer
+    return None
 
 
 def _holds_all(outer: Limit, limit: Limit) -> bool:
@@ -279,8 +288,8 @@ class UnverifiedUser(GatewayRule):
     code, name = "GWC325", "unverified-user"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
-            for limit in (*gateway.limits, *service.limits, *route.limits) if route.auth else ():
+        for subject, service, route in guarded(gateway) if _any_identity(gateway) else ():
+            for limit in (*gateway.limits, *service.limits, *route.limits):
                 if limit.header in IDENTITY_HEADERS:
                     yield Finding(
                         limit.provenance["key"].span,
@@ -288,6 +297,13 @@ class UnverifiedUser(GatewayRule):
                         f"`{limit.header}` says who the client claims to be, and nobody verifies it",
                         "write per: user, which counts the verified subject",
                     )
+
+
+def _any_identity(gateway: Gateway) -> bool:
+    named = {limit.header for limit in gateway.limits}
+    named |= {limit.header for service in gateway.services for limit in service.limits}
+    named |= {limit.header for service in gateway.services for route in service.routes for limit in route.limits}
+    return not named.isdisjoint(IDENTITY_HEADERS)
 
 
 RULES: tuple[type[Rule], ...] = (

@@ -249,6 +249,8 @@ class NamesTooAlike(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
+            if len({route.name.replace("-", "_") for route in service.routes}) == len(service.routes):
+                continue
             seen: dict[str, Route] = {}
             for route in service.routes:
                 first = seen.setdefault(route.name.replace("-", "_"), route)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations, takewhile
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from gwc.diagnostics import Related
 from gwc.ir import Gateway, PathTemplate, Route, Segment, SegmentKind, Service
@@ -50,8 +50,8 @@ class AmbiguousTemplates(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
-            opened = [(_prefix(route), route) for route in service.routes if _open(route)]
-            for (one, first), (other, second) in combinations(opened, 2):
+            opened = [(known, route) for route in service.routes if (known := _prefix(route)) is not None]
+            for (one, first), (other, second) in combinations(opened, 2) if _some_meet(opened) else ():
                 if one[: len(other)] != other[: len(one)]:
                     continue  # they part at a literal: nothing fits both
                 both = _common(first.path.segments, second.path.segments)
@@ -67,14 +67,20 @@ class AmbiguousTemplates(GatewayRule):
                 )
 
 
-def _open(route: Route) -> bool:
-    return any(segment.kind is not SegmentKind.LITERAL for segment in route.path.segments)
+def _prefix(route: Route) -> tuple[str, ...] | None:
+    """The literals before the first segment that is none; None where all of them are."""
+    literals: list[str] = []
+    for segment in route.path.segments:
+        if segment.kind is not SegmentKind.LITERAL:
+            return tuple(literals)
+        literals.append(segment.text)
+    return None
 
 
-def _prefix(route: Route) -> tuple[str, ...]:
-    """The literals before the first segment that is none."""
-    literals = takewhile(lambda segment: segment.kind is SegmentKind.LITERAL, route.path.segments)
-    return tuple(segment.text for segment in literals)
+def _some_meet(opened: Sequence[tuple[tuple[str, ...], Route]]) -> bool:
+    """Whether any two have the same literals in front, as far as both go."""
+    known = {prefix for prefix, _ in opened}
+    return len(known) < len(opened) or any(one[:end] in known for one in known for end in range(len(one)))
 
 
 def _common(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> tuple[Segment, ...] | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gwc.diagnostics import Related, Severity
-from gwc.features import routes
 from gwc.ir import Accept, Endpoint, Gateway, Service
+from gwc.lint.concerned import guarded
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.policy.hosts import is_ipv4
 from gwc.units import format_duration
@@ -182,14 +182,13 @@ class TokensInTheClear(GatewayRule):
         http = gateway.listen.http
         if http is None or loopback(http.host) or gateway.listen.https or gateway.trusted_proxies:
             return
-        for subject, _, route in routes(gateway):
-            if route.auth is not None:
-                yield Finding(
-                    gateway.listen.provenance["http"].span,
-                    subject,
-                    "credentials cross the network in plain text",
-                    "write listen.https with redirect: true, or trusted_proxies where a load balancer ends TLS",
-                )
+        for subject, _, _ in guarded(gateway):
+            yield Finding(
+                gateway.listen.provenance["http"].span,
+                subject,
+                "credentials cross the network in plain text",
+                "write listen.https with redirect: true, or trusted_proxies where a load balancer ends TLS",
+            )
 
 
 class NoRedirect(GatewayRule):
@@ -229,7 +228,7 @@ class NoRedirect(GatewayRule):
         plain = listen.http is not None and not loopback(listen.http.host)
         if listen.https is None or not plain or listen.https.redirect:
             return
-        if any(route.auth for _, _, route in routes(gateway)):
+        if guarded(gateway):
             yield Finding(
                 listen.https.provenance["redirect"].span,
                 "",

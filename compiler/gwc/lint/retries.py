@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gwc.diagnostics import Related, Severity
-from gwc.features import routes
-from gwc.ir import Gateway, Retries, RetryCause, Route, Service
+from gwc.ir import Gateway, Retries, RetryCause, Route, Service, Timeouts
+from gwc.lint.concerned import fitting
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.tries import SAFE_METHODS, pauses
 from gwc.units import format_duration
@@ -12,9 +12,9 @@ from gwc.units import format_duration
 MANY_ATTEMPTS = 2
 
 
-def _retried_statuses(route: Route) -> bool:
+def _retried_statuses(retries: Retries) -> bool:
     """Whether answers, and not only failures to connect, are tried again."""
-    return route.retries.attempts > 0 and (bool(route.retries.statuses) or RetryCause.RESET in route.retries.causes)
+    return retries.attempts > 0 and (bool(retries.statuses) or RetryCause.RESET in retries.causes)
 
 
 class RetriesOutlastRequest(GatewayRule):
@@ -48,20 +48,23 @@ class RetriesOutlastRequest(GatewayRule):
     code, name = "GWC301", "retries-outlast-request"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in fitting(gateway, "retries", "timeouts", fits=_outlast):
             retries, bound = route.retries, route.timeouts.request
-            if not (retries.attempts and retries.per_try):
-                continue
-            tries, waits = retries.attempts + 1, _pauses(retries)
-            if tries * retries.per_try + waits > bound:
-                said = f"{tries} tries of {format_duration(retries.per_try)} and pauses of {format_duration(waits)}"
-                yield Finding(
-                    retries.provenance["per_try"].span,
-                    subject,
-                    f"{said} do not fit into timeouts.request of {format_duration(bound)}",
-                    f"write per_try: {format_duration(_whole((bound - waits) / tries))} or less",
-                    (Related(route.timeouts.provenance["request"].span, "all tries share this time"),),
-                )
+            tries, waits, each = retries.attempts + 1, _pauses(retries), retries.per_try or 0.0
+            said = f"{tries} tries of {format_duration(each)} and pauses of {format_duration(waits)}"
+            yield Finding(
+                retries.provenance["per_try"].span,
+                subject,
+                f"{said} do not fit into timeouts.request of {format_duration(bound)}",
+                f"write per_try: {format_duration(_whole((bound - waits) / tries))} or less",
+                (Related(route.timeouts.provenance["request"].span, "all tries share this time"),),
+            )
+
+
+def _outlast(retries: Retries, timeouts: Timeouts) -> bool:
+    if not (retries.attempts and retries.per_try):
+        return False
+    return (retries.attempts + 1) * retries.per_try + _pauses(retries) > timeouts.request
 
 
 def _pauses(retries: Retries) -> float:
@@ -105,15 +108,15 @@ class RetriesWithoutPerTry(GatewayRule):
     code, name, severity = "GWC302", "retries-without-per-try", Severity.INFO
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            if _retried_statuses(route) and route.retries.per_try is None:
-                share = _whole(route.timeouts.request / (route.retries.attempts + 1))
-                yield Finding(
-                    route.retries.provenance["attempts"].span,
-                    subject,
-                    "retries have no per_try, so one try that hangs leaves no time for another",
-                    f"write per_try: {format_duration(share)} or less",
-                )
+        unbound = fitting(gateway, "retries", fits=lambda r: _retried_statuses(r) and r.per_try is None)
+        for subject, _, route in unbound:
+            share = _whole(route.timeouts.request / (route.retries.attempts + 1))
+            yield Finding(
+                route.retries.provenance["attempts"].span,
+                subject,
+                "retries have no per_try, so one try that hangs leaves no time for another",
+                f"write per_try: {format_duration(share)} or less",
+            )
 
 
 class UnsafeRetry(GatewayRule):
@@ -154,9 +157,8 @@ class UnsafeRetry(GatewayRule):
     code, name = "GWC303", "unsafe-retry"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            unsafe = sorted(set(route.methods) - SAFE_METHODS)
-            if unsafe and route.retries.unsafe and _retried_statuses(route):
+        for subject, _, route in fitting(gateway, "retries", fits=lambda r: r.unsafe and _retried_statuses(r)):
+            if unsafe := sorted(set(route.methods) - SAFE_METHODS):
                 yield Finding(
                     route.retries.provenance["unsafe"].span,
                     subject,
@@ -195,16 +197,18 @@ class RetriesWithoutBudget(GatewayRule):
     code, name = "GWC304", "retries-without-budget"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            retries = route.retries
-            if _retried_statuses(route) and retries.attempts >= MANY_ATTEMPTS and retries.budget is None:
-                yield Finding(
-                    retries.provenance["attempts"].span,
-                    subject,
-                    f"{retries.attempts} extra tries without a budget multiply the load of a failing service by "
-                    f"{retries.attempts + 1}",
-                    "write budget: 20%",
-                )
+        for subject, _, route in fitting(gateway, "retries", fits=_unbounded):
+            attempts = route.retries.attempts
+            yield Finding(
+                route.retries.provenance["attempts"].span,
+                subject,
+                f"{attempts} extra tries without a budget multiply the load of a failing service by {attempts + 1}",
+                "write budget: 20%",
+            )
+
+
+def _unbounded(retries: Retries) -> bool:
+    return _retried_statuses(retries) and retries.attempts >= MANY_ATTEMPTS and retries.budget is None
 
 
 class RetriesTripBreaker(GatewayRule):
@@ -238,18 +242,18 @@ class RetriesTripBreaker(GatewayRule):
     code, name = "GWC305", "retries-trip-breaker"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
-            breaker, tries = service.upstream.breaker, route.retries.attempts + 1
-            if breaker is None or tries < breaker.failures or len(service.upstream.endpoints) > 1:
-                continue
-            if _retried_statuses(route):
-                yield Finding(
-                    breaker.provenance["failures"].span,
-                    subject,
-                    f"one request may fail {tries} times, and the breaker opens after {breaker.failures}",
-                    f"write failures: {tries * 3} or more, or fewer attempts",
-                    (Related(route.retries.provenance["attempts"].span, "the tries"),),
-                )
+        for service in gateway.services:
+            breaker = service.upstream.breaker
+            for route in service.routes if breaker and len(service.upstream.endpoints) == 1 else ():
+                tries = route.retries.attempts + 1
+                if breaker and tries >= breaker.failures and _retried_statuses(route.retries):
+                    yield Finding(
+                        breaker.provenance["failures"].span,
+                        f"{service.name}/{route.name}",
+                        f"one request may fail {tries} times, and the breaker opens after {breaker.failures}",
+                        f"write failures: {tries * 3} or more, or fewer attempts",
+                        (Related(route.retries.provenance["attempts"].span, "the tries"),),
+                    )
 
 
 class RetriesWithoutCause(GatewayRule):
@@ -277,15 +281,17 @@ class RetriesWithoutCause(GatewayRule):
     code, name = "GWC306", "retries-without-cause"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            retries = route.retries
-            if retries.attempts and not (retries.causes or retries.statuses or retries.per_try):
-                yield Finding(
-                    retries.provenance["causes"].span,
-                    subject,
-                    f"{retries.attempts} extra tries, and no cause to try again",
-                    "write when: [connect], or retries: none",
-                )
+        for subject, _, route in fitting(gateway, "retries", fits=_without_cause):
+            yield Finding(
+                route.retries.provenance["causes"].span,
+                subject,
+                f"{route.retries.attempts} extra tries, and no cause to try again",
+                "write when: [connect], or retries: none",
+            )
+
+
+def _without_cause(retries: Retries) -> bool:
+    return bool(retries.attempts) and not (retries.causes or retries.statuses or retries.per_try)
 
 
 class RetriesMultiply(GatewayRule):
@@ -330,9 +336,10 @@ class RetriesMultiply(GatewayRule):
     code, name = "GWC307", "retries-multiply"
 
     def check(self, gateway: Gateway) -> Findings:
-        retrying = {host: worst for s in gateway.services if (worst := _most_tried(s)) for host in s.hosts}
-        for subject, service, route in routes(gateway) if retrying else ():
-            for endpoint in service.upstream.endpoints if _retried_statuses(route) else ():
+        hosted = (service for service in gateway.services if service.hosts)
+        retrying = {host: worst for s in hosted if (worst := _most_tried(s)) for host in s.hosts}
+        for subject, service, route in fitting(gateway, "retries", fits=_retried_statuses) if retrying else ():
+            for endpoint in service.upstream.endpoints:
                 if inner := retrying.get(endpoint.address.host.lower()):
                     outer_tries, inner_tries = route.retries.attempts + 1, inner.retries.attempts + 1
                     yield Finding(
@@ -346,7 +353,7 @@ class RetriesMultiply(GatewayRule):
 
 
 def _most_tried(service: Service) -> Route | None:
-    retried = [route for route in service.routes if _retried_statuses(route)]
+    retried = [route for route in service.routes if _retried_statuses(route.retries)]
     return max(retried, key=lambda route: route.retries.attempts, default=None)
 
 

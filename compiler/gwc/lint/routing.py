@@ -10,6 +10,7 @@ from gwc.diagnostics import Related, Severity
 from gwc.features import routes
 from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
 from gwc.lint.access import SAFE
+from gwc.lint.concerned import open_ended
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 
 
@@ -107,8 +108,9 @@ class HoleInTheRest(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
-            guards = [r for r in service.routes if r.auth and r.path.segments[-1].kind is SegmentKind.REST]
-            for public, guarded in product([r for r in service.routes if r.auth is None], guards):
+            open_to_all = [route for route in service.routes if route.auth is None]
+            guards = [r for r in service.routes if r.auth and _ends_open(r.path)] if open_to_all else ()
+            for public, guarded in product(open_to_all, guards):
                 if _below(public.path, guarded.path):
                     yield Finding(
                         public.provenance["path"].span,
@@ -117,6 +119,10 @@ class HoleInTheRest(GatewayRule):
                         "name the public path literally",
                         (Related(guarded.provenance["path"].span, "guarded here"),),
                     )
+
+
+def _ends_open(path: PathTemplate) -> bool:
+    return path.segments[-1].kind is SegmentKind.REST
 
 
 def _below(path: PathTemplate, rest: PathTemplate) -> bool:
@@ -203,16 +209,17 @@ class BasePathTwice(GatewayRule):
     code, name = "GWC433", "base-path-twice"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
+        for service in gateway.services:
             twice = service.base_path * 2
-            if service.base_path and (route.path.text == twice or route.path.text.startswith(f"{twice}/")):
-                yield Finding(
-                    route.provenance["path"].span,
-                    subject,
-                    f"clients have to ask for {route.path.text}",
-                    f"write path: {route.path.text.removeprefix(twice) or '/'}",
-                    (Related(service.provenance["base_path"].span, "the base path is put before it"),),
-                )
+            for route in service.routes if twice else ():
+                if route.path.text.startswith(twice) and f"{route.path.text}/".startswith(f"{twice}/"):
+                    yield Finding(
+                        route.provenance["path"].span,
+                        f"{service.name}/{route.name}",
+                        f"clients have to ask for {route.path.text}",
+                        f"write path: {route.path.text.removeprefix(twice) or '/'}",
+                        (Related(service.provenance["base_path"].span, "the base path is put before it"),),
+                    )
 
 
 class SharedShadow(GatewayRule):
@@ -257,9 +264,9 @@ class SharedShadow(GatewayRule):
     def check(self, gateway: Gateway) -> Findings:
         named = {
             (route.path.shape, method): (service, route)
-            for _, service, route in routes(gateway)
+            for service in gateway.services
+            for route in (service.routes if service.hosts else ())
             for method in route.methods
-            if service.hosts
         }
         for subject, service, route in routes(gateway) if named else ():
             hidden = [(m, *named[route.path.shape, m]) for m in route.methods if (route.path.shape, m) in named]
@@ -317,9 +324,9 @@ class NestedBasePath(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         based = sorted((f"{s.base_path}/", number) for number, s in enumerate(gateway.services) if s.base_path)
-        for _, outer, route in routes(gateway):
+        for _, outer, route in open_ended(gateway):
             stem = route.path.text.removesuffix("**")
-            if route.path.segments[-1].kind is not SegmentKind.REST or stem == "/":
+            if stem == "/":
                 continue
             for base, number in based[bisect_left(based, (stem, 0)) :]:
                 inner = gateway.services[number]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gwc.diagnostics import Related, Severity
-from gwc.features import routes
 from gwc.ir import Address, Gateway, Level
+from gwc.lint.concerned import fitting, public
 from gwc.lint.perimeter import loopback
 from gwc.lint.rule import Finding, Findings, GatewayRule, Rule
 from gwc.units import format_duration
@@ -84,17 +84,18 @@ class ConnectOutlastsRequest(GatewayRule):
     code, name = "GWC311", "connect-outlasts-request"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
+        for subject, _, route in fitting(
+            gateway, "timeouts", fits=lambda timeouts: timeouts.connect >= timeouts.request
+        ):
             timeouts = route.timeouts
-            if timeouts.connect >= timeouts.request:
-                yield Finding(
-                    timeouts.provenance["connect"].span,
-                    subject,
-                    f"timeouts.connect of {format_duration(timeouts.connect)} leaves nothing of timeouts.request "
-                    f"({format_duration(timeouts.request)})",
-                    "write connect: 1s or less",
-                    (Related(timeouts.provenance["request"].span, "the whole request"),),
-                )
+            yield Finding(
+                timeouts.provenance["connect"].span,
+                subject,
+                f"timeouts.connect of {format_duration(timeouts.connect)} leaves nothing of timeouts.request "
+                f"({format_duration(timeouts.request)})",
+                "write connect: 1s or less",
+                (Related(timeouts.provenance["request"].span, "the whole request"),),
+            )
 
 
 class SilentStream(GatewayRule):
@@ -128,8 +129,8 @@ class SilentStream(GatewayRule):
     code, name = "GWC312", "silent-stream"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, _, route in routes(gateway):
-            if (route.stream or route.websocket) and route.timeouts.idle >= LONG_SILENCE:
+        for subject, _, route in fitting(gateway, "timeouts", fits=lambda timeouts: timeouts.idle >= LONG_SILENCE):
+            if route.stream or route.websocket:
                 yield Finding(
                     route.timeouts.provenance["idle"].span,
                     subject,
@@ -247,9 +248,10 @@ class TlsForNothing(GatewayRule):
 
     def check(self, gateway: Gateway) -> Findings:
         for service in gateway.services:
+            if any(endpoint.scheme == "https" for endpoint in service.upstream.endpoints):
+                continue
             written = service.upstream.provenance["tls"]
-            plain = all(endpoint.scheme == "http" for endpoint in service.upstream.endpoints)
-            if plain and written.level is not Level.DEFAULT:
+            if written.level is not Level.DEFAULT:
                 yield Finding(
                     written.span,
                     service.name,
@@ -286,10 +288,10 @@ class PublicHealthPage(GatewayRule):
     code, name = "GWC316", "public-health-page"
 
     def check(self, gateway: Gateway) -> Findings:
-        for subject, service, route in routes(gateway):
+        for subject, service, route in public(gateway):
             health = service.upstream.health
             inside = route.path.text.removeprefix(service.strip) or "/"
-            if health and route.auth is None and not route.cache and inside == health.path.partition("?")[0]:
+            if health and not route.cache and inside == health.path.partition("?")[0]:
                 yield Finding(
                     route.provenance["path"].span,
                     subject,

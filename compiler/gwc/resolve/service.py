@@ -221,9 +221,7 @@ _SECTIONS = ("timeouts", "retries", "cors", "headers", "cache")
 
 
 def _full_path(base: str, path: PathTemplate) -> PathTemplate:
-    if not base:
-        return path
-    return PathTemplate(base + path.text, _parsed(base).segments + path.segments)
+    return path.under(_parsed(base)) if base else path
 
 
 _parsed = lru_cache(parse_path)  # of base paths: each route of a service asks for the same
