@@ -14,7 +14,10 @@ local function note_shadows(notes)
   local known = notes:get(NAMESPACE)
   if known == nil or known.shadows == nil then return end
   local ids = {}
-  for id in known.shadows:gmatch("[^,]+") do ids[#ids + 1] = id end
+  for id in known.shadows:gmatch("[^,]+") do
+    ids[#ids + 1] = id
+    notes:set(NAMESPACE, "shadowed_" .. #ids, id)  -- a counter takes its label from a note, but not from a list
+  end
   notes:set(NAMESPACE, "shadowed_by", ids)
 end
 

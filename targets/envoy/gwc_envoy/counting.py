@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gwc.ir import Budget, Gateway, Limit, LimitKey, Route, Service
 from gwc_envoy import cluster
-from gwc_envoy.limits import ANSWER, NAMESPACE, counts, key_of, numbers_of, refusal
+from gwc_envoy.limits import ANSWER, NAMESPACE, counts, key_of, numbers_of, refusal, told
 from gwc_envoy.shared import Shared, of_the_last, shared
-from gwc_envoy.stages import number_of
+from gwc_envoy.stages import stage_of
 from gwc_envoy.xds import Json
 
 _Levels = tuple[tuple[Limit, ...], tuple[Limit, ...], tuple[Limit, ...]]
@@ -21,8 +21,8 @@ class Counting:
         own = [limit for limit in limits if not limit.cluster and counts(limit, private)]
         others = [limit for limit in limits if together and limit.cluster and counts(limit, private)]
         self._counting, self._numbers = [*own, *others], numbers_of(limits)
-        self._told = {m.id: m.id for m in own if m.shadow or self._numbers[m.id] > 0}
-        self._named = [_named(limit) for limit in self._counting if limit.id not in self._told]
+        self._told = {place: name for m in own for place, name in told(self._numbers[m.id], m).items()}
+        self._named = [_named(limit) for limit in self._counting if self._is_named(limit)]
         self._actions: dict[int, tuple[Json, Json]] = {}
         self._notes: dict[tuple[int, int] | None, Json] = {}
 
@@ -30,7 +30,11 @@ class Counting:
     def early(self) -> list[Shared]:
         """What the filters learn from the route that count before anybody is asked who they are."""
         early = [limit for limit in self._counting if limit.key is LimitKey.IP]
-        return [_named(limit) for limit in early if limit.id not in self._told]
+        return [_named(limit) for limit in early if self._is_named(limit)]
+
+    def _is_named(self, limit: Limit) -> bool:
+        """Whether the first filter of its stage has it, which listens to the route itself."""
+        return limit.cluster or self._numbers[limit.id] == 0
 
     def limiting(self, action: Json) -> Json:
         """A route's action, with what the filters learn from the route itself."""
@@ -41,8 +45,8 @@ class Counting:
         return self._actions[id(action)][1]
 
     def notes(self, budget: Budget | None) -> Json:
-        """What filters know of a route's limits: of those that they learn from metadata, and `q` tokens in `w` seconds,
-        and whose burst or window a number is."""
+        """What filters know of a route's limits: which of them they hold, `q` tokens in `w` seconds, and whose burst or
+        window a number is."""
         units = None if budget is None else (budget.units.tokens, budget.units.period)
         if units not in self._notes:
             found = {NAMESPACE: self._told, ANSWER: self._answer(units)}
@@ -77,7 +81,7 @@ _of_a_service = of_the_last(Counting)
 
 
 def _named(limit: Limit) -> Shared:
-    stage = cluster.stage_number(limit) if limit.cluster else number_of(limit)
+    stage = cluster.stage_number(limit) if limit.cluster else stage_of(limit).number
     return _naming(limit.id, stage, limit.key, limit.header)
 
 

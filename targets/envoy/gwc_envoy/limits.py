@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from gwc.derived import per_gateway
 from gwc.features import limits as all_limits
@@ -17,8 +18,8 @@ from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.rows import Rows
 from gwc_envoy.shared import Shared, shared
-from gwc_envoy.stages import Stage
-from gwc_envoy.xds import Json, extension, literal, lua, set_header, typed
+from gwc_envoy.stages import AFTER_AUTH, BEFORE_AUTH, Stage, stage_of
+from gwc_envoy.xds import Json, extension, lua, set_header, typed
 
 DISTINCT = 100_000
 """Buckets kept for each limit, the least recently used given up first: about 60 MB when all are in use."""
@@ -40,26 +41,24 @@ def rendered(gateway: Gateway) -> Iterator[Limit]:
 
 
 def filters(gateway: Gateway, stages: tuple[Stage, ...]) -> Iterator[Json]:
-    """Those of `stages`, in turn. Each shadow limit has a filter of its own, which tells that it was met."""
+    """Those of `stages`, in turn: as many of each as there are limits that one request may meet there."""
     for stage in stages:
         held = [limit for limit in rendered(gateway) if stage.holds(limit)]
-        if stage.shadow:
-            yield from (_shadow(stage, limit) for limit in held)
-            yield from [_note_shadows(stage)] if held else []
-        else:
-            yield from (_filter(stage, number, group) for number, group in enumerate(_groups(gateway, held)))
+        yield from (_filter(stage, number, group) for number, group in enumerate(_groups(gateway, held)))
+        yield from [_note_shadows(stage)] if held and stage.shadow else []
 
 
 def numbers_of(limits: Iterable[Limit]) -> dict[str, int]:
     """Which filter of its stage holds each of the limits that a request may meet, from the platform's to the route's.
 
-    A refusal names a burst, so those that share one are in different filters.
+    A refusal names a burst, so those that share one are in different filters. A shadow is named by its filter alone, so
+    no two of them are in the same.
     """
-    met: Counter[tuple[bool, int]] = Counter()
+    met: Counter[tuple[bool, int | None]] = Counter()
     numbers: dict[str, int] = {}
     for limit in limits:
-        if not limit.cluster and not limit.shadow:
-            like = (limit.key is LimitKey.IP, limit.burst)
+        if not limit.cluster:
+            like = (limit.key is LimitKey.IP, None if limit.shadow else limit.burst)
             numbers[limit.id] = met[like]
             met[like] += 1
     return numbers
@@ -88,49 +87,86 @@ def _levels(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
     return [*gateway.limits, *service.limits, *route.limits]
 
 
+def shadows(gateway: Gateway) -> int:
+    """How many shadow limits a request may meet, at most."""
+    held = [[m for m in rendered(gateway) if stage.holds(m)] for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.shadow]
+    return sum(len(_groups(gateway, limits)) for limits in held)
+
+
+def filter_name(stage: Stage, number: int) -> str:
+    return stage.name if number == 0 else f"{stage.name}.{number}"
+
+
 def _filter(stage: Stage, number: int, held: list[Limit]) -> Json:
     """The first of a stage counts what routes name to it, further ones what the routes' metadata names."""
-    name = stage.name if number == 0 else f"{stage.name}.{number}"
-    told = {} if number == 0 else {"rate_limits": Rows(f"{name}/told", lambda: map(_told, held))}
+    name = filter_name(stage, number)
+    told = {} if number == 0 else {"rate_limits": [_told(slot) for slot in sorted({_slot(name, m) for m in held})]}
     return extension(
         name,
         _MESSAGE,
         stat_prefix=name,
         stage=stage.number,
         filter_enabled=_ALWAYS,
-        filter_enforced=_ALWAYS,
         max_dynamic_descriptors=DISTINCT,
-        response_headers_to_add=[set_header(REFUSED_HEADER, refusal(stage.early, number))],
-        enable_x_ratelimit_headers="DRAFT_VERSION_03",
-        enable_retry_after_header=True,
         descriptors=Rows(name, lambda: map(_descriptor, held)),
+        **(_watching(name) if stage.shadow else _refusing(refusal(stage.early, number))),
         **told,
     )
 
 
-def _shadow(stage: Stage, limit: Limit) -> Json:
-    return extension(
-        f"{stage.name}/{limit.id}",
-        _MESSAGE,
-        stat_prefix=f"{stage.name}/{limit.id}",
-        stage=stage.number,
-        filter_enabled=_ALWAYS,
-        filter_enforced=_NEVER,
-        request_headers_to_add_when_not_enforced=[
-            {"header": {"key": SHADOW_HEADER, "value": literal(limit.id)}, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
-        ],
-        max_dynamic_descriptors=DISTINCT,
-        enable_x_ratelimit_headers="OFF",
-        descriptors=[_descriptor(limit)],
-        rate_limits=[_told(limit)],
-    )
+def _refusing(name: str) -> Json:
+    return {
+        "filter_enforced": _ALWAYS,
+        "response_headers_to_add": [set_header(REFUSED_HEADER, name)],
+        "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
+        "enable_retry_after_header": True,
+    }
 
 
-def _told(limit: Limit) -> Json:
-    """Counts on the routes whose metadata holds the limit's id."""
-    where = {"key": NAMESPACE, "path": [{"key": limit.id}]}
+def _watching(name: str) -> Json:
+    """Tells that a limit was met; the route says which one of its limits the filter holds."""
+    met = {"key": SHADOW_HEADER, "value": f"%METADATA(ROUTE:{NAMESPACE}:{name})%"}
+    return {
+        "filter_enforced": _NEVER,
+        "request_headers_to_add_when_not_enforced": [{"header": met, "append_action": "APPEND_IF_EXISTS_OR_ADD"}],
+        "enable_x_ratelimit_headers": "OFF",
+    }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Slot:
+    """The place in a route's metadata where a further filter finds the id of the limit that it counts for there.
+
+    Of those that a filter refuses by, a request meets one of each burst; of the others one.
+    """
+
+    filter: str
+    key: LimitKey
+    header: str
+    burst: int
+
+    @property
+    def name(self) -> str:
+        return "/".join(
+            [self.filter, self.key.value, *filter(None, [self.header]), *map(str, filter(None, [self.burst]))]
+        )
+
+
+def _slot(name: str, limit: Limit) -> _Slot:
+    return _Slot(name, limit.key, limit.header or "", 0 if limit.shadow else limit.burst)
+
+
+def told(number: int, limit: Limit) -> dict[str, str]:
+    """What a route's metadata says to the filter that holds its limit: to watch, by which name; to count, for which."""
+    name = filter_name(stage_of(limit), number)
+    watched = {name: limit.id} if limit.shadow else {}
+    return watched | ({_slot(name, limit).name: limit.id} if number > 0 else {})
+
+
+def _told(slot: _Slot) -> Json:
+    where = {"key": NAMESPACE, "path": [{"key": slot.name}]}
     named = {"metadata": {"descriptor_key": "limit", "metadata_key": where, "source": "ROUTE_ENTRY"}}
-    return {"actions": [named, *key_of(limit.key, limit.header)]}
+    return {"actions": [named, *key_of(slot.key, slot.header or None)]}
 
 
 def _note_shadows(stage: Stage) -> Json:

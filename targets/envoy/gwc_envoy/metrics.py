@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from gwc.features import limits
 from gwc.ir import Endpoint, Gateway, Service
 from gwc.observability import metrics, promql
 from gwc.observability.metrics import Family
 from gwc.observability.rules import Group, Recording, document
 from gwc.target import OutputFile
 from gwc_envoy import access_log, cache, errors, picks
+from gwc_envoy.limits import shadows
 from gwc_envoy.upstream import is_ip
 from gwc_envoy.xds import Json, extension
 
@@ -77,12 +77,10 @@ def _limits(gateway: Gateway) -> Iterator[Json]:
     yield _logger(
         {"counters": [_counter(metrics.REFUSALS, {"limit": limited})]}, picks.noted(access_log.FILTER, "limited_by")
     )
-    for limit in sorted(limit.id for _, limit in limits(gateway) if limit.shadow and not limit.cluster):
-        met = {"list_match": {"one_of": {"string_match": {"exact": limit}}}}
-        yield _logger(
-            {"counters": [_counter(metrics.SHADOWED, {"limit": limit})]},
-            picks.noted(access_log.FILTER, "shadowed_by", met),
-        )
+    for number in range(1, shadows(gateway) + 1):
+        note = f"shadowed_{number}"
+        met = _counter(metrics.SHADOWED, {"limit": f"%DYNAMIC_METADATA({access_log.FILTER}:{note})%"})
+        yield _logger({"counters": [met]}, picks.noted(access_log.FILTER, note))
 
 
 def _cache(gateway: Gateway) -> Iterator[Json]:

@@ -5,6 +5,9 @@ function envoy_on_response(handle)
   local known = notes:get(NAMESPACE)
   if known == nil or known.shadows == nil or known.shadowed_by ~= nil then return end
   local ids = {}
-  for id in known.shadows:gmatch("[^,]+") do ids[#ids + 1] = id end
+  for id in known.shadows:gmatch("[^,]+") do
+    ids[#ids + 1] = id
+    notes:set(NAMESPACE, "shadowed_" .. #ids, id)
+  end
   notes:set(NAMESPACE, "shadowed_by", ids)
 end

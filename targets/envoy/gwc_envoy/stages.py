@@ -29,6 +29,6 @@ AFTER_AUTH = (Stage(3, early=False, shadow=True), Stage(2, early=False, shadow=F
 """Of the gateway's own buckets. Shadows come first: they count what an enforced limit of the stage refuses, too."""
 
 
-def number_of(limit: Limit) -> int:
-    """Of the stage in which the gateway's own buckets hold the limit."""
-    return next(stage.number for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))
+def stage_of(limit: Limit) -> Stage:
+    """The one in which the gateway's own buckets hold the limit."""
+    return next(stage for stage in (*BEFORE_AUTH, *AFTER_AUTH) if stage.holds(limit))

@@ -79,7 +79,10 @@ def test_limits_that_a_request_meets_and_that_share_a_burst_are_in_different_fil
     assert [d["entries"][0]["value"] for d in first["descriptors"]] == ["service/a/0", "service/a/2", "service/b/0"]
     assert [d["entries"][0]["value"] for d in second["descriptors"]] == ["service/a/1"]
     told = named(given, "a/r")[0]["metadata"]["filter_metadata"]
-    assert told["gwc.limits"] == {"service/a/1": "service/a/1"}
+    assert told["gwc.limits"] == {"gwc.limits.caller.1/service/5": "service/a/1"}
+    assert [row["actions"][0]["metadata"]["metadata_key"]["path"] for row in second["rate_limits"]] == [
+        [{"key": "gwc.limits.caller.1/service/5"}]
+    ]
     assert told["gwc.limits.answer"]["burst:caller.1:5"] == "service/a/1"
 
 
@@ -92,10 +95,21 @@ def test_a_service_s_user_limit_leaves_public_routes_alone() -> None:
 def test_every_counting_filter_is_enabled_and_shadows_enforce_nothing() -> None:
     limits = [{"per": "ip", "rate": "5/s"}, {"per": "ip", "rate": "1/s", "mode": "shadow"}]
     given = gateway({"service": "a", "limits": limits})
-    for name, enforced in (("gwc.limits.ip", 100), ("gwc.limits.ip.shadow/service/a/1", 0)):
+    for name, enforced in (("gwc.limits.ip", 100), ("gwc.limits.ip.shadow", 0)):
         assert config(given, name)["filter_enabled"]["default_value"]["numerator"] == 100
         assert config(given, name)["filter_enforced"]["default_value"]["numerator"] == enforced
         assert config(given, name)["max_dynamic_descriptors"] == 100_000
+
+
+def test_filters_are_as_many_as_a_request_meets_shadows() -> None:
+    """Every request passes all of them."""
+    shadows = [{"per": "ip", "rate": f"{n}/s", "mode": "shadow"} for n in (1, 2)]
+    given = gateway(*({"service": name, "base_path": f"/{name}", "limits": shadows} for name in "abcdefgh"))
+    names = [entry["name"] for entry in manager(given)["http_filters"] if "shadow" in entry["name"]]
+    assert names == ["gwc.limits.ip.shadow", "gwc.limits.ip.shadow.1", "gwc.limits.ip.shadow.noted"]
+    assert len(config(given, names[1])["descriptors"]) == 8 and len(config(given, names[1])["rate_limits"]) == 1
+    counters = [entry for entry in manager(given)["access_log"] if "shadowed_total" in str(entry) or "limit_shadowed" in str(entry)]
+    assert len(counters) == 2
 
 
 def test_every_route_of_a_budget_says_what_it_costs() -> None:
