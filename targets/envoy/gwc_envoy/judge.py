@@ -10,6 +10,7 @@ from gwc.diagnostics import Diagnostic, Severity, Span
 from gwc.target import Artifact, Output
 from gwc_envoy.emit import FILE
 from gwc_envoy.faults import Judge
+from gwc_envoy.tree import routes_of
 from gwc_envoy.xds import Json
 
 _HINT = "this is a fault of gwc's Envoy target, not of the policy: please report it with the policy"
@@ -32,7 +33,7 @@ def _faults(bootstrap: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         known = {entry["name"] for entry in manager["http_filters"]}
         public = "gwc.early" in json.dumps(manager.get("early_header_mutation_extensions", []))
         for host in manager["route_config"]["virtual_hosts"]:
-            for node in (host, *host["routes"]):
+            for node in (host, *routes_of(host)):
                 yield from Judge(known, public).faults(node)
 
 

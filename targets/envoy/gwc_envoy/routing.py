@@ -1,14 +1,14 @@
 """Virtual hosts and routes: prints the order that `gwc.routing` has decided.
 
 Each virtual host refuses encoded slashes first, then tries the entries in order; behind an entry's methods stands its
-405, behind all entries the 404.
+405, behind all entries the 404. Where there are many entries, each branch of a tree is such a list.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -33,6 +33,7 @@ from gwc_envoy.counting import Counting, counting
 from gwc_envoy.faults import Judge
 from gwc_envoy.rows import Rows, Run
 from gwc_envoy.shared import Shared, shared, shared_list
+from gwc_envoy.tree import branches, matched
 from gwc_envoy.xds import Json, pattern, set_header
 
 ENCODED_SLASH = r"(?i).*%(2f|5c|00).*"
@@ -70,13 +71,19 @@ def _idle(gateway: Gateway) -> Json:
 
 
 def _virtual_host(gateway: Gateway, table: HostTable, listener: str, judge: Judge) -> Json:
-    name = f"{listener}/{table.host or '*'}"
-    routes = Rows(name, lambda: _streamed(gateway, table), lambda: _whole(gateway, table), judge)
+    """A few routes are a list, and many a tree of lists."""
+    found, placed = branches([entry.path for entry in table.entries]), _placed(table)
+
+    def routes(branch: str, held: Sequence[_Placed]) -> Rows:
+        name = f"{listener}/{table.host or '*'}{branch}"
+        return Rows(name, lambda: _streamed(gateway, held), lambda: _whole(gateway, held), judge)
+
+    lists = {one.prefix: routes(one.prefix or "", [placed[number] for number in one.entries]) for one in found}
     return {
         "name": table.host or "any",
         "domains": _domains(table.host),
         "typed_per_filter_config": {**body.UNREAD, **auth.unasked(gateway)},
-        "routes": routes,
+        **(matched(lists) if lists else {"routes": routes("", placed)}),
     }
 
 
@@ -93,51 +100,47 @@ def _last() -> Json:
     return _refusal("not-found", {"prefix": "/"}, 404)
 
 
-def _whole(gateway: Gateway, table: HostTable) -> Iterator[Json]:
-    yield from _first()
+_Placed = tuple[PathEntry, Service | None, int]
+"""An entry, the service that alone has routes of its path, and which one of that service's paths it is."""
+
+
+def _placed(table: HostTable) -> list[_Placed]:
+    passed = Counter[str]()
+    found: list[_Placed] = []
     for entry in table.entries:
+        service = entry.routes[0].service
+        names = {one.service.name for one in entry.routes}
+        found.append((entry, service if len(names) == 1 else None, passed[service.name]))
+        passed.update(names)
+    return found
+
+
+def _whole(gateway: Gateway, held: Sequence[_Placed]) -> Iterator[Json]:
+    yield from _first()
+    for entry, _, _ in held:
         yield from _entry(gateway, entry, json.dumps(_idle(gateway)))
     yield _last()
 
 
-def _streamed(gateway: Gateway, table: HostTable) -> Iterator[Json | Run]:
+def _streamed(gateway: Gateway, held: Sequence[_Placed]) -> Iterator[Json | Run]:
     """Neighbouring paths of one service are a run. Those that services share belong to none of them."""
     yield from _first()
     idle = json.dumps(_idle(gateway))
-    for service, start, stop, common in _stretches(table):
+    for _, stretch in groupby(held, lambda one: None if one[1] is None else one[1].name):
+        found = list(stretch)
+        service = found[0][1]
         if service is None:
-            for entry in common:
+            for entry, _, _ in found:
                 yield from _entry(gateway, entry, idle)
         else:
-            yield Run(service, entries, (start, stop, idle))
+            yield Run(service, entries, (idle, *(number for _, _, number in found)))
     yield _last()
 
 
-def _stretches(table: HostTable) -> Iterator[tuple[Service | None, int, int, list[PathEntry]]]:
-    """A service with where the stretch begins and ends among its own paths, or None with the paths that are shared."""
-    passed = Counter[str]()
-    for name, found in groupby(table.entries, _owner):
-        stretch = list(found)
-        service = stretch[0].routes[0].service
-        if name is not None:
-            start = passed[name]
-            passed[name] = start + len(stretch)
-            yield service, start, passed[name], []
-        else:
-            passed.update(owner for entry in stretch for owner in {one.service.name for one in entry.routes})
-            yield None, 0, 0, stretch
-
-
-def _owner(entry: PathEntry) -> str | None:
-    """The one service that has routes of the path."""
-    first = entry.routes[0].service
-    return first.name if all(found.service is first for found in entry.routes) else None
-
-
-def entries(gateway: Gateway, start: int, stop: int, idle: str) -> Iterator[Json]:
+def entries(gateway: Gateway, idle: str, *numbers: int) -> Iterator[Json]:
     """Those of a service's own paths, in the order of matching."""
-    for entry in host_tables(gateway)[0].entries[start:stop]:
-        yield from _entry(gateway, entry, idle)
+    for number in numbers:
+        yield from _entry(gateway, host_tables(gateway)[0].entries[number], idle)
 
 
 def _domains(host: str | None) -> list[str]:

@@ -14,10 +14,13 @@ matching, so that only what cannot match is left out:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gwc.ir import PathTemplate, SegmentKind
+from gwc_envoy.shared import Shared
+from gwc_envoy.xds import Json, extension, typed
 
 FEW = 24
 """Entries that are tried one after the other: a list is easier to read, and takes microseconds."""
@@ -37,7 +40,7 @@ class Branch:
 
 
 def branches(paths: Sequence[PathTemplate], few: int = FEW) -> tuple[Branch, ...]:
-    """Those of a virtual host whose entries have these paths, the one without a prefix last. None at all: too few."""
+    """Those of a virtual host whose entries have these paths, the one without a prefix last. None at all: a list does."""
     if len(paths) <= few:
         return ()
     leads = [_lead(path) for path in paths]
@@ -48,7 +51,30 @@ def branches(paths: Sequence[PathTemplate], few: int = FEW) -> tuple[Branch, ...
         entries = tuple(sorted([*own[key], *_above(own, paths, key)]))
         limit -= len(entries)
         found.append(Branch("/" + "/".join(key) if key else None, entries))
-    return (*found[1:], found[0]) if limit >= 0 else ()
+    return (*found[1:], found[0]) if limit >= 0 and len(found) > 1 else ()
+
+
+_PATH = Shared(extension("path", "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=":path"))
+
+
+def matched(lists: Mapping[str | None, Any]) -> Json:
+    """A virtual host with lists of routes by prefix, the one for all other paths under None."""
+    found = {prefix: _listed(prefix, routes) for prefix, routes in lists.items() if prefix is not None}
+    tree = {"input": _PATH, "prefix_match_map": {"map": found}}
+    return {"matcher": {"matcher_tree": tree, "on_no_match": _listed("others", lists[None])}}
+
+
+def _listed(name: str, routes: Any) -> Json:
+    return {"action": {"name": name, "typed_config": typed("config.route.v3.RouteList", routes=routes)}}
+
+
+def routes_of(host: Mapping[str, Any]) -> Iterator[Json]:
+    """All routes of a virtual host."""
+    yield from host.get("routes", ())
+    matcher = host.get("matcher", {})
+    branched = matcher.get("matcher_tree", {}).get("prefix_match_map", {}).get("map", {}).values()
+    for found in (*branched, *(matcher[key] for key in ("on_no_match",) if key in matcher)):
+        yield from found["action"]["typed_config"]["routes"]
 
 
 def _lead(path: PathTemplate) -> _Key:
