@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gwc.derived import per_gateway
 from gwc.features import limits
 from gwc.ir import Gateway, Route, Service
 from gwc.observability.access_log import (
@@ -50,6 +51,7 @@ def attempt_filter(gateway: Gateway) -> Json:
     return lua(ATTEMPT, "attempt.lua", {"--@SETTINGS@": "\n".join(lines)})
 
 
+@per_gateway
 def _shadows(gateway: Gateway) -> bool:
     return any(limit.shadow for _, limit in limits(gateway))
 
@@ -190,6 +192,7 @@ def _of_policies(gateway: Gateway) -> Json:
     return {name: cel(expression) if there else nothing for name, (there, expression, nothing) in told.items()}
 
 
+@per_gateway
 def _spending(gateway: Gateway) -> bool:
     return any(service.budget is not None for service in gateway.services)
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from gwc.derived import per_gateway
 from gwc.ir import Gateway, Route, Service
 from gwc_envoy import retries, timeouts
-from gwc_envoy.shared import Shared
+from gwc_envoy.shared import Shared, shared
 from gwc_envoy.upstream import cluster_name
 from gwc_envoy.xds import Json, pattern, set_header
 
@@ -148,7 +148,12 @@ def _to(hop: Hop, way: _Way) -> Json:
 def _rewrite(prefix: str) -> Json:
     if not prefix:
         return {}
-    return {"regex_rewrite": {"pattern": {"regex": f"^{pattern(prefix)}/?"}, "substitution": "/"}}
+    return {"regex_rewrite": _without(prefix)}
+
+
+@shared
+def _without(prefix: str) -> Json:
+    return {"pattern": {"regex": f"^{pattern(prefix)}/?"}, "substitution": "/"}
 
 
 def _upgrade(way: _Way) -> Json:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from gwc.derived import per_gateway
 from gwc.ir import Consumer, Gateway, JwtProvider, Route
 from gwc_envoy.shared import Shared, shared
 from gwc_envoy.xds import Json, extension, lua, lua_text, typed
@@ -25,7 +26,14 @@ UNASKED: Json = {JWT_FILTER: Shared(typed(_PER_ROUTE, disabled=True))}
 
 def used(gateway: Gateway, provider: str) -> bool:
     """Whether any route accepts credentials of `provider` ("jwt" or "api_key")."""
-    return any(r.auth is not None and provider in r.auth.providers for s in gateway.services for r in s.routes)
+    return provider in _accepting(gateway)
+
+
+@per_gateway
+def _accepting(gateway: Gateway) -> frozenset[str]:
+    """All that any route accepts."""
+    found = {r.auth.providers for s in gateway.services for r in s.routes if r.auth is not None}
+    return frozenset(name for providers in found for name in providers)
 
 
 def requirement(route: Route) -> str | None:

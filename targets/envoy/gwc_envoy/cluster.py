@@ -45,8 +45,8 @@ def budgets(gateway: Gateway) -> dict[str, Budget]:
 
 
 def budget_of(gateway: Gateway, service: Service) -> Budget | None:
-    counts = _store(gateway) is not None and service.budget is not None and service.budget.cluster
-    return service.budget if counts else None
+    found = service.budget
+    return found if found is not None and found.cluster and _store(gateway) is not None else None
 
 
 def used(gateway: Gateway) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gwc.derived import per_gateway
 from gwc.ir import Cors, Gateway, Service
 from gwc.routing import MethodRoute, PathEntry
 from gwc_envoy import body, tracing
@@ -29,6 +30,7 @@ def _preflight_metadata(cors: Cors) -> Json:
     return {FILTER: {**metadata(cors)[FILTER], **answer}}
 
 
+@per_gateway
 def used(gateway: Gateway) -> bool:
     return any(route.cors is not None for service in gateway.services for route in service.routes)
 

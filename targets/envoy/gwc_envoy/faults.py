@@ -27,7 +27,7 @@ class Judge:
             yield from _unbounded(node)
 
     def fits(self, node: Json) -> bool:
-        return not any(self.faults(node))
+        return next(self.faults(node), None) is None
 
 
 NOTHING_KNOWN = Judge()
@@ -36,7 +36,7 @@ NOTHING_KNOWN = Judge()
 
 def _unknown_filters(node: Json, known: Collection[str]) -> Iterator[tuple[str, str]]:
     """A misspelt key is accepted and does nothing."""
-    for name in sorted(node.get("typed_per_filter_config", {}).keys() - known):
+    for name in sorted(set(node.get("typed_per_filter_config", ())).difference(known)):
         yield node["name"], f"{node['name']} configures the filter {name}, which does not exist"
 
 

@@ -74,6 +74,7 @@ def literal(text: str) -> str:
     return text.replace("%", "%%")
 
 
+@lru_cache(maxsize=1024)
 def pattern(text: str) -> str:
     """An RE2 pattern that matches `text` alone."""
     return re.escape(text)
