@@ -57,7 +57,8 @@ def limits(gateway: Gateway) -> Iterator[tuple[str, Limit]]:
     for service in gateway.services:
         yield from ((service.name, limit) for limit in service.limits)
     for subject, _, route in routes(gateway):
-        yield from ((subject, limit) for limit in route.limits)
+        for limit in route.limits:
+            yield subject, limit
 
 
 def _platform(pick: Callable[[Gateway], tuple[Node | None, str]], when: Callable[[Gateway], bool]) -> Uses:

@@ -17,6 +17,7 @@ from gwc.diagnostics import Report, Span
 from gwc.frozen import dataclass
 
 if TYPE_CHECKING:
+    from io import FileIO
     from pathlib import Path  # whose import takes as long as linting a file
 
 STDIN = "-"
@@ -25,6 +26,7 @@ STDIN = "-"
 MAX_BYTES = 1024 * 1024
 """Of one policy. A policy is a few kilobytes; more is a mistake or an attack."""
 
+_PIECE = 64 * 1024
 _SUFFIXES = (".yaml", ".yml")
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP)
 _BOM = "\ufeff"
@@ -145,12 +147,21 @@ def _read(path: str) -> bytes:
     try:
         if path == STDIN:
             return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        with open(path, "rb", buffering=0) as file:
+            data = _bounded(file)
         observed.file(path, data)
         return data
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
+
+
+def _bounded(file: FileIO) -> bytes:
+    """All of it, or one byte more than a policy may have; in pieces, for a pipe gives what it has."""
+    parts, left = [], MAX_BYTES + 1
+    while left and (part := file.read(min(left, _PIECE))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def _decode(name: str, data: bytes, report: Report) -> str | None:

@@ -41,8 +41,8 @@ class BurstBeyondConcurrency(GatewayRule):
         for service in gateway.services:
             if (cap := service.upstream.concurrency) is None:
                 continue
-            for route, limit in _own_limits(service):
-                if limit.burst > cap and not limit.shadow:
+            for route, limit in _above(cap, service):
+                if not limit.shadow:
                     yield Finding(
                         limit.provenance["burst"].span,
                         f"{service.name}/{route.name}" if route else service.name,
@@ -52,9 +52,9 @@ class BurstBeyondConcurrency(GatewayRule):
                     )
 
 
-def _own_limits(service: Service) -> list[tuple[Route | None, Limit]]:
-    of_routes = [(route, limit) for route in service.routes for limit in route.limits]
-    return [*((None, limit) for limit in service.limits), *of_routes]
+def _above(cap: int, service: Service) -> list[tuple[Route | None, Limit]]:
+    of_routes = [(route, limit) for route in service.routes for limit in route.limits if limit.burst > cap]
+    return [*((None, limit) for limit in service.limits if limit.burst > cap), *of_routes]
 
 
 class CapAboveCap(GatewayRule):

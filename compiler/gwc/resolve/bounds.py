@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Related, Report, Span
 from gwc.frozen import dataclass
-from gwc.ir import Gateway, LimitKey, Node, Route, Service
+from gwc.ir import Gateway, Limit, LimitKey, Node, Route, Service
 from gwc.policy.shapes.platform import BOUND_NAMES, bound_field
 from gwc.resolve.platform import Place
 from gwc.suggest import did_you_mean
@@ -73,17 +73,24 @@ _RANGES: dict[str, Bounded] = {
 
 def _limited_by(key: LimitKey) -> Callable[[Gateway, Service, Route], Reading]:
     def read(gateway: Gateway, service: Service, route: Route) -> Reading:
-        every = (*gateway.limits, *service.limits, *route.limits)
-        return any(m.key is key and not m.shadow for m in every) or None, route, "name"
+        levels = (gateway.limits, service.limits, route.limits)
+        return any(_limited(level, key) for level in levels) or None, route, "name"
 
     return read
 
 
+def _limited(limits: Sequence[Limit], key: LimitKey) -> bool:
+    return any(limit.key is key and not limit.shadow for limit in limits)
+
+
+_BY_LIMITS = {"limits.ip": LimitKey.IP, "limits.user": LimitKey.USER, "limits.service": LimitKey.SERVICE}
+
+
 _REQUIRED: dict[str, tuple[Callable[[Gateway, Service, Route], Reading], str]] = {
     "auth": (lambda _, __, r: _leaf(r, "auth"), "credentials"),
-    "limits.ip": (_limited_by(LimitKey.IP), "an enforced limit per ip, on any level"),
-    "limits.user": (_limited_by(LimitKey.USER), "an enforced limit per user, on any level"),
-    "limits.service": (_limited_by(LimitKey.SERVICE), "an enforced limit per service, on any level"),
+    "limits.ip": (_limited_by(_BY_LIMITS["limits.ip"]), "an enforced limit per ip, on any level"),
+    "limits.user": (_limited_by(_BY_LIMITS["limits.user"]), "an enforced limit per user, on any level"),
+    "limits.service": (_limited_by(_BY_LIMITS["limits.service"]), "an enforced limit per service, on any level"),
     "budget": (lambda _, s, __: _leaf(s, "budget"), "a budget"),
     "upstream.breaker": (lambda _, s, __: _leaf(s.upstream, "breaker"), "upstream.breaker"),
     "upstream.health": (lambda _, s, __: _leaf(s.upstream, "health"), "upstream.health"),
@@ -148,9 +155,11 @@ def _report_violations(violations: Sequence[Violation], top: Place, report: Repo
 
 def _violations(gateway: Gateway, bounds: BoundsPolicy) -> Iterator[Violation]:
     written = [(bound, rule) for bound in BOUND_NAMES if (rule := getattr(bounds, bound_field(bound))) is not None]
-    for service in gateway.services:
-        for route in service.routes:
-            for bound, rule in written:
+    for bound, rule in written:
+        if bound in _BY_LIMITS and _limited(gateway.limits, _BY_LIMITS[bound]):
+            continue  # on every route, then
+        for service in gateway.services:
+            for route in service.routes:
                 if found := _violated(gateway, service, route, bound, rule):
                     yield Violation(bound, service, route, *found)
 

@@ -124,10 +124,10 @@ def _check_keys(gateway: Gateway, report: Report) -> None:
 
 def _check_owned_headers(gateway: Gateway, report: Report) -> None:
     owned = _owned_headers(gateway)
-    fine: set[tuple[int, int]] = set()  # most routes share what they change with others: each is looked at once
+    fine: set[int] = set()  # most routes share what they change with others: each is looked at once
     for subject, _, route in routes(gateway):
         for changes in (route.headers.request, route.headers.response):
-            if (which := (id(changes.set), id(changes.remove))) in fine:
+            if (which := id(vars(changes))) in fine:
                 continue
             named = [*(("set", name) for name, _ in changes.set), *(("remove", name) for name in changes.remove)]
             if not (faulty := [(leaf, name) for leaf, name in named if name.lower() in owned]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from gwc.ir import (
     Level,
     Listen,
     Origin,
-    Origins,
+    Provenance,
     RateLimitStore,
     RequestId,
     Secret,
@@ -60,13 +60,36 @@ class Place:
     def _span(self, path: Path) -> Span:
         return self.document.place(path) if self.document.has(path) else self.home()
 
-    def origins(self, **leaves: str) -> Origins:
+    def origins(self, **leaves: str) -> Provenance:
         """Leaf of the IR -> its origin, for the policy's key (dotted where it lies deeper)."""
-        return Origins(lambda: {leaf: self.origin(*key.split(".")) for leaf, key in leaves.items()})
+        return Leaves(self, leaves)
 
     def below(self, *name: str | int) -> Place:
         path = (*self.path, *name)
         return Place(self.document, path, self.level, partial(self._span, path))
+
+
+class Leaves(Mapping[str, Origin]):
+    """A provenance of which each leaf is made when somebody asks for it."""
+
+    __slots__ = ("_keys", "_known", "_place")
+
+    def __init__(self, place: Place, keys: Mapping[str, str]) -> None:
+        self._place, self._keys = place, keys
+        self._known: dict[str, Origin] | None = None
+
+    def __getitem__(self, leaf: str) -> Origin:
+        if self._known is None:
+            self._known = {}
+        if leaf not in self._known:
+            self._known[leaf] = self._place.origin(*self._keys[leaf].split("."))
+        return self._known[leaf]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def at(document: Document, *path: str | int) -> Callable[[], Span]:

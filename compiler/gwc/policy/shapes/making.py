@@ -57,6 +57,22 @@ def known_texts(parse: Callable[[str], Any]) -> Convert:
     return convert
 
 
+def known_values(settings: Convert) -> Convert:
+    """`settings` of a mapping or list, once for all that say the same: `repr` tells apart whatever YAML does."""
+    known: dict[str, Any] = {}
+
+    def convert(value: Any) -> Any:
+        said = repr(value)
+        if said in known:
+            return known[said]
+        made = settings(value)
+        if len(known) < _MOST_KNOWN:
+            known[said] = made
+        return made
+
+    return convert
+
+
 def as_text(value: Any) -> str:
     if type(value) is not str:
         raise TypeError

@@ -25,6 +25,7 @@ from gwc.policy.shapes.making import (
     items_of,
     itself,
     known_texts,
+    known_values,
     label,
     mapping,
     method,
@@ -134,12 +135,14 @@ def _key(value: Any) -> Any:
 
 
 _header_key = mapping(HeaderKey, {"header": header}, "header")
-limits = items_of(
-    mapping(
-        Limit,
-        {"per": _key, "rate": rate, "burst": count, "mode": one_of("enforce", "shadow"), "scope": counting},
-        "per",
-        "rate",
+limits = known_values(
+    items_of(
+        mapping(
+            Limit,
+            {"per": _key, "rate": rate, "burst": count, "mode": one_of("enforce", "shadow"), "scope": counting},
+            "per",
+            "rate",
+        )
     )
 )
 _backoff = mapping(Backoff, {"base": duration, "max": duration}, check=_check_backoff)
@@ -196,6 +199,7 @@ SECTIONS: dict[str, Convert] = {
         )
     ),
 }
+SECTIONS = {name: known_values(convert) for name, convert in SECTIONS.items()}
 
 
 class Sections(Shape):
