@@ -17,12 +17,12 @@ from operator import attrgetter
 from typing import Any
 
 from gwc import ir
-from gwc.ir import Auth, Cache, Cors, Headers, PathTemplate, Retries, Timeouts
+from gwc.ir import Auth, Cache, Cors, HeaderChanges, PathTemplate, Retries, Timeouts
 
 _Printer = Callable[[Any], str]
 
-_RECURRING = (Auth, Timeouts, Retries, Cors, Headers, Cache)
-"""Sections that the routes of a service mostly have in common: what was printed is kept."""
+_RECURRING = (Auth, Timeouts, Retries, Cors, HeaderChanges, Cache)
+"""Sections whose values most routes share (`gwc.resolve.memory`): what was printed is kept."""
 
 _KEPT = 512
 """Texts of each of these, at most."""
@@ -79,17 +79,17 @@ def _object(kind: type) -> _Printer:
 
 
 def _recurring(kind: type) -> _Printer:
-    """Known by the identity of its values, which are kept with the text: 1, 1.0 and True are equal, but not in JSON."""
-    values, plainly = _fields(kind)[1], _object(kind)
-    kept: dict[tuple[int, ...], tuple[tuple[object, ...], str]] = {}
+    """Nodes that share their values are known by these, which are kept with the text. Equal ones are not the same: 1,
+    1.0 and True are equal, too, but not in JSON."""
+    plainly = _object(kind)
+    kept: dict[int, tuple[object, str]] = {}
 
     def printed(node: object) -> str:
-        of = values(node)
-        key = tuple(map(id, of))
-        if (known := kept.get(key)) is None:
+        values = node.__dict__
+        if (known := kept.get(id(values))) is None:
             if len(kept) >= _KEPT:
                 kept.clear()
-            known = kept[key] = (of, plainly(node))
+            known = kept[id(values)] = (values, plainly(node))
         return known[1]
 
     return printed
