@@ -24,7 +24,7 @@ NOW = date(2026, 11, 23)
 FEW, MANY = 10, 60
 BOUND = 6.5
 """Of the calls for six times the services; 6 is linear, and less is what services share."""
-MOST_CALLS = 3_000
+MOST_CALLS = 2_000
 """Of one more service of the corpus, with its 5 to 14 routes, in two environments and by all rules."""
 
 

@@ -21,31 +21,31 @@ def fitting(gateway: Gateway, *settings: str, fits: Callable[..., object]) -> It
 
     `fits` gets their values, none of which is None: a route that lacks one of them is not asked about.
     """
-    known = _known(gateway)
-    if settings not in known:
-        known[settings] = _marked(gateway, settings)
-    marks, values = known[settings]
-    right = {mark for mark, said in values.items() if not any(one is None for one in said) and fits(*said)}
+    columns = [_column(gateway, name) for name in settings]
+    marks = list(zip(*[column for column, _ in columns], strict=True))
+    asked = {mark: [values[one] for one, (_, values) in zip(mark, columns, strict=True)] for mark in set(marks)}
+    right = {mark for mark, said in asked.items() if not any(one is None for one in said) and fits(*said)}
     return (entry for entry, mark in zip(routes(gateway), marks, strict=True) if mark in right) if right else iter(())
 
 
-_Mark = tuple[int, ...]
-_Marked = tuple[list[_Mark], dict[_Mark, tuple[Any, ...]]]
-"""What tells the values of each route from those of others, and the values of each mark."""
+_Column = tuple[list[int], dict[int, Any]]
+"""Of one setting: what tells the value of each route from those of others, and the values."""
+
+
+def _column(gateway: Gateway, setting: str) -> _Column:
+    known = _known(gateway)
+    if setting not in known:
+        values = list(map(attrgetter(setting), [route for _, _, route in routes(gateway)]))
+        # Nodes are the same where they share their values (see gwc.ir.Node); all of them live as long as the gateway.
+        marks = [id(getattr(value, "__dict__", value)) for value in values]
+        known[setting] = marks, dict(zip(marks, values, strict=True))
+    return known[setting]
 
 
 @per_gateway
-def _known(_: Gateway) -> dict[tuple[str, ...], _Marked]:
+def _known(_: Gateway) -> dict[str, _Column]:
     """By the settings' names, those that somebody has asked about."""
     return {}
-
-
-def _marked(gateway: Gateway, settings: tuple[str, ...]) -> _Marked:
-    own = [route for _, _, route in routes(gateway)]
-    columns = [list(map(attrgetter(name), own)) for name in settings]
-    # Nodes are the same where they share their values (see gwc.ir.Node), and all of them live as long as the gateway.
-    marks = list(zip(*[[id(getattr(one, "__dict__", one)) for one in column] for column in columns], strict=True))
-    return marks, dict(zip(marks, zip(*columns, strict=True), strict=True))
 
 
 @per_gateway
