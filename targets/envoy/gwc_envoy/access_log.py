@@ -27,6 +27,8 @@ from gwc_envoy.request_id import INSTANCE, REQUEST_ID
 from gwc_envoy.shared import Shared, shared
 from gwc_envoy.xds import Json, extension, lua, lua_list, lua_set, script
 
+_keys = per_gateway(key_headers)
+
 FILTER, ATTEMPT = "gwc.access_log", "gwc.attempt"
 
 
@@ -35,7 +37,7 @@ def request_filter(gateway: Gateway) -> Json:
     settings = [
         f"local SECRET_PARAMETERS = {lua_set(REDACTED_QUERY_PARAMETERS)}",
         f"local SECRET_HEADERS = {lua_set(credential_headers(gateway))}",
-        f"local KEYS = {lua_list(key_headers(gateway))}",
+        f"local KEYS = {lua_list(_keys(gateway))}",
     ]
     parts = {"--@SETTINGS@": "\n".join(settings), "--@CORRELATION@": request_id.correlation(gateway)}
     built = lua(FILTER, "access_log.lua", {**parts, "@REDACTED@": REDACTED})
@@ -172,7 +174,7 @@ def _fields(gateway: Gateway) -> Json:
         "host": f"{request}host)%",
         "path": INSTANCE,
         "query": f"{request}query)%",
-        "keys": {name: f"{request}keys:{name})%" for name in key_headers(gateway)},
+        "keys": {name: f"{request}keys:{name})%" for name in _keys(gateway)},
         "upstream_ms": cel(noted("upstream_ms", f"{_ASKED} && !has(response.code) ? {_DURATION} : null")),
         "attempts": cel(ATTEMPTS_TAKEN),
         "limited_by": cel(noted("limited_by", "''")),
@@ -215,7 +217,7 @@ def _unmet(gateway: Gateway) -> Json:
         **_common(),
         **dict.fromkeys(empty, ""),
         **{name: cel(f"has(request.{field}) ? request.{field} : ''") for name, field in said.items()},
-        "keys": {name: cel("null") for name in key_headers(gateway)},
+        "keys": {name: cel("null") for name in _keys(gateway)},
         **{name: cel("null") for name in ("upstream_ms", "cost")},
         "attempts": cel("0"),
         "shadowed_by": [],

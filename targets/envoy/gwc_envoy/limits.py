@@ -35,9 +35,10 @@ NAMESPACE = "gwc.limits"
 _MESSAGE = "extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 
 
-def rendered(gateway: Gateway) -> Iterator[Limit]:
+@per_gateway
+def rendered(gateway: Gateway) -> tuple[Limit, ...]:
     """Every limit that counts in this process."""
-    return (limit for _, limit in all_limits(gateway) if not limit.cluster)
+    return tuple([limit for _, limit in all_limits(gateway) if not limit.cluster])
 
 
 def filters(gateway: Gateway, stages: tuple[Stage, ...]) -> Iterator[Json]:

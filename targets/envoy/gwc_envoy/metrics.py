@@ -7,13 +7,15 @@ client can make a series.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 
 from gwc.ir import Endpoint, Gateway, Service
 from gwc.observability import metrics, promql
 from gwc.observability.metrics import Family
-from gwc.observability.rules import Group, Recording, document
-from gwc.target import OutputFile
+from gwc.observability.rules import Group, Recording, document, printed
+from gwc.parts import Made, Part, Piece
+from gwc.target import Assembled
 from gwc_envoy import access_log, cache, errors, picks
 from gwc_envoy.limits import shadows
 from gwc_envoy.upstream import is_ip
@@ -114,8 +116,20 @@ def _tags(values: Json) -> list[Json]:
     return [{"name": name, "value_format": value} for name, value in values.items()]
 
 
-def recording(gateway: Gateway) -> OutputFile:
-    return document([Group("gwc.envoy", [*_renamed(), *_buckets(), *_breakers(gateway)])])
+def recording(gateway: Gateway) -> Assembled:
+    return Assembled(lambda: _pieces(gateway), {})
+
+
+def _pieces(gateway: Gateway) -> Iterator[Piece]:
+    always = document([Group("gwc.envoy", [*_renamed(), *_buckets()])])
+    yield Made(always.text)
+    for service in gateway.services:
+        if service.upstream.breaker is not None:
+            yield Part(service.name, "breaker", partial(_breakers, service))
+
+
+def _breakers(service: Service) -> Made:
+    return Made("".join([printed(_breaker(service, endpoint)) for endpoint in service.upstream.endpoints]))
 
 
 def _renamed() -> Iterator[Recording]:
@@ -134,12 +148,6 @@ def _buckets() -> Iterator[Recording]:
     bounds = {metrics.bound_text(b): promql.bucket(f"{b * 1000:g}") for b in metrics.DURATION_BOUNDS}
     for label, served in {**bounds, "+Inf": "+Inf"}.items():
         yield Recording(name, f"sum without (status, le) ({promql.series(measured, le=served)})", {"le": label})
-
-
-def _breakers(gateway: Gateway) -> Iterator[Recording]:
-    for service in gateway.services:
-        if service.upstream.breaker is not None:
-            yield from (_breaker(service, endpoint) for endpoint in service.upstream.endpoints)
 
 
 def _breaker(service: Service, endpoint: Endpoint) -> Recording:

@@ -92,12 +92,15 @@ def _read(idle: str) -> dict[str, Shared]:
     return {name: Shared(off) for name, off in json.loads(idle).items()}
 
 
-def _first() -> list[Json]:
-    return [grpc.refusal(), _refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)]
+@lru_cache(maxsize=1)
+def _first() -> list[Shared]:
+    slash = _refusal("encoded-slash", {"safe_regex": {"regex": ENCODED_SLASH}}, 400)
+    return [Shared(grpc.refusal()), Shared(slash)]
 
 
-def _last() -> Json:
-    return _refusal("not-found", {"prefix": "/"}, 404)
+@lru_cache(maxsize=1)
+def _last() -> Shared:
+    return Shared(_refusal("not-found", {"prefix": "/"}, 404))
 
 
 _Placed = tuple[PathEntry, Service | None, int]
