@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from gwc_kong.facts import BESIDE_EXPRESSION, TYPES, Fact, facts, needed, own_schema, unfilled
-from gwc_kong.sharing import Memory, Record, Shared, bare
+from gwc_kong.sharing import Record, Shared, bare
 
 _Accepts = Callable[[Any], bool]
 _BOUNDS = ("between", "gt", "one_of", "starts_with")
@@ -84,7 +84,14 @@ def _value(fact: Fact, config: bool = False) -> _Accepts:
             return False
         return (bounded is None or bounded(value)) and (inner is None or inner(value))
 
-    return accepts
+    if kind == "string" and fact.keys().isdisjoint((*_BOUNDS, "len_min")):
+        return lambda value: value != "" if type(value) is str else accepts(value)
+    exact = _EXACT.get(kind)
+    return lambda value: (bounded is None or bounded(value)) if type(value) is exact else accepts(value)
+
+
+_EXACT: Mapping[str, type] = {"string": str, "boolean": bool, "integer": int}
+"""What is right as it is, and so quickly told."""
 
 
 def _types(kind: str) -> tuple[type, ...]:
@@ -118,7 +125,6 @@ class _Record:
         self._apart = apart
         self._known = {name: _value(fact, config=name == "config") for name, fact in told.items()}
         self._lacking = {name for name, fact in told.items() if needed(fact) or (config and unfilled(fact))}
-        self._shared = Memory(self._right)
         self.complete = lru_cache(maxsize=256)(self._complete)
 
     def __call__(self, record: Mapping[str, Any]) -> bool:
@@ -128,7 +134,7 @@ class _Record:
     def names(self, record: Mapping[str, Any]) -> _Names | None:
         """None where one of the fields is not right."""
         pieces = record.pieces if type(record) is Record else (record,)
-        found = [self._shared.of(piece) if type(piece) is Shared else self._right(piece) for piece in pieces]
+        found = [piece.known(self, self._right) if type(piece) is Shared else self._right(piece) for piece in pieces]
         return None if None in found else tuple(found)  # type: ignore[arg-type]  # mypy does not see the other half
 
     def _right(self, piece: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 
-from gwc_kong.sharing import Memory, Record, Shared, bare
+from gwc_kong.sharing import Record, Shared, bare
 
 REQUIRES = ("cjson.safe", "ngx.base64", "resty.openssl.pkey", "resty.openssl.rand")
 """Kong's own modules that the functions need: the sandbox has to name them."""
@@ -80,15 +79,10 @@ def lua_literal(value: object, indent: str = "") -> str:
 def lua_entries(mapping: Mapping[str, object], indent: str) -> str:
     """What stands between the braces of a mapping."""
     if type(mapping) is Shared:
-        return _known(indent).of(mapping)
+        return mapping.known(("Lua", indent), lambda made: lua_entries(made, indent))
     if type(mapping) is Record:
         return "".join([lua_entries(piece, indent) for piece in mapping.pieces])
     return "".join([f"{indent}[{quote(key)}] = {lua_literal(item, indent)},\n" for key, item in mapping.items()])
-
-
-@cache
-def _known(indent: str) -> Memory[str]:
-    return Memory(lambda made: lua_entries(made, indent))
 
 
 def quote(text: str) -> str:

@@ -29,7 +29,7 @@ def document(gateway: Gateway, profile: str) -> Mapping[str, object]:
     config = {**platform_config(gateway, profile), "routes": routes}
     return {
         **FORMAT,
-        "services": [kong_service(*found) for found in first_matches(gateway)],
+        "services": [kong_service(*found) for found in first_matches([*ranked(gateway)])],
         "routes": [*_refusals(gateway), not_found()],
         "plugins": [{"name": "gwc", "config": config, **EVERYWHERE}] if profile == "plugin" else _bundled(config),
     }

@@ -47,38 +47,30 @@ class Guards:
         """`together`: the profile counts with other gateways; `checked`: gwc's active checks reach the service."""
         upstream = service.upstream
         self._together, self._budget = together, service.budget
-        self._limits = [*map(_listed, gateway.limits), *map(_listed, service.limits)]
-        self._caps = Shared(
-            _caps,
-            at(gateway, "concurrency", gateway.concurrency),
-            at(upstream, "concurrency", upstream.concurrency),
-            service.name,
-        )
+        limits = [*gateway.limits, *service.limits]
+        self._limits = [(limit, at(limit, "rate", Shared(_limit, limit))) for limit in limits]
+        self._common = {known: Shared(_common, known, together, *limits) for known in (False, True)}
+        own = at(upstream, "concurrency", upstream.concurrency)
+        self._caps = Shared(_caps, at(gateway, "concurrency", gateway.concurrency), own, service.name)
         self._upstream = Shared(_upstream, upstream.breaker, upstream.health if checked else None)
+        self._behind = Shared(_all, self._caps, self._upstream)
 
     def of(self, route: Route) -> Iterator[Mapping[str, object]]:
         known = route.auth is not None
-        # A public route has no users, so what counts users does not apply to it.
-        every = [
-            one for one in [*self._limits, *map(_listed, route.limits)] if known or one[0].key is not LimitKey.USER
-        ]
-        shared = [one for one in every if one[0].cluster] if self._together else []
-        own = [one for one in every if not one[0].cluster] if shared else every
-        yield from _before_and_after("limits", own)
-        if shared:
-            yield from _before_and_after("shared", shared)
-        yield self._caps
-        if self._budget is not None:
-            yield Shared(_budget, self._budget, at(route, "cost", route.cost) if known else None, self._together)
-        yield self._upstream
+        if route.limits:
+            own = [(limit, at(limit, "rate", _limit(limit))) for limit in route.limits]
+            yield _lists(known, self._together, [*self._limits, *own])
+        else:
+            yield self._common[known]
+        if self._budget is None:
+            yield self._behind
+        else:
+            cost = at(route, "cost", route.cost) if known else None
+            yield Shared(_all, self._caps, Shared(_budget, self._budget, cost, self._together), self._upstream)
 
 
-_Listed = tuple[Limit, At]
-"""A limit, and its settings."""
-
-
-def _listed(limit: Limit) -> _Listed:
-    return limit, at(limit, "rate", Shared(_limit, limit))
+def _common(known: bool, together: bool, *limits: Limit) -> Mapping[str, object]:
+    return _lists(known, together, [(limit, at(limit, "rate", Shared(_limit, limit))) for limit in limits])
 
 
 def _limit(limit: Limit) -> Mapping[str, object]:
@@ -93,14 +85,28 @@ def _limit(limit: Limit) -> Mapping[str, object]:
     return config if limit.header is None else {**config, "header": limit.header}
 
 
-def _before_and_after(name: str, limits: list[_Listed]) -> Iterator[Shared]:
+_Listed = tuple[Limit, At]
+"""A limit, and its settings."""
+
+
+def _lists(known: bool, together: bool, limits: list[_Listed]) -> dict[str, object]:
+    """`known`: whether the route has users. To a public one what counts users does not apply."""
+    applying = [one for one in limits if known or one[0].key is not LimitKey.USER]
+    shared = [one for one in applying if one[0].cluster] if together else []
+    lists = _before_and_after("limits", [one for one in applying if not one[0].cluster] if shared else applying)
+    return lists | _before_and_after("shared", shared) if shared else lists
+
+
+def _before_and_after(name: str, limits: list[_Listed]) -> dict[str, object]:
     """Before the caller is known, and after."""
-    yield Shared(_list, f"{name}_before", *(settings for limit, settings in limits if limit.key is LimitKey.IP))
-    yield Shared(_list, f"{name}_after", *(settings for limit, settings in limits if limit.key is not LimitKey.IP))
+    return {
+        f"{name}_before": [settings for limit, settings in limits if limit.key is LimitKey.IP],
+        f"{name}_after": [settings for limit, settings in limits if limit.key is not LimitKey.IP],
+    }
 
 
-def _list(name: str, *settings: At) -> Mapping[str, object]:
-    return {name: list(settings)}
+def _all(*pieces: Shared) -> Mapping[str, object]:
+    return {name: item for piece in pieces for name, item in piece.made().items()}
 
 
 def _caps(gateway: At, upstream: At, service: str) -> Mapping[str, object]:

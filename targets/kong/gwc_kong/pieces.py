@@ -34,14 +34,15 @@ _CONFIG = " " * 6
 
 
 def pieces(gateway: Gateway, profile: str) -> Iterator[Piece]:
+    paths = [*ranked(gateway)]
     yield Made(text(FORMAT), distinct(gateway.services))
     yield Made("services:\n" if any(service.routes for service in gateway.services) else "services: []\n")
-    yield from _parts("services", _services, gateway, _service_rows(gateway))
+    yield from _parts("services", _services, gateway, _service_rows(paths))
     yield Made("routes:\n")
-    yield from _parts("routes", _refusals, gateway, _refusal_rows(gateway))
+    yield from _parts("routes", _refusals, gateway, _refusal_rows(paths))
     yield _kong_routes([not_found()])
     yield Made("plugins:\n")
-    yield from _plugin(gateway) if profile == "plugin" else _bundled(gateway)
+    yield from _plugin(gateway, paths) if profile == "plugin" else _bundled(gateway, paths)
 
 
 def _parts(section: str, make: _Make, gateway: Gateway, rows: Iterable[_Row]) -> Iterator[Part]:
@@ -56,8 +57,8 @@ def _alone(make: _Make, gateway: Gateway, service: Service, given: _Given) -> Ma
     return make(alone(gateway, service), given)
 
 
-def _service_rows(gateway: Gateway) -> Iterator[_Row]:
-    for service, route, matches in first_matches(gateway):
+def _service_rows(paths: list[Ranked]) -> Iterator[_Row]:
+    for service, route, matches in first_matches(paths):
         yield service, matches[0][1], (route.name, matches)
 
 
@@ -72,8 +73,8 @@ def _only(one: Gateway) -> tuple[Service, Mapping[str, Route]]:
     return service, {route.name: route for route in service.routes}
 
 
-def _refusal_rows(gateway: Gateway) -> Iterator[_Row]:
-    for path in ranked(gateway):
+def _refusal_rows(paths: list[Ranked]) -> Iterator[_Row]:
+    for path in paths:
         first = path.entry.routes[0]
         yield first.service, path.refusal, (first.route.name, path.host, path.refusal)
 
@@ -87,11 +88,11 @@ def _kong_routes(found: Sequence[Mapping[str, object]]) -> Made:
     return Made(items(found, "  "), all(map(route_accepted, found)))
 
 
-def _plugin(gateway: Gateway) -> Iterator[Piece]:
+def _plugin(gateway: Gateway, paths: list[Ranked]) -> Iterator[Piece]:
     config = platform_config(gateway, "plugin")
     fit = plugin_accepted({"name": "gwc", "config": {**config, "routes": {}}, **EVERYWHERE})
     yield Made(f'  - name: "gwc"\n    config:\n{text(config, _CONFIG)}{_CONFIG}routes:\n', fit)
-    for lone, run in groupby(ranked(gateway), key=_lone):
+    for lone, run in groupby(paths, key=_lone):
         if lone:
             yield from _parts("plugin", _paths, gateway, map(_path_row, run))
         else:
@@ -123,18 +124,18 @@ def _configs(found: Iterable[tuple[str, object]]) -> Made:
     return Made(text(configs, _CONFIG + "  "), plugin_routes_accepted(configs))
 
 
-def _bundled(gateway: Gateway) -> Iterator[Piece]:
+def _bundled(gateway: Gateway, paths: list[Ranked]) -> Iterator[Piece]:
     """A function is a text, and stands on one line: it is made whole, but not before it is its turn."""
     yield Made('  - name: "pre-function"\n    config:\n')
-    for phase, function in functions(_lua_config(gateway), modules()):
+    for phase, function in functions(_lua_config(gateway, paths), modules()):
         yield Made(f"{_CONFIG}{phase}:\n{items([function], _CONFIG + '  ')}", bool(function))
     yield Made(text(EVERYWHERE, "    "))
     yield Made(items([{**PROMETHEUS, **EVERYWHERE}], "  "), plugin_accepted({**PROMETHEUS, **EVERYWHERE}))
 
 
-def _lua_config(gateway: Gateway) -> str:
+def _lua_config(gateway: Gateway, paths: list[Ranked]) -> str:
     """`lua_literal` of the whole, without all of it being there before it is text."""
-    found = chain(route_configs(gateway, ranked(gateway), "bundled"), [(NOT_FOUND, NOT_FOUND_CONFIG)])
+    found = chain(route_configs(gateway, paths, "bundled"), [(NOT_FOUND, NOT_FOUND_CONFIG)])
     routes = "".join(lua_entries({name: config}, "    ") for name, config in found)
     platform = lua_entries(platform_config(gateway, "bundled"), "  ")
     return f'{{\n{platform}  ["routes"] = {{\n{routes}  }},\n}}'

@@ -59,6 +59,9 @@ def platform_config(gateway: Gateway, profile: str) -> dict[str, object]:
 NOT_FOUND_CONFIG: Mapping[str, object] = {"pattern": ".", "priority": 1, "answer": "not-found"}
 
 
+_BODY = ("stream", "websocket", "max_body")
+
+
 class ServiceConfig:
     """The plugin's configuration of a service's routes; what they have in common is made once."""
 
@@ -72,25 +75,15 @@ class ServiceConfig:
 
     def of(self, route: Route, match: Mapping[str, object]) -> At:
         """Of one of its routes; `match` says which requests are for it."""
-        return at(route, "path", Record(match, *self._proxy(route), *self._guards.of(route)))
+        named = {"methods": list(route.methods), "service": self._name, "name": route.name, "strip": self._strip}
+        return at(route, "path", Record({**match, **named}, *self._proxy(route), *self._guards.of(route)))
 
     def _proxy(self, route: Route) -> Iterator[Mapping[str, object]]:
-        yield Shared(_methods, route.methods)
-        yield {"service": self._name, "name": route.name, "strip": self._strip}
-        if route.auth is not None:
-            yield Shared(_auth, route.auth)
-        yield self._upstream
-        yield Shared(_timeouts, route.timeouts)
-        yield Shared(
-            _body,
-            at(route, "stream", route.stream),
-            at(route, "websocket", route.websocket),
-            at(route, "max_body", route.max_body),
-        )
+        body = at(route, "path", (route.stream, route.websocket, route.max_body))  # as in _BODY
+        yield Shared(_reached, route.auth, self._upstream, route.timeouts, body)
         if route.cache is not None:
             yield Shared(_cache, route.cache)
-        yield Shared(_settled, route.retries)
-        yield Shared(_headers, route.headers.request, route.headers.response)
+        yield Shared(_forwarded, route.retries, route.headers.request, route.headers.response)
 
 
 def path_config(path: Ranked, configs: Callable[[Service], ServiceConfig]) -> Iterator[tuple[str, object]]:
@@ -113,12 +106,13 @@ def _every_row(path: Ranked) -> dict[str, object]:
     return {**config, "cors": cors} if cors else config
 
 
-def _methods(methods: tuple[str, ...]) -> Mapping[str, object]:
-    return {"methods": list(methods)}
-
-
-def _auth(auth: Auth) -> Mapping[str, object]:
-    return {"auth": auth_config(auth)}
+def _reached(auth: Auth | None, upstream: Shared, timeouts: Timeouts, body: At) -> Mapping[str, object]:
+    return {
+        **({} if auth is None else {"auth": auth_config(auth)}),
+        **upstream.made(),
+        **{name: at(timeouts, name, getattr(timeouts, name)) for name in ("connect", "request", "idle")},
+        **{name: At(value, body.provenance, name) for name, value in zip(_BODY, body.value, strict=True)},
+    }
 
 
 def _upstream(tls: UpstreamTls | None, *endpoints: Endpoint) -> Mapping[str, object]:
@@ -131,28 +125,13 @@ def _endpoint(endpoint: Endpoint) -> dict[str, object]:
     return {"host": bracketed(address.host), "port": address.port, "weight": endpoint.weight}
 
 
-def _timeouts(timeouts: Timeouts) -> Mapping[str, object]:
-    return {
-        "connect": at(timeouts, "connect", timeouts.connect),
-        "request": at(timeouts, "request", timeouts.request),
-        "idle": at(timeouts, "idle", timeouts.idle),
-    }
-
-
-def _body(stream: At, websocket: At, most: At) -> Mapping[str, object]:
-    return {"stream": stream, "websocket": websocket, "max_body": most}
-
-
 def _cache(cache: Cache) -> Mapping[str, object]:
     return {"cache": cache_config(cache)}
 
 
-def _settled(retries: Retries) -> Mapping[str, object]:
-    return {"retries": dict(_retries(retries))}
-
-
-def _headers(request: HeaderChanges, response: HeaderChanges) -> Mapping[str, object]:
-    return {"request_headers": _changes(request), "response_headers": _changes(response)}
+def _forwarded(retries: Retries, request: HeaderChanges, response: HeaderChanges) -> Mapping[str, object]:
+    changes = {"request_headers": _changes(request), "response_headers": _changes(response)}
+    return {"retries": dict(_retries(retries)), **changes}
 
 
 def _retries(retries: Retries) -> Iterator[tuple[str, object]]:

@@ -7,12 +7,12 @@ other flavours rank by the kinds of fields before any number of ours.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from typing import NamedTuple
 
-from gwc.ir import Gateway, PathTemplate, Route, SegmentKind, Service
+from gwc.ir import Gateway, PathTemplate, Route, Segment, SegmentKind, Service
 from gwc.routing import HostTable, PathEntry, host_tables
 
 _SEPARATOR = r"[/\\]+"
@@ -63,21 +63,20 @@ Matches = tuple[tuple[str | None, int], ...]
 """The hosts under which a route is matched, each with the priority of the row."""
 
 
-def first_matches(gateway: Gateway) -> Iterator[tuple[Service, Route, Matches]]:
-    """Every route once, where it is matched first."""
+def first_matches(paths: Sequence[Ranked]) -> Iterator[tuple[Service, Route, Matches]]:
+    """Every route of the gateway that these are of, once, where it is matched first."""
     several: dict[tuple[str, str], list[tuple[str | None, int]]] = {}
-    for service, route, host, priority in _rows(gateway):
-        if len(service.hosts) > 1:
-            several.setdefault((service.name, route.name), []).append((host, priority))
-    for service, route, host, priority in _rows(gateway):
+    for service, route, host, priority in _rows(path for path in paths if path.host is not None):
+        several.setdefault((service.name, route.name), []).append((host, priority))
+    for service, route, host, priority in _rows(paths):
         if len(service.hosts) < 2:
             yield service, route, ((host, priority),)
         elif matches := several.pop((service.name, route.name), None):
             yield service, route, tuple(matches)
 
 
-def _rows(gateway: Gateway) -> Iterator[tuple[Service, Route, str | None, int]]:
-    for host, entry, priority in ranked(gateway):
+def _rows(paths: Iterable[Ranked]) -> Iterator[tuple[Service, Route, str | None, int]]:
+    for host, entry, priority in paths:
         for index, matched in enumerate(entry.routes):
             yield matched.service, matched.route, host, priority - index
 
@@ -140,16 +139,24 @@ def _raw(pattern: str) -> str:
 
 def path_pattern(path: PathTemplate) -> str:
     """The canonical paths of a template, for PCRE."""
-    return "^/" + "/".join(_segment(s.kind, s.text, "[^/]+") for s in path.segments) + r"\z"
+    return "^/" + "/".join(_segments(path, "[^/]+")) + r"\z"
 
 
 def router_pattern(path: PathTemplate) -> str:
     """What Kong's router may see of those paths: it leaves backslashes and has decoded most escapes."""
-    return rf"(?s)^{_SEPARATOR}" + _SEPARATOR.join(_segment(s.kind, s.text, _PARAM) for s in path.segments) + r"\z"
+    return rf"(?s)^{_SEPARATOR}" + _SEPARATOR.join(_segments(path, _PARAM)) + r"\z"
+
+
+def _segments(path: PathTemplate, param: str) -> list[str]:
+    return [_segment(s, param) for s in path.segments]
+
+
+def _segment(segment: Segment, param: str) -> str:
+    if segment.kind is SegmentKind.LITERAL:
+        return _escape(segment.text)
+    return param if segment.kind is SegmentKind.PARAM else ".*"
 
 
 @lru_cache(maxsize=1024)
-def _segment(kind: SegmentKind, text: str, param: str) -> str:
-    if kind is SegmentKind.LITERAL:
-        return re.escape(text).replace("\\-", "-").replace("\\&", "&").replace("\\~", "~")
-    return param if kind is SegmentKind.PARAM else ".*"
+def _escape(text: str) -> str:
+    return re.escape(text).replace("\\-", "-").replace("\\&", "&").replace("\\~", "~")

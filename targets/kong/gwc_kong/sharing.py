@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from gwc.ir import Node, Origin, Provenance
+from gwc.ir import LimitKey, Node, Origin, Provenance, RetryCause
+from gwc.units import Rate
 
 _T = TypeVar("_T")
-_MOST = 4096
 
 
 @dataclass(slots=True, eq=False)  # not frozen: to make a frozen one takes three times as long
 class At:
     """`value`, and where all of its lines came from: the provenance and the field in it, sought when somebody asks."""
 
-    value: object
+    value: Any
     provenance: Provenance
     field: str
 
@@ -41,14 +41,23 @@ def bare(value: object) -> object:
 class Shared(Mapping[str, object]):
     """What `make` makes of `of`, of which it looks at the values and at nothing else: `make` is a function of a module.
 
-    `key` is all that is in `of` but where it was written: two with equal keys have the same text.
+    `key` is all that is in `of` but where it was written. What follows from two with equal keys is the same.
     """
 
-    __slots__ = ("key", "make", "of")
+    __slots__ = ("_found", "key", "make", "of")
 
     def __init__(self, make: Callable[..., Mapping[str, object]], *of: object) -> None:
         self.make, self.of = make, of
-        self.key = (make, *map(values, of))
+        self.key = (make, *[value if type(value) in _PLAIN else _values(value) for value in of])
+        found = _FOUND.get(self.key)
+        self._found = _new(self.key) if found is None else found
+
+    def known(self, purpose: Hashable, find: Callable[[Mapping[str, object]], _T]) -> _T:
+        """What `find` finds of it: once for this purpose, which is to say for this `find`."""
+        if purpose not in self._found:
+            self._found[purpose] = find(self.made())
+        found: _T = self._found[purpose]
+        return found
 
     def made(self) -> Mapping[str, object]:
         return self.make(*self.of)
@@ -84,42 +93,45 @@ class Record(Mapping[str, object]):
         return sum(map(len, self.pieces))
 
 
-class Memory(Generic[_T]):
-    """What `find` found of those that are shared, as long as they are not too many."""
-
-    def __init__(self, find: Callable[[Mapping[str, object]], _T]) -> None:
-        self._find = find
-        self._found: dict[tuple[object, ...], _T] = {}
-
-    def of(self, shared: Shared) -> _T:
-        try:
-            return self._found[shared.key]
-        except KeyError:
-            if len(self._found) >= _MOST:
-                self._found.clear()
-            found = self._found[shared.key] = self._find(shared.made())
-            return found
+_Found = dict[Hashable, Any]
+_FOUND: dict[tuple[object, ...], _Found] = {}
+"""Of everything that is shared, as long as it is not too much."""
+_MOST = 4096
 
 
-def values(value: object) -> object:
-    """Everything in `value` but provenance, to compare by."""
-    return value if type(value) in _SCALARS else _within(value)
+def _new(key: tuple[object, ...]) -> _Found:
+    if len(_FOUND) >= _MOST:
+        _FOUND.clear()
+    found = _FOUND[key] = {}
+    return found
 
 
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-_FIELDS: dict[type, Callable[[Any], Any]] = {}
+_PLAIN = frozenset({type, str, int, float, bool, type(None), LimitKey, RetryCause})
 
 
-def _within(value: object) -> object:
-    if isinstance(value, At):
-        return values(bare(value))
-    if isinstance(value, Shared):
+def _values(value: Any) -> object:
+    """Everything in `value` but provenance, to compare by. Two nodes compare without it, too, but take their time."""
+    kind = type(value)
+    if kind in _READERS:
+        return _READERS[kind](value)
+    if kind is Shared:
         return value.key
-    if isinstance(value, tuple):
-        return tuple(map(values, value))
+    if kind is At:
+        return _values(value.value)
+    if kind is tuple:
+        return value if value and type(value[0]) in _PLAIN else tuple(map(_values, value))
     if isinstance(value, Node):
-        kind = type(value)
-        if kind not in _FIELDS:
-            _FIELDS[kind] = attrgetter("__class__", *(one.name for one in fields(value) if one.name != "provenance"))
-        return tuple(map(values, _FIELDS[kind](value)))
+        _READERS[kind] = _reader(value)
+        return _READERS[kind](value)
     return value
+
+
+def _reader(first: Node) -> Callable[[Any], object]:
+    """Of the values of nodes that are like `first`."""
+    read = attrgetter("__class__", *(one.name for one in fields(first) if one.name != "provenance"))
+    if any(isinstance(one, Node | Rate) for one in read(first)):
+        return lambda node: tuple([one if type(one) in _PLAIN else _values(one) for one in read(node)])
+    return read
+
+
+_READERS: dict[type, Callable[[Any], object]] = {Rate: attrgetter("tokens", "period")}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
 from gwc.diagnostics import Span
-from gwc_kong.sharing import At, Memory, Record, Shared, bare
+from gwc_kong.sharing import At, Record, Shared, bare
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """To read such text: a safe one, and the one in C, which is ten times as fast, where there is one."""
@@ -48,15 +48,19 @@ def _escape(char: str) -> str:
 def text(mapping: Mapping[str, object], indent: str = "") -> str:
     """The lines of a mapping: those of `lines`, several times as fast, and made once only where they are shared."""
     if type(mapping) is Shared:
-        return _known(indent).of(mapping)
+        return mapping.known(indent, lambda made: text(made, indent))
     if type(mapping) is Record:
         return "".join([text(piece, indent) for piece in mapping.pieces])
-    return "".join([_entry_text(f"{indent}{_key(key)}:", bare(item), indent) for key, item in mapping.items()])
-
-
-@cache
-def _known(indent: str) -> Memory[str]:
-    return Memory(lambda made: text(made, indent))
+    found = []
+    for key, item in mapping.items():
+        plain = bare(item) if type(item) is At else item
+        if type(plain) is str:
+            found.append(f"{indent}{_key(key)}: {quote(plain)}\n")
+        elif type(plain) is int:
+            found.append(f"{indent}{_key(key)}: {plain}\n")
+        else:
+            found.append(_entry_text(f"{indent}{_key(key)}:", plain, indent))
+    return "".join(found)
 
 
 def items(sequence: Iterable[object], indent: str) -> str:
@@ -65,8 +69,6 @@ def items(sequence: Iterable[object], indent: str) -> str:
 
 
 def _entry_text(head: str, plain: object, indent: str) -> str:
-    if type(plain) is str:
-        return f"{head} {quote(plain)}\n"
     nested = _nested_text(plain, indent + "  ")
     return f"{head}\n{nested}" if nested else f"{head} {_scalar(plain)}\n"
 
@@ -79,6 +81,8 @@ def _item_text(plain: object, indent: str) -> str:
 
 def _nested_text(plain: object, indent: str) -> str:
     """Nothing for what is written on the line of its key."""
+    if type(plain) is list:
+        return items(plain, indent)
     if isinstance(plain, str | int | float):
         return ""
     if isinstance(plain, Mapping):
