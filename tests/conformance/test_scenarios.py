@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cache
 
@@ -11,19 +12,37 @@ from conformance.conftest import SECOND, VERDICT, Launcher, on_each_gateway, ski
 from conformance.harness import Choice, accepted_gateway, compile_policies, deviation_of, refused
 from conformance.pace import EVEN
 from conformance.scenario import DUMMIES, Case, Scenario, all_scenarios
-from conformance.variants import Variant, variants
+from conformance.variants import Variant, layouts, variants
 from gwc.diagnostics import Severity
 from gwc.support import Fidelity, check
 
 _SCENARIOS = all_scenarios()
+_SAMPLE = frozenset(
+    (
+        "auth/any_of",  # scripts that read secrets
+        "auth/jwks_url",  # a cluster that a filter asks
+        "cache/query",  # internal listeners, scripts that share memory
+        "errors/errors",
+        "limits/levels",
+        "limits/shadow",
+        "listen/redirect_hosts",  # a listener without a table of services
+        "request_id/from_trusted_proxies",
+        "retries/retries",  # hops
+        "routing/precedence",  # several virtual hosts
+        "stream/events",
+        "upstream/tls",
+    )
+)
+"""What runs on a layout, too: whatever reaches Envoy in a file of its own. GWC_CONFORMANCE_LAYOUTS runs all."""
 
 
 def _cases() -> list[object]:
     """Grouped by gateway, so that each is started once; also when tests are spread over processes."""
     return [
         pytest.param(name, variant, case, id=f"{group}-{case.name}", marks=_marks(group, case))
-        for variant in variants()
+        for variant in (*variants(), *layouts())
         for name, scenario in _SCENARIOS.items()
+        if variant in variants() or name in _SAMPLE or "GWC_CONFORMANCE_LAYOUTS" in os.environ
         for group in [f"{variant.name}-{name}"]
         for case in scenario.cases
     ]

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
+from compiling import LAYOUTS
 from gwc.discovery import load_targets
 from gwc.target import Engine, EngineMissingError, Target
 
@@ -50,6 +51,17 @@ class _NoStandIn:
 @cache
 def variants() -> tuple[Variant, ...]:
     """All of them, or those of the targets that GWC_CONFORMANCE names: `GWC_CONFORMANCE=envoy,nginx`."""
+    return tuple(one for one in _every() if (one.target.name, one.profile) not in LAYOUTS)
+
+
+@cache
+def layouts() -> tuple[Variant, ...]:
+    """Those that say what another variant says, in other files: some scenarios show that the engine finds it all."""
+    return tuple(one for one in _every() if (one.target.name, one.profile) in LAYOUTS)
+
+
+@cache
+def _every() -> tuple[Variant, ...]:
     found = []
     for installed in load_targets([name for name in os.environ.get("GWC_CONFORMANCE", "").split(",") if name]):
         target = installed.target

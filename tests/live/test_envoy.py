@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,22 @@ import pytest
 
 from gwc.live.tree import Kind
 from gwc.target import EngineMissingError
+from gwc_envoy.dynamic import CLUSTERS, HOSTS, LISTENERS, ORDER
+from gwc_envoy.emit import FILE
+from gwc_envoy.layout import texts
 from live.gateways import VALUE, Rendered, envoy_dump, rendered, running
 
 Json = dict[str, Any]
 
 
-@pytest.fixture
-def envoy(tmp_path: Path) -> Rendered:
-    return rendered(tmp_path, "envoy", "default")
+@pytest.fixture(params=["default", "files"])
+def envoy(request: pytest.FixtureRequest, tmp_path: Path) -> Rendered:
+    return rendered(tmp_path, "envoy", request.param)
 
 
 def dumped(one: Rendered) -> str:
     try:
-        binary = one.target.engine.find("default")
+        binary = one.target.engine.find(one.artifact.profile)
     except EngineMissingError as error:
         pytest.skip(str(error))
     with running(one, binary):
@@ -34,6 +38,27 @@ def test_nothing_when_it_has_just_started(envoy: Rendered) -> None:
     text = dumped(envoy)
     assert envoy.drifts(text) == ()
     assert VALUE not in text
+
+
+@contextmanager
+def opened(one: Rendered) -> Iterator[Json]:
+    """What Envoy reads as one bootstrap, whose parts are changed where they stand."""
+    files = {name: json.loads(text) for name, text in texts(one.directory).items()}
+    bootstrap = files[FILE]
+    managers: list[Json] = []
+    if LISTENERS in files:
+        resources = {name: files[name]["resources"] for name in ORDER}
+        static = {"listeners": resources[LISTENERS], "clusters": resources[CLUSTERS]}
+        found = (listener["filter_chains"][0]["filters"][0]["typed_config"] for listener in static["listeners"])
+        managers = [manager for manager in found if "rds" in manager]
+        for manager in managers:
+            manager["route_config"] = resources[HOSTS][0]
+        bootstrap = {"static_resources": static}
+    yield bootstrap
+    for manager in managers:
+        del manager["route_config"]
+    for name, content in files.items():
+        (one.directory / name).write_text(json.dumps(content), encoding="utf-8")
 
 
 def routes(bootstrap: Json, name: str) -> Iterator[Json]:
@@ -147,11 +172,9 @@ DRIFTS: list[tuple[Callable[[Json], None], Kind, str, str]] = [
 
 def test_every_drift_is_found(envoy: Rendered) -> None:
     """All of them at once, in one Envoy: none hides another."""
-    file = envoy.directory / "envoy.json"
-    bootstrap = json.loads(file.read_text(encoding="utf-8"))
-    for drift, *_ in DRIFTS:
-        drift(bootstrap)
-    file.write_text(json.dumps(bootstrap), encoding="utf-8")
+    with opened(envoy) as bootstrap:
+        for drift, *_ in DRIFTS:
+            drift(bootstrap)
     text = dumped(envoy)
     found = envoy.drifts(text)
     said = {

@@ -18,7 +18,8 @@ from running.gateway import Running, Upstream, alive, running, until, upstream
 
 pytestmark = pytest.mark.live
 HAS_KONG = bool(os.environ.get("GWC_KONG"))
-LIVE = ["envoy", "nginx", pytest.param("kong", marks=pytest.mark.skipif(not HAS_KONG, reason="GWC_KONG is not set"))]
+WITH_KONG = pytest.mark.skipif(not HAS_KONG, reason="GWC_KONG is not set")
+FOLLOWING = ["envoy", "envoy/files", "nginx", pytest.param("kong", marks=WITH_KONG)]
 
 PLATFORM = """\
 apiVersion: gwc/v1
@@ -46,10 +47,12 @@ routes:
 
 
 @contextmanager
-def started(directory: Path, service: Upstream, *options: str) -> Iterator[Running]:
+def started(directory: Path, service: Upstream, *options: str, envoy: str = "default") -> Iterator[Running]:
+    """`envoy`: its profile."""
     port, policies = free_port(), directory / "policies"
     policies.mkdir()
-    (policies / "platform.yaml").write_text(PLATFORM.format(port=port, admin=free_port()), encoding="utf-8")
+    platform = PLATFORM.format(port=port, admin=free_port()).replace("envoy: {", f"envoy: {{profile: {envoy}, ")
+    (policies / "platform.yaml").write_text(platform, encoding="utf-8")
     (policies / "shop.yaml").write_text(SHOP.format(upstream=service.port), encoding="utf-8")
     with running(directory, port, *options) as found:
         found.told("watching policies")
@@ -92,9 +95,10 @@ def _held(found: Running, service: Upstream, into: list[int]) -> threading.Threa
     return thread
 
 
-@pytest.mark.parametrize("target", LIVE)
+@pytest.mark.parametrize("target", FOLLOWING)
 def test_a_gateway_follows_its_policies_and_loses_no_request(target: str, tmp_path: Path) -> None:
-    with upstream() as service, started(tmp_path, service, "-t", target) as found:
+    name, _, profile = target.partition("/")
+    with upstream() as service, started(tmp_path, service, "-t", name, envoy=profile or "default") as found:
         assert [found.get("/goods") for _ in range(5)] == [200] * 5
         until(lambda: found.out.count(" /goods ") == 5, lambda: f"while it runs: {found.out}")
         held: list[int] = []

@@ -1,4 +1,4 @@
-"""The Envoy target: one bootstrap in JSON, `envoy.json`."""
+"""The Envoy target: a bootstrap in JSON, `envoy.json`, alone or with files that it watches."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from gwc.live.source import Reader
 from gwc.support import SupportTable
 from gwc.target import Artifact
 from gwc_envoy.engine import EnvoyEngine
-from gwc_envoy.support import TABLE
+from gwc_envoy.profiles import FILES, PROFILES
+from gwc_envoy.support import TABLES
 
 
 class EnvoyTarget:
     """Satisfies `gwc.target.Target`. Rendering is imported when it is first needed."""
 
     name = "envoy"
-    profiles: tuple[str, ...] = ("default",)
+    profiles: tuple[str, ...] = PROFILES
     engine = EnvoyEngine()
 
     def support(self, profile: str) -> SupportTable:
-        if profile not in self.profiles:
-            raise KeyError(profile)
-        return TABLE
+        return TABLES[profile]
 
     def emit(self, gateway: Gateway, profile: str) -> Artifact:
+        if profile == FILES:
+            from gwc_envoy.dynamic import emit as emit_files
+
+            return emit_files(gateway)
         from gwc_envoy.emit import emit
 
         return emit(gateway, profile)

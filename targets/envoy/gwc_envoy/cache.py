@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from hashlib import sha256
 
 from gwc.derived import per_gateway
 from gwc.ir import Cache, Gateway, Route, Service
-from gwc_envoy import actions, errors, headers, hops, identity, request_id, retries
+from gwc_envoy import actions, errors, headers, hops, identity, profiles, request_id, retries
 from gwc_envoy.rows import Rows, runs
 from gwc_envoy.upstream import threshold
 from gwc_envoy.xds import Json, extension, lua, lua_list, lua_set, lua_text, script, typed
@@ -24,6 +25,8 @@ MEMORY = 64 * 2**20
 LARGEST = 2**20
 """Bytes of the largest body that is kept."""
 
+_GENERATIONS = 2**16
+"""As many as `cache_store.lua` counts."""
 _RENEWAL_HEADER = "x-gwc-renewal"
 _STAGE = 9
 """A stage of limits that no route has any of."""
@@ -89,11 +92,10 @@ def _script(gateway: Gateway, name: str, file: str) -> Json:
 def _parts(gateway: Gateway) -> dict[str, str]:
     """What the scripts share, by the words that stand for it there."""
     keep = script("cache_keep.lua", {"@LARGEST@": str(LARGEST), "@REQUEST_ID@": gateway.request_id.header.lower()})
-    lines = [_line(number, *found) for number, found in enumerate(cached(gateway))]
     return {
         "--@STORE@": _module("store", script("cache_store.lua", {"@RING@": str(MEMORY)})),
         "--@KEEP@": _module("keep", keep),
-        "--@ROUTES@": "\n".join(("local ROUTES = {}", *lines)),
+        "--@ROUTES@": "\n".join(("local ROUTES = {}", *_lines(gateway))),
         "--@OURS@": f"local OURS = {lua_set(_own_headers(gateway))}",
     }
 
@@ -107,6 +109,26 @@ def _own_headers(gateway: Gateway) -> tuple[str, ...]:
     own = (gateway.request_id.header.lower(), gateway.identity.user_header.lower())
     forwarded = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
     return tuple(dict.fromkeys(("x-request-id", *own, *identity.CORRELATION, *forwarded)))
+
+
+def _lines(gateway: Gateway) -> Iterator[str]:
+    """What is kept outlives the configuration in a process that gets another one: numbers then stay with the routes."""
+    lasting = profiles.replaced_while_running(gateway)
+    for number, found in enumerate(cached(gateway)):
+        yield _line(_lasting(*found) if lasting else number, *found)
+
+
+def _lasting(service: Service, route: Route, cache: Cache) -> int:
+    """What is kept under it is not found again when anything changes that an answer follows from. Its remainder, by
+    which purges are counted, follows from the name alone: a setting that comes back brings nothing purged with it."""
+    settings = repr(
+        (_line(0, service, route, cache), service.strip, route.headers.request.set, route.headers.request.remove)
+    )
+    return _hash(settings, 4) * _GENERATIONS + _hash(f"{service.name}/{route.name}", 2)
+
+
+def _hash(text: str, size: int) -> int:
+    return int.from_bytes(sha256(text.encode()).digest()[:size])
 
 
 def _line(number: int, service: Service, route: Route, cache: Cache) -> str:

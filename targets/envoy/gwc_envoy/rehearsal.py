@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ class Stage:
     environ: Mapping[str, str]
 
 
-def rehearse(text: str, scratch: Path) -> Stage:
-    bootstrap: Json = json.loads(text)
+def rehearse(bootstrap: Json, scratch: Path) -> Stage:
+    """`bootstrap` holds everything that is to be checked."""
     named = {node["environment_variable"]: role for role, node in _sources(bootstrap, "environment_variable")}
     environ = {name: _content(role) for name, role in named.items() if name not in os.environ}
     for pair in _pairs(bootstrap):
@@ -46,12 +46,12 @@ def rehearse(text: str, scratch: Path) -> Stage:
     return Stage(file, environ)
 
 
-def admin_address(bootstrap: Mapping[str, Any]) -> tuple[str, int]:
-    for listener in bootstrap["static_resources"]["listeners"]:
+def admin_address(listeners: Iterable[Json]) -> tuple[str, int]:
+    for listener in listeners:
         if listener["name"] == "admin":
             where = listener["address"]["socket_address"]
             return where["address"], where["port_value"]
-    raise ValueError("the bootstrap has no admin listener")
+    raise ValueError("there is no admin listener")
 
 
 def _pairs(node: Any) -> Iterator[Json]:

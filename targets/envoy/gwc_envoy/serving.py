@@ -13,6 +13,7 @@ import os
 import socket
 import tempfile
 import time
+from collections.abc import Iterable
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from signal import SIGTERM
@@ -32,21 +33,23 @@ _LOGGED = "200"
 """Milliseconds until a request is in the log: somebody watches it."""
 _ACTIVE = "http.http.downstream_rq_active"
 _INFO, _DRAIN, _STATS = "/server_info", "/drain_listeners?inboundonly", f"/stats?format=json&filter=^{_ACTIVE}$"
-_ADMIN_PATHS = (_INFO, _DRAIN, _STATS)
-"""Counts the requests of the process before, too, for as long as that one lives."""
-_MERGED = 2.5
+"""The last counts the requests of the process before, too, for as long as that one lives."""
+MERGED = 2.5
 """Seconds until the counts of the process before are among those of the new one: it asks for them every second."""
 
 
 class EnvoyServed:
     """Satisfies `gwc.serving.Served`."""
 
+    _drain = "1"
+    """Seconds that the connections of a listener get which another one takes the place of."""
+
     def __init__(self, binary: Binary, place: Place) -> None:
         self._binary, self._place = binary, place
         self._scratch = tempfile.TemporaryDirectory(prefix="gwc-envoy-")
         self._admin = Admin(Path(self._scratch.name) / "admin.sock")
         self._epoch, self._before = 0, list[GatewayProcess]()
-        self._reloaded = -_MERGED
+        self._reloaded = -MERGED
         try:
             self._now = self._started()
         except BaseException:
@@ -89,18 +92,23 @@ class EnvoyServed:
     def _idle(self) -> bool:
         """Whether no request is in flight in any process."""
         stats = json.loads(self._admin.get(_STATS))["stats"]
-        told = time.monotonic() > self._reloaded + _MERGED
+        told = time.monotonic() > self._reloaded + MERGED
         return told and not any(one["value"] for one in stats if one.get("name") == _ACTIVE)
 
-    def _started(self) -> GatewayProcess:
+    def _written(self) -> tuple[Path, Path]:
+        """Writes what the next process is to read: the bootstrap, and the directory that it is started in."""
         text = (self._place.directory / FILE).read_text(encoding="utf-8")
         file = Path(self._scratch.name) / f"{self._epoch}.json"
         file.write_text(json.dumps(for_running(json.loads(text), self._admin.path)), encoding="utf-8")
+        return file, self._place.directory
+
+    def _started(self) -> GatewayProcess:
+        file, directory = self._written()
         return GatewayProcess(
             Command(
                 name="Envoy",
                 arguments=[self._binary.path, "-c", file, *self._options()],
-                directory=self._place.directory,
+                directory=directory,
                 environ={**os.environ, **self._place.environ},
                 ready=self._is_live,
                 redact=redact,
@@ -113,7 +121,14 @@ class EnvoyServed:
         which = ["--use-dynamic-base-id", "--base-id-path", str(base)]
         if self._epoch:
             which = ["--base-id", base.read_text(encoding="utf-8").strip()]
-        times = ["--drain-time-s", "1", "--drain-strategy", "immediate", "--parent-shutdown-time-s", str(OLD_ENDS)]
+        times = [
+            "--drain-time-s",
+            self._drain,
+            "--drain-strategy",
+            "immediate",
+            "--parent-shutdown-time-s",
+            str(OLD_ENDS),
+        ]
         usual = ["--concurrency", str(_WORKERS), "--log-level", "error", "--file-flush-interval-msec", _LOGGED]
         return [*which, "--restart-epoch", str(self._epoch), *times, *usual]
 
@@ -136,14 +151,31 @@ class EnvoyServed:
 
 def for_running(bootstrap: Json, admin: Path) -> Json:
     """The same gateway with its admin interface at `admin`, and with listeners that a drain can tell from hops."""
-    own = bootstrap["admin"]["address"]["pipe"]["path"]
-    moved: Json = json.loads(json.dumps(bootstrap).replace(json.dumps(own), json.dumps(str(admin))))
+    moved = with_admin(bootstrap, admin)
+    mark_public(moved["static_resources"]["listeners"])
+    return moved
+
+
+def with_admin(bootstrap: Json, admin: Path, *asked: str) -> Json:
+    """The bootstrap whose admin interface is at `admin`, and answers on the paths `asked`, too."""
+    moved: Json = json.loads(moved_admin(json.dumps(bootstrap), own_admin(bootstrap), admin))
     moved["admin"]["address"]["pipe"]["mode"] = 0o600
-    moved["admin"]["allow_paths"] += [{"exact": path} for path in _ADMIN_PATHS]
-    for listener in moved["static_resources"]["listeners"]:
+    moved["admin"]["allow_paths"] += [{"exact": path} for path in (_INFO, _DRAIN, _STATS, *asked)]
+    return moved
+
+
+def own_admin(bootstrap: Json) -> str:
+    return str(bootstrap["admin"]["address"]["pipe"]["path"])
+
+
+def moved_admin(text: str, own: str, admin: Path) -> str:
+    return text.replace(json.dumps(own), json.dumps(str(admin)))
+
+
+def mark_public(listeners: Iterable[Json]) -> None:
+    for listener in listeners:
         if listener["name"] in ("http", "https"):
             listener["traffic_direction"] = "INBOUND"
-    return moved
 
 
 class Admin:

@@ -8,6 +8,7 @@ from gwc.ir import Accept, Budget, Gateway, Limit, Route
 from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate, unsupported
 from gwc_envoy.body import LARGEST
 from gwc_envoy.limits import share_a_stage
+from gwc_envoy.profiles import PROFILES
 from gwc_envoy.tracing import tells_apart
 from gwc_envoy.upstream import cluster_name
 
@@ -215,4 +216,6 @@ _EXACT = (
     *(name for name in FEATURES if name.partition(".")[0] == "cache"),
 )
 
-TABLE = SupportTable("envoy", "default", {**dict.fromkeys(_EXACT, EXACT), **_ENTRIES})
+_PROMISES = {**dict.fromkeys(_EXACT, EXACT), **_ENTRIES}
+TABLES = {profile: SupportTable("envoy", profile, _PROMISES) for profile in PROFILES}
+"""The same in both: the profiles differ in where Envoy finds its configuration."""

@@ -15,7 +15,7 @@ from gwc.support import Fidelity
 from gwc.target import OutputFile
 from gwc_envoy.emit import bootstrap, emit
 from gwc_envoy.ratelimit import CONFIG, ENVIRONMENT, START
-from gwc_envoy.support import TABLE
+from gwc_envoy.support import TABLES
 from unit.envoy.policies import gateway
 
 _STORE = {"redis": "redis://127.0.0.1:6379", "service": "127.0.0.1:8081"}
@@ -94,7 +94,7 @@ def test_what_the_service_cannot_do_is_refused_and_not_half_rendered(store: dict
     for feature in ("limits.cluster", "budget.cluster"):
         from gwc.features import FEATURES
 
-        promises = [TABLE.of(feature, built, use) for use in FEATURES[feature].uses(built)]
+        promises = [TABLES["default"].of(feature, built, use) for use in FEATURES[feature].uses(built)]
         assert promises
         assert all(p.fidelity is Fidelity.UNSUPPORTED and condition in p.note for p in promises)
     assert not any(name.startswith("ratelimit/") for name in emit(built, "default").files)
