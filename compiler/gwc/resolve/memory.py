@@ -56,7 +56,7 @@ class Memory:
         """`route` is what `data` come to, below `service`."""
         if not _passes_through(data):
             for name, table, key in self._entries(service, data):
-                table[key] = getattr(route, name)
+                table.setdefault(key, getattr(route, name))
             self._limits[repr(data.get("limits"))] = route.limits
 
     def known(self, service: Mapping[str, Any], data: Mapping[str, Any], settle: Callable[[], Route]) -> Route | None:
