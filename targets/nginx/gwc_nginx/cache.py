@@ -217,13 +217,18 @@ def _location(kind: str, name: str, route: Route, of: tuple[Directive, ...]) -> 
 
 
 def _store(route: Route) -> tuple[Directive, ...]:
-    """NGINX's own validity is only the outer bound."""
     assert route.cache is not None
-    statuses = ("200", "301", "404") if route.cache.negative_ttl is not None else ("200",)
+    return _stored(_life(route.cache), negative=route.cache.negative_ttl is not None)
+
+
+@remembered
+def _stored(life: int, *, negative: bool) -> tuple[Directive, ...]:
+    """NGINX's own validity is only the outer bound."""
+    statuses = ("200", "301", "404") if negative else ("200",)
     return (
         d("proxy_cache", STORE),
         d("proxy_cache_key", "$gwc_cache_key"),
-        d("proxy_cache_valid", *statuses, f"{_life(route.cache)}s"),
+        d("proxy_cache_valid", *statuses, f"{life}s"),
         d("proxy_no_cache", "$gwc_cache_unfit"),
         d("if_modified_since", "before"),
         d("proxy_ignore_headers", *_IGNORED),

@@ -16,6 +16,7 @@ from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.headers import Expressions, directives
 from gwc_nginx.quoting import q
 from gwc_nginx.sharing import chosen, route_name
+from gwc_nginx.values import remembered
 
 _OWN = ("502", "504")
 _CODED = ("597", "598", "599")
@@ -70,24 +71,32 @@ def locations(_: Gateway, service: Service, given: str) -> Iterator[Directive]:
 
 
 def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
-    statuses = tuple(str(status) for status in route.retries.statuses)
-    origin = (route, "retries")
-    seen = _watch(route)
-    ours = (*_service(service, route), *seen)
+    asking = _service(service, route)
+    statuses = route.retries.statuses if route.retries.attempts else ()
+    for kind, asks, then in _kinds(statuses, watched=timeouts.watched(route)):
+        of = (d("internal"), *(asking if asks else ()), *then)
+        yield block("location", "=", q(f"/_gwc/{kind}/{name}"), of=of, origin=(route, "retries"))
 
-    def lane(kind: str, *of: Directive) -> Directive:
-        return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), origin=origin)
 
-    yield lane("last", *ours, d("error_page", *_OWN, "=", "@gwc_again"))
-    if not statuses or not route.retries.attempts:
-        return
+@remembered
+def _kinds(causes: tuple[int, ...], *, watched: bool) -> tuple[tuple[str, bool, tuple[Directive, ...]], ...]:
+    """Of the lanes: whether one asks the service itself, and what it has beside. Somebody is told when an answer
+    begins: the watch of a stream, the breaker."""
+    statuses = [str(status) for status in causes]
+    seen = (d("mirror", "/_gwc/watch"), _BEGUN) if watched else (_BEGUN,)
+    last = ("last", True, (*seen, d("error_page", *_OWN, "=", "@gwc_again")))
+    if not statuses:
+        return (last,)
     withheld = d("proxy_intercept_errors", "on")
     if set(_OWN) <= set(statuses):
-        yield lane("try", *ours, withheld, d("error_page", *statuses, "=", "@gwc_again"))
-        return
-    yield lane("try", *_through(), *seen, withheld, d("error_page", *statuses, *_CODED, "=", "@gwc_again"))
+        return (last, ("try", True, (*seen, withheld, d("error_page", *statuses, "=", "@gwc_again"))))
+    through = (*_through(), *seen, withheld, d("error_page", *statuses, *_CODED, "=", "@gwc_again"))
     address = d("add_header", "X-Gwc-Address", "$upstream_addr", "always")
-    yield lane("fault", *_service(service, route), _BEGUN, address, d("error_page", *_OWN, "=", "@gwc_fault"))
+    fault = (_BEGUN, address, d("error_page", *_OWN, "=", "@gwc_fault"))
+    return (last, ("try", False, through), ("fault", True, fault))
+
+
+_BEGUN = d("js_header_filter", "retry.begun")
 
 
 def _service(service: Service, route: Route) -> tuple[Directive, ...]:
@@ -97,14 +106,6 @@ def _service(service: Service, route: Route) -> tuple[Directive, ...]:
         *upstream.verification(service),
         d("proxy_pass", f"{upstream.scheme(service)}://$gwc_upstream$gwc_uri"),
     )
-
-
-_BEGUN = d("js_header_filter", "retry.begun")
-
-
-def _watch(route: Route) -> tuple[Directive, ...]:
-    """Somebody is told when an answer begins: the watch of a stream, the breaker."""
-    return (d("mirror", "/_gwc/watch"), _BEGUN) if timeouts.watched(route) else (_BEGUN,)
 
 
 def _through() -> tuple[Directive, ...]:

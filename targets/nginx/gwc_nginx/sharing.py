@@ -48,14 +48,14 @@ def sharing(gateway: Gateway) -> Sharing:
     for service in gateway.services:
         forwarding = alike.setdefault(_forwarding(service), service.name)
         guards = _guards(service)
-        for route in service.routes:
-            name = route_name(service, route)
+        names = [route_name(service, route) for route in service.routes]
+        for route, name in zip(service.routes, names, strict=True):
             place = located.setdefault((forwarding, _directives(route), values(route.cache)), name)
             own = (place, values(route.auth), values(route.cors), guards, *_own(service, route, name))
             found.locations[name] = place
             found.settings[name] = settled.setdefault(own, name)
-        found.located[service.name] = _first(service, found.locations)
-        found.settled[service.name] = _first(service, found.settings)
+        found.located[service.name] = _first(service, names, found.locations)
+        found.settled[service.name] = _first(service, names, found.settings)
     return found
 
 
@@ -75,8 +75,8 @@ def _own(service: Service, route: Route, name: str) -> tuple[str | None, int | N
     return (name if route.limits else None, route.cost if service.budget is not None else None)
 
 
-def _first(service: Service, same: Mapping[str, str]) -> tuple[Route, ...]:
-    return tuple([route for route in service.routes if same[name := route_name(service, route)] == name])
+def _first(service: Service, names: Iterable[str], same: Mapping[str, str]) -> tuple[Route, ...]:
+    return tuple([route for route, name in zip(service.routes, names, strict=True) if same[name] == name])
 
 
 def located(gateway: Gateway) -> Iterator[tuple[Service, tuple[Route, ...]]]:
