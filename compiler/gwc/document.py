@@ -6,8 +6,9 @@ booleans, one document a file, no duplicate keys, no tags, no merge keys, aliase
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gwc.diagnostics import Report, Span
 from gwc.frozen import dataclass
@@ -27,6 +28,10 @@ class SequenceNode:
     items: Sequence[Node]
     span: Span
 
+    def written(self, path: Path) -> Span | None:
+        """As `Document.written`, below this node."""
+        return _written(self, path)
+
 
 @dataclass(frozen=True, slots=True)
 class MappingNode:
@@ -36,8 +41,20 @@ class MappingNode:
     keys: Mapping[str, Span]
     span: Span
 
+    def written(self, path: Path) -> Span | None:
+        """As `Document.written`, below this node."""
+        return _written(self, path)
+
 
 Node = ScalarNode | SequenceNode | MappingNode
+
+
+if TYPE_CHECKING:
+
+    class Reading(Protocol):
+        """A source that can be read for its nodes."""
+
+        def root(self) -> MappingNode: ...
 
 
 class Document:
@@ -46,26 +63,37 @@ class Document:
     Few are ever asked where something stands, so the nodes, which know, may be `sought` only then.
     """
 
-    __slots__ = ("_data", "_root", "_seek", "source")
+    __slots__ = ("__weakref__", "_data", "_root", "_whole", "reading", "source")
+    _whole: weakref.ref[Document] | None
 
     def __init__(self, source: Source, root: MappingNode) -> None:
         self.source = source
         self._root: MappingNode | None = root
         self._data: Mapping[str, Any] | None = None
-        self._seek: Callable[[], MappingNode] | None = None
+        self.reading: Reading | None = None
+        self._whole = None
 
     @classmethod
-    def sought(cls, source: Source, data: Mapping[str, Any], seek: Callable[[], MappingNode]) -> Document:
-        """A document of which only the `data` is known; `seek` finds the nodes."""
+    def sought(cls, source: Source, data: Mapping[str, Any] | None, reading: Reading) -> Document:
+        """A document of which at most the `data` is known; `reading` finds the nodes."""
         document = cls.__new__(cls)
-        document.source, document._root, document._data, document._seek = source, None, data, seek
+        document.source, document._root, document._data, document.reading = source, None, data, reading
+        document._whole = None
+        return document
+
+    def without_data(self) -> Document:
+        """The same for whoever asks for places alone, and does not keep the data for that."""
+        if self.reading is None:
+            return self
+        document = Document.sought(self.source, None, self.reading)
+        document._whole = weakref.ref(self)
         return document
 
     @property
     def root(self) -> MappingNode:
         if self._root is None:
-            assert self._seek is not None
-            return self._seek()  # not kept here: where things stand is asked of few, or of each in its turn
+            assert self.reading is not None
+            return self.reading.root()  # not kept here: where things stand is asked of few, or of each in its turn
         return self._root
 
     @property
@@ -88,22 +116,28 @@ class Document:
 
     def span(self, path: Path) -> Span:
         """The span of the value at `path`; of the closest enclosing one where the path leads nowhere."""
-        return find(self.root, path)[1]
+        return _reached(self.root, path)[0].span
 
     def key_span(self, path: Path) -> Span:
         """The span of the key at the end of `path`; of the value where that is no mapping's."""
-        parent, _, _ = find(self.root, path[:-1])
+        parent, _ = _reached(self.root, path[:-1])
         if isinstance(parent, MappingNode) and path and path[-1] in parent.keys:
             return parent.keys[str(path[-1])]
         return self.span(path)
 
     def place(self, path: Path) -> Span:
         """Where a reader looks for the value at `path`: a scalar itself, a collection at its key."""
-        node, span, _ = find(self.root, path)
-        return span if isinstance(node, ScalarNode) else self.key_span(path)
+        node, _ = _reached(self.root, path)
+        return node.span if isinstance(node, ScalarNode) else self.key_span(path)
+
+    def written(self, path: Path) -> Span | None:
+        """As `place`; None where the path leads nowhere."""
+        return self.root.written(path)
 
     def has(self, path: Path) -> bool:
-        return find(self.root, path)[2] if self._data is None else _leads(self._data, path)
+        whole = None if self._whole is None else self._whole()
+        data = self._data if whole is None else whole._data
+        return _reached(self.root, path)[1] if data is None else _leads(data, path)
 
 
 def _leads(data: Any, path: Path) -> bool:
@@ -116,15 +150,33 @@ def _leads(data: Any, path: Path) -> bool:
     return True
 
 
+def _written(node: MappingNode | SequenceNode, path: Path) -> Span | None:
+    if not path:
+        return node.span
+    found, rest = child(node, path[0]), path[1:]
+    if isinstance(found, ScalarNode):
+        return None if rest else found.span
+    if found is None:
+        return None
+    if rest:
+        return found.written(rest)
+    return node.keys[str(path[0])] if isinstance(node, MappingNode) else found.span
+
+
 def find(root: Node, path: Path) -> tuple[Node, Span, bool]:
     """The node at `path` as far as it leads, that node's span, and whether it led all the way."""
+    node, whole = _reached(root, path)
+    return node, node.span, whole
+
+
+def _reached(root: Node, path: Path) -> tuple[Node, bool]:
     node = root
     for part in path:
         found = child(node, part)
         if found is None:
-            return node, node.span, False
+            return node, False
         node = found
-    return node, node.span, True
+    return node, True
 
 
 def child(node: Node, part: str | int) -> Node | None:

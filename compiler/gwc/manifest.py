@@ -7,9 +7,9 @@ relative to the policies directory, those of outputs to the build directory.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from operator import attrgetter
 from pathlib import PurePosixPath
@@ -20,7 +20,7 @@ from gwc.compile import Rendered
 from gwc.diagnostics import Span
 from gwc.ir import Gateway
 from gwc.source import policy_name
-from gwc.support import SupportTable
+from gwc.support import SupportTable, spans
 
 NAME = "manifest.json"
 SCHEMA = 1
@@ -28,6 +28,7 @@ SECRETS = "secrets"
 """The directory below each target's that holds secret files. No manifest ever speaks of what is in it."""
 
 Entry = dict[str, Any]
+_named = lru_cache(maxsize=64)(policy_name)  # places come in the order of their files
 _IN_ORDER = attrgetter("file", "line", "column", "end_line", "end_column")
 
 
@@ -75,7 +76,10 @@ def build_manifest(
     made_from = digest(json.dumps(facts, sort_keys=True))
     targets = {
         **before.content["targets"],
-        **{one.name: _target(gateway, one, made_from, outputs[one.name]) for one in rendered},
+        **{
+            one.name: _target(one, made_from, outputs[one.name], kept_inexactly)
+            for one, kept_inexactly in zip(rendered, inexact(gateway, [one.table for one in rendered]), strict=True)
+        },
     }
     return Manifest({"schema": SCHEMA, **facts, "now": gateway.now.isoformat(), "targets": targets})
 
@@ -114,29 +118,35 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8")).hexdigest()
 
 
-def _target(gateway: Gateway, one: Rendered, made_from: str, files: Mapping[str, str]) -> Entry:
+def _target(one: Rendered, made_from: str, files: Mapping[str, str], kept_inexactly: list[Entry]) -> Entry:
     return {
         "profile": one.artifact.profile,
         "distribution": one.installed.distribution,
         "made_from": made_from,
         "files": dict(sorted(files.items())),
-        "inexact": list(inexact(gateway, one.table)),
+        "inexact": kept_inexactly,
     }
 
 
-def inexact(gateway: Gateway, table: SupportTable) -> Iterator[Entry]:
-    """Every feature in use that the target does not keep exactly, accepted or not, with the places that use it."""
-    options = gateway.targets.get(table.target)
-    accepted = frozenset(options.accept) if options else frozenset[str]()
-    for name, support, uses in table.below(gateway):
-        yield {
-            "feature": name,
-            "fidelity": support.fidelity.value,
-            "accepted": name in accepted,
-            "note": support.note,
-            "at": [_place(span) for span in sorted({use.span for use in uses}, key=_IN_ORDER)],
-        }
+def inexact(gateway: Gateway, tables: Sequence[SupportTable]) -> list[list[Entry]]:
+    """For each target, every feature in use that it does not keep exactly, accepted or not, with the places that use
+    it."""
+    below = [(number, entry) for number, table in enumerate(tables) for entry in table.below(gateway)]
+    places = spans([uses for _, (_, _, uses) in below])
+    found: list[list[Entry]] = [[] for _ in tables]
+    for (number, (name, support, _)), at in zip(below, places, strict=True):
+        options = gateway.targets.get(tables[number].target)
+        found[number].append(
+            {
+                "feature": name,
+                "fidelity": support.fidelity.value,
+                "accepted": options is not None and name in options.accept,
+                "note": support.note,
+                "at": [_place(span) for span in sorted(at, key=_IN_ORDER)],
+            }
+        )
+    return found
 
 
 def _place(span: Span) -> str:
-    return f"{policy_name(span.file)}:{span.line}:{span.column}"
+    return f"{_named(span.file)}:{span.line}:{span.column}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
 
 from gwc.diagnostics import Span
 
@@ -23,20 +24,26 @@ class Origin:
     Few of a Gateway's origins are ever asked for, so one may be `sought` only then.
     """
 
-    __slots__ = ("_level", "_seek_level", "_seek_span", "_span")
-    _seek_level: Callable[[], Level]
-    _seek_span: Callable[[], Span]
+    __slots__ = ("_level", "_span")
 
     def __init__(self, level: Level, span: Span) -> None:
         self._level: Level | None = level
         self._span: Span | None = span
 
-    @classmethod
-    def sought(cls, level: Callable[[], Level], span: Callable[[], Span]) -> Origin:
-        origin = cls.__new__(cls)
-        origin._level = origin._span = None
-        origin._seek_level, origin._seek_span = level, span
-        return origin
+    @staticmethod
+    def sought(level: Callable[[], Level], span: Callable[[], Span]) -> Origin:
+        return _Sought(level, span)
+
+    @staticmethod
+    def placed(place: Placing, path: tuple[str | int, ...]) -> Origin:
+        """Of what stands at `path` of the place's document."""
+        return _Placed(place, path)
+
+    def _seek_level(self) -> Level:
+        raise AssertionError("known from the beginning")
+
+    def _seek_span(self) -> Span:
+        raise AssertionError("known from the beginning")
 
     @property
     def level(self) -> Level:
@@ -60,28 +67,62 @@ class Origin:
         return f"Origin({self.level!r}, {self.span!r})"
 
 
+class _Sought(Origin):
+    __slots__ = ("_for_level", "_for_span")
+
+    def __init__(self, level: Callable[[], Level], span: Callable[[], Span]) -> None:
+        self._level = self._span = None
+        self._for_level, self._for_span = level, span
+
+    def _seek_level(self) -> Level:
+        return self._for_level()
+
+    def _seek_span(self) -> Span:
+        return self._for_span()
+
+
+class _Placed(Origin):
+    __slots__ = ("_path", "_place")
+
+    def __init__(self, place: Placing, path: tuple[str | int, ...]) -> None:
+        self._level = self._span = None
+        self._place, self._path = place, path
+
+    def _seek_level(self) -> Level:
+        return self._place.level_at(self._path)
+
+    def _seek_span(self) -> Span:
+        return self._place.span_at(self._path)
+
+
 Provenance = Mapping[str, Origin]
 
 
+if TYPE_CHECKING:
+
+    class Placing(Protocol):
+        """A node of a document."""
+
+        def origin(self, *name: str) -> Origin: ...
+        def level_at(self, path: tuple[str | int, ...]) -> Level: ...
+        def span_at(self, path: tuple[str | int, ...]) -> Span: ...
+
+
 class Origins(Mapping[str, Origin]):
-    """A provenance that is made when somebody asks for any of it."""
+    """A provenance whose origins are made for whoever asks: of each leaf, that of a key, which is dotted where it lies
+    deeper and empty for the node itself."""
 
-    __slots__ = ("_found", "_seek")
+    __slots__ = ("_keys", "_place")
 
-    def __init__(self, seek: Callable[[], Provenance]) -> None:
-        self._found: Provenance | None = None
-        self._seek = seek
-
-    def _all(self) -> Provenance:
-        if self._found is None:
-            self._found = self._seek()
-        return self._found
+    def __init__(self, place: Placing, keys: Mapping[str, str]) -> None:
+        self._place, self._keys = place, keys
 
     def __getitem__(self, leaf: str) -> Origin:
-        return self._all()[leaf]
+        key = self._keys[leaf]
+        return self._place.origin(*key.split(".")) if key else self._place.origin()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
+        return iter(self._keys)
 
     def __len__(self) -> int:
-        return len(self._all())
+        return len(self._keys)

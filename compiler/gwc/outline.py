@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import starmap
 from typing import overload
 
 from gwc import plain
 from gwc.diagnostics import Span
-from gwc.document import MappingNode, Node, ScalarNode, SequenceNode
+from gwc.document import MappingNode, Node, Path, ScalarNode, SequenceNode
 from gwc.source import Source
 
 
@@ -23,23 +24,17 @@ def outlined(source: Source) -> MappingNode:
 
 
 class _Outline:
-    """The entries of all blocks, keys and dashes alike, in the order of the text.
+    """The entries of all blocks, keys and items alike, in the order of the text.
 
-    `starts` has the offset of each, `ends` the entry that follows it and all that lies below it.
+    `starts` has the offset of each, `levels` how deep it is: what lies below an entry follows it, and is deeper.
     """
 
-    __slots__ = ("ends", "file", "starts", "text")
+    __slots__ = ("file", "levels", "starts", "text")
 
     def __init__(self, source: Source) -> None:
         self.file, self.text = source.name, source.text
-        entries = plain.entries(source.text)
-        self.starts = array("I", [offset for offset, _ in entries])
-        ends, around = [len(entries)] * len(entries), list[tuple[int, int]]()
-        for entry, (_, indent) in enumerate(entries):
-            while around and around[-1][0] >= indent:
-                ends[around.pop()[1]] = entry
-            around.append((indent, entry))
-        self.ends = array("I", ends)
+        starts, self.levels = plain.entries(source.text)
+        self.starts = array("I", starts)
 
     def span(self, start: int, end: int) -> Span:
         """Of a stretch within one line."""
@@ -48,14 +43,62 @@ class _Outline:
         return Span(self.file, line, column, line, column + end - start)
 
     def block_span(self, first: int, end: int) -> Span:
-        start, last = self.span(self.starts[first], self.starts[first]), self.value(end - 1).span
+        start = self.span(self.starts[first], self.starts[first])
+        last = self.value(end - 1, end).span
         return Span(self.file, start.line, start.column, last.end_line, last.end_column)
 
-    def following(self, first: int, end: int) -> Iterator[int]:
-        """The entries side by side, without what lies below them."""
-        while first < end:
-            yield first
-            first = self.ends[first]
+    def entries(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        """Of one block, without what lies below them; each with where that ends."""
+        level = self.levels[first]
+        while first != end:
+            following = self.levels.find(level, first + 1, end)
+            yield first, (following := end if following < 0 else following)
+            first = following
+
+    def key(self, first: int, end: int, key: str) -> tuple[int, int] | None:
+        """That one of `entries`."""
+        text, starts, find, level = self.text, self.starts, self.levels.find, self.levels[first]
+        sought = f"{key}:"
+        while not text.startswith(sought, starts[first]):
+            first = find(level, first + 1, end)
+            if first < 0:
+                return None
+        following = find(level, first + 1, end)
+        return (first, end if following < 0 else following) if ":" not in key else None
+
+    def item(self, first: int, end: int, index: int) -> tuple[int, int] | None:
+        """That one of `entries`."""
+        find, level = self.levels.find, self.levels[first]
+        for _ in range(index):
+            first = find(level, first + 1, end)
+            if first < 0:
+                return None
+        following = find(level, first + 1, end)
+        return first, end if following < 0 else following
+
+    def written(self, first: int, end: int, path: Path) -> Span | None:
+        """Where a reader looks for the value at `path` below a block; None where it leads nowhere."""
+        for number, step in enumerate(path, 1):
+            found = self.item(first, end, step) if isinstance(step, int) else self.key(first, end, step)
+            if found is None or isinstance(step, int) is not self.is_item(first):
+                return None
+            entry, (first, end) = found[0], (found[0] + 1, found[1])
+            if first == end:
+                return self._written_inline(entry, path[number:])
+            if number == len(path):
+                return self.key_span(entry) if isinstance(step, str) else self.block_span(first, end)
+        return self.block_span(first, end)
+
+    def _written_inline(self, entry: int, path: Path) -> Span | None:
+        node = self.value(entry, entry + 1)
+        if isinstance(node, ScalarNode):
+            return None if path else node.span
+        if path:
+            return node.written(path)
+        return node.span if self.is_item(entry) else self.key_span(entry)
+
+    def key_span(self, entry: int) -> Span:
+        return self.span(self.starts[entry], self.key_end(entry))
 
     def key_end(self, entry: int) -> int:
         return self.text.index(":", self.starts[entry])
@@ -63,9 +106,9 @@ class _Outline:
     def is_item(self, entry: int) -> bool:
         return self.text[self.starts[entry]] == "-"
 
-    def value(self, entry: int) -> Node:
-        """What the entry holds."""
-        below, end = entry + 1, self.ends[entry]
+    def value(self, entry: int, end: int) -> Node:
+        """What the entry holds, and below it up to `end`."""
+        below = entry + 1
         if below == end:
             start = self.starts[entry] if self.is_item(entry) else self.key_end(entry)
             return self._inline(start + 1)
@@ -139,6 +182,9 @@ class _BlockMapping(MappingNode):
     def span(self) -> Span:
         return self._of.block_span(self._first, self._end)
 
+    def written(self, path: Path) -> Span | None:
+        return self._of.written(self._first, self._end, path)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MappingNode) or self.span != other.span:
             return False
@@ -167,6 +213,9 @@ class _BlockSequence(SequenceNode):
     def span(self) -> Span:
         return self._of.block_span(self._first, self._end)
 
+    def written(self, path: Path) -> Span | None:
+        return self._of.written(self._first, self._end, path)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SequenceNode) and self.span == other.span and [*self.items] == [*other.items]
 
@@ -179,8 +228,8 @@ class _Block:
     def __init__(self, of: _Outline, first: int, end: int) -> None:
         self._of, self._first, self._end = of, first, end
 
-    def _entries(self) -> Iterator[int]:
-        return self._of.following(self._first, self._end)
+    def _entries(self) -> Iterator[tuple[int, int]]:
+        return self._of.entries(self._first, self._end)
 
     def __len__(self) -> int:
         return sum(1 for _ in self._entries())
@@ -189,35 +238,29 @@ class _Block:
 class _ByKey(_Block):
     __slots__ = ()
 
-    def _entry(self, key: object) -> int:
-        text, starts, ends = self._of.text, self._of.starts, self._of.ends
-        sought, entry = f"{key}:", self._first
-        if not isinstance(key, str) or ":" in key:
+    def _entry(self, key: object) -> tuple[int, int]:
+        found = self._of.key(self._first, self._end, key) if isinstance(key, str) else None
+        if found is None:
             raise KeyError(key)
-        while entry < self._end:
-            if text.startswith(sought, starts[entry]):
-                return entry
-            entry = ends[entry]
-        raise KeyError(key)
+        return found
 
     def __iter__(self) -> Iterator[str]:
         of = self._of
-        return (of.text[of.starts[entry] : of.key_end(entry)] for entry in self._entries())
+        return (of.text[of.starts[entry] : of.key_end(entry)] for entry, _ in self._entries())
 
 
 class _Values(_ByKey, Mapping[str, Node]):
     __slots__ = ()
 
     def __getitem__(self, key: str) -> Node:
-        return self._of.value(self._entry(key))
+        return self._of.value(*self._entry(key))
 
 
 class _Keys(_ByKey, Mapping[str, Span]):
     __slots__ = ()
 
     def __getitem__(self, key: str) -> Span:
-        entry = self._entry(key)
-        return self._of.span(self._of.starts[entry], self._of.key_end(entry))
+        return self._of.key_span(self._entry(key)[0])
 
 
 class _Items(_Block, Sequence[Node]):
@@ -230,7 +273,7 @@ class _Items(_Block, Sequence[Node]):
     def __getitem__(self, index: int | slice) -> Node | Sequence[Node]:
         if isinstance(index, slice):
             return [*self][index]
-        return self._of.value([*self._entries()][index])
+        return self._of.value(*[*self._entries()][index])
 
     def __iter__(self) -> Iterator[Node]:
-        return map(self._of.value, self._entries())
+        return starmap(self._of.value, self._entries())

@@ -73,17 +73,19 @@ def scalar(text: str) -> object:
     return float(text) if _FLOAT.match(text) else text
 
 
-def entries(text: str) -> list[tuple[int, int]]:
-    """Each key and each item of the blocks of a plain text: where it begins, and how deep. What is deeper than the one
-    before lies below it: of an item and a key in one column, the item."""
-    found: list[tuple[int, int]] = []
+def entries(text: str) -> tuple[list[int], str]:
+    """Each key and each item of the blocks of a plain text: where it begins, and as a character, how deep it is. What
+    is deeper than the one before lies below it: of an item and a key in one column, the item."""
+    starts: list[int] = []
+    levels: list[str] = []
     offset = 0
     for line in text.split("\n"):
         known = _known.get(line)
         for column, key, _, _ in _line(line) if known is None else known:
-            found.append((offset + column, 2 * column + (key is None)))
+            starts.append(offset + column)
+            levels.append(chr(2 * column + (key is None)))
         offset += len(line) + 1
-    return found
+    return starts, "".join(levels)
 
 
 def _tokens(text: str) -> list[_Token]:

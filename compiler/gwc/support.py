@@ -6,9 +6,10 @@ carries the note that the user reads, and the perturbation test holds the table 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import chain
+from typing import Any
 
 from gwc.diagnostics import Diagnostic, Related, Severity, Span
 from gwc.features import FEATURES, Use
@@ -59,7 +60,10 @@ class Conditional:
     cases: tuple[Case, ...]
 
     def of(self, gateway: Gateway, use: Use) -> Support:
-        return next((case.support for case in self.cases if case.when(gateway, use)), self.usual)
+        for case in self.cases:
+            if case.when(gateway, use):
+                return case.support
+        return self.usual
 
     def after(self, gateway: Gateway, use: Use) -> Support | Conditional:
         """What is left to ask of each use, once `use` has told what holds of all."""
@@ -167,3 +171,17 @@ def _shown(uses: list[Use]) -> tuple[Use, ...]:
         if len(found) > MOST_RELATED:
             break
     return tuple(found.values()) or (uses[0],)
+
+
+def spans(uses: Sequence[Sequence[Use]]) -> list[set[Span]]:
+    """Where each of them is written. A service's are looked for together, so that its policy is opened once."""
+    by_service: dict[str, list[Any]] = {}
+    for number, some in enumerate(uses):
+        for use in some:
+            by_service.setdefault(use.subject.partition("/")[0], []).extend((number, use))
+    found = [set[Span]() for _ in uses]
+    for together in by_service.values():
+        pairs = iter(together)
+        for number, use in zip(pairs, pairs, strict=True):
+            found[number].add(use.span)
+    return found

@@ -125,8 +125,11 @@ def _same_document(strict: Document, quick: Document) -> None:
     assert list(strict.items) == list(quick.items)
     for path in _paths(strict.data()):
         assert strict.has(path) and quick.has(path)
-        assert not quick.has((*path, "nowhere")) and not quick.has((*path, 999))
-        assert strict.place(path) == quick.place(path)
+        for nowhere in ("nowhere", 999):
+            assert not quick.has((*path, nowhere))
+            assert quick.written((*path, nowhere)) is None and strict.written((*path, nowhere)) is None
+        assert strict.place(path) == quick.place(path) == quick.written(path) == strict.written(path)
+        assert strict.key_span(path) == quick.key_span(path)
     assert strict.root == quick.root
 
 

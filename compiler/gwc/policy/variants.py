@@ -8,7 +8,7 @@ tests/property/test_quick.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from gwc import plain
@@ -73,8 +73,23 @@ def quick_variants(source: Source) -> dict[str | None, Loaded] | None:
 
 
 def _loaded(source: Source, data: Data, policy: Shape, environment: str | None) -> Loaded:
-    document = Document.sought(source, long_form(data), partial(_root, source, environment))
+    document = Document.sought(source, long_form(data), _Reading(source, environment))
     return Loaded(cast("Policy", policy), document)
+
+
+def read_again(document: Document) -> Loaded:
+    """The policy of a document that was read the quick way, for whoever asks once nobody has it any more."""
+    assert isinstance(document.reading, _Reading)
+    return _reread(document.reading.source, document.reading.environment)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    source: Source
+    environment: str | None
+
+    def root(self) -> MappingNode:
+        return _root(self.source, self.environment)
 
 
 @lru_cache(maxsize=64)
@@ -83,3 +98,10 @@ def _root(source: Source, environment: str | None) -> MappingNode:
     from gwc.outline import outlined
 
     return root_under(Document(source, outlined(source)), environment)
+
+
+@lru_cache(maxsize=4)
+def _reread(source: Source, environment: str | None) -> Loaded:
+    variants = quick_variants(source)
+    assert variants is not None
+    return variants[environment]

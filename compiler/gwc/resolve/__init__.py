@@ -18,7 +18,7 @@ from gwc.resolve.bounds import check_bounds
 from gwc.resolve.checks import check_gateway
 from gwc.resolve.levels import Layer
 from gwc.resolve.memory import Memory
-from gwc.resolve.platform import Place, ReadPublic, at, platform_place
+from gwc.resolve.platform import Place, ReadPublic, platform_place
 from gwc.resolve.service import ServiceContext, resolve_limits, resolve_service
 from gwc.source import MAX_BYTES, STDIN, Source
 
@@ -90,13 +90,12 @@ def _services(
     for loaded in policies:
         if (policy := service_of(loaded)) is None:
             continue
-        place = Place(loaded.document, (), Level.SERVICE, at(loaded.document, "service"))
-        context = ServiceContext(policy, place, defaults, report, memory, routes.get(policy.service))
+        context = ServiceContext(loaded, policy, defaults, report, memory, routes.get(policy.service))
         first = contexts.setdefault(policy.service, context)
         if first is not context:
             related = (Related(first.place.home(), "first defined here"),)
             message = f"two policies describe the service `{policy.service}`"
-            report.error("GWC201", place.home(), message, hint="one policy a service", related=related)
+            report.error("GWC201", context.place.home(), message, hint="one policy a service", related=related)
     return [contexts[name] for name in sorted(contexts)]
 
 

@@ -1,16 +1,21 @@
 """Routes whose policies say what was settled before: what a section comes to follows from what its levels say of it.
 
-A little of the route belongs to it, and together they are its key here. Where all of it was written does not follow, so
-that the route is settled after all for whoever asks for a place. A route with a fault is never kept: each that has the
-fault is reported.
+A little of the route belongs to it, and together they are its key here. Where all of it was written does not follow,
+and is settled for whoever asks (`gwc.resolve.written`). A route with a fault is never kept: each that has the fault is
+reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from gwc.ir import Limit, LimitKey, Node, Origin, PathTemplate, Provenance, Route
+from gwc.ir import Headers, Limit, LimitKey, Node, PathTemplate, Provenance, Route
+from gwc.resolve.written import OfLimit, OfOwnSection, OfRoute, OfSection, Written
+
+if TYPE_CHECKING:
+    from gwc.policy.service import RoutePolicy
 
 ALONE = ("auth", "timeouts", "retries", "max_body", "headers")
 """Sections that follow from their own levels, whatever else a route says."""
@@ -28,6 +33,7 @@ class Memory:
     def __init__(self) -> None:
         self._kept: dict[_Key, _Table] = {}
         self._limits: dict[str, tuple[Limit, ...]] = {"None": ()}
+        self._methods: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._of: object = None
         self._alone: list[tuple[str, _Table]] = []
         self._beside: list[tuple[str, _Table]] = []
@@ -59,8 +65,11 @@ class Memory:
                 table.setdefault(key, getattr(route, name))
             self._limits[repr(data.get("limits"))] = route.limits
 
-    def known(self, service: Mapping[str, Any], data: Mapping[str, Any], settle: Callable[[], Route]) -> Route | None:
-        """What `data` come to but for names and path, where all of it was seen before; places are those of `settle`."""
+    def known(
+        self, service: Mapping[str, Any], index: int, policy: RoutePolicy, path: PathTemplate, written: Written
+    ) -> Route | None:
+        """The service's route at `index`, where all that it comes to was seen before. `path` is its whole path."""
+        data = service["routes"][index]
         limits = self._limits.get(repr(data.get("limits")))
         if limits is None or _passes_through(data):
             return None
@@ -69,92 +78,60 @@ class Memory:
             found = table.get(key, _UNKNOWN)
             if found is _UNKNOWN:
                 return None
+            if isinstance(found, Node):
+                at = (OfSection if data.get(name) is None else OfOwnSection)(written, index, _PATHS[name])
+                found = _placed_headers(found, at) if isinstance(found, Headers) else _placed(found, at)
             values[name] = found
         if values["auth"] is None and any(limit.key is LimitKey.USER for limit in limits):
             return None  # a fault of the two together
-        return _route(values, limits, data, _Places(settle))
+        owner = f"route/{service['service']}/{policy.name}"
+        values["name"], values["description"], values["path"] = policy.name, policy.description, path
+        values["limits"] = tuple([_limit(one, at, owner, written, index) for at, one in enumerate(limits)])
+        values["methods"] = self._sorted(policy.methods)
+        values["cost"] = 1 if policy.cost is None else policy.cost
+        values["stream"] = values["websocket"] = False
+        route = _new(Route)
+        for name, value in values.items():
+            _set(route, name, value)  # not as a dict, which takes more memory
+        _place(route, OfRoute(written, index, ()))
+        return route
+
+    def _sorted(self, methods: tuple[str, ...]) -> tuple[str, ...]:
+        """One tuple for all routes that have them."""
+        if methods not in self._methods:
+            self._methods[methods] = tuple(sorted(methods))
+        return self._methods[methods]
 
 
 def _passes_through(data: Mapping[str, Any]) -> bool:
     return bool(data.get("stream") or data.get("websocket"))
 
 
-def _route(sections: dict[str, Any], limits: tuple[Limit, ...], data: Mapping[str, Any], places: _Places) -> Route:
-    values = {
-        name: _placed(node, places, (name,)) if isinstance(node, Node) else node for name, node in sections.items()
-    }
-    values["headers"] = _placed_headers(sections["headers"], places)
-    values["limits"] = tuple([_own(_placed(one, places, ("limits", at))) for at, one in enumerate(limits)])
-    values["methods"] = tuple(sorted(data["methods"]))
-    values["cost"] = data.get("cost", 1)
-    values["stream"] = values["websocket"] = False
-    route = _new(Route)
-    _set(route, "__dict__", values)
-    _place(route, _At(places, ()))
-    return route
-
-
-def named(route: Route, name: str, description: str, path: PathTemplate, owner: str) -> Route:
-    """A route that was `known`, with what is its own."""
-    vars(route).update(name=name, description=description, path=path)
-    for index, limit in enumerate(route.limits):
-        vars(limit)["id"] = f"{owner}/{index}"
-    return route
-
-
-def _placed(node: Any, places: _Places, path: _Key) -> Any:
+def _placed(node: Any, provenance: Provenance) -> Any:
     """The very same values at the route's own place."""
     copy = _new(type(node))
     _set(copy, "__dict__", node.__dict__)
-    _place(copy, _At(places, path))
+    _place(copy, provenance)
     return copy
 
 
-def _own(node: Any) -> Any:
-    """With values of its own, which may be changed as long as nobody else has seen the node."""
-    _set(node, "__dict__", dict(node.__dict__))
-    return node
+def _placed_headers(node: Headers, at: OfSection | OfOwnSection) -> Headers:
+    return Headers(
+        request=_placed(node.request, at.below("request")),
+        response=_placed(node.response, at.below("response")),
+        provenance=at,
+    )
 
 
-def _placed_headers(node: Any, places: _Places) -> Any:
-    copy = _own(_placed(node, places, ("headers",)))
-    for name in ("request", "response"):
-        vars(copy)[name] = _placed(getattr(node, name), places, ("headers", name))
+def _limit(limit: Limit, at: int, owner: str, written: Written, index: int) -> Limit:
+    """The values of another one, but for the id."""
+    copy = _new(Limit)
+    for name, value in vars(limit).items():
+        _set(copy, name, value)
+    _set(copy, "id", f"{owner}/{at}")
+    _place(copy, OfLimit(written, index, _path_of_limit(at)))
     return copy
 
 
-class _Places:
-    """A route, settled when somebody asks where anything in it was written."""
-
-    __slots__ = ("_route", "_settle")
-
-    def __init__(self, settle: Callable[[], Route]) -> None:
-        self._route: Route | None = None
-        self._settle = settle
-
-    def of(self, path: _Key) -> Provenance:
-        if self._route is None:
-            self._route = self._settle()
-        node: Any = self._route
-        for step in path:
-            node = node[step] if isinstance(step, int) else getattr(node, str(step))
-        found: Provenance = node.provenance
-        return found
-
-
-class _At(Mapping[str, Origin]):
-    """The provenance of the node at `path` of a route."""
-
-    __slots__ = ("_path", "_places")
-
-    def __init__(self, places: _Places, path: _Key) -> None:
-        self._places, self._path = places, path
-
-    def __getitem__(self, leaf: str) -> Origin:
-        return self._places.of(self._path)[leaf]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places.of(self._path))
-
-    def __len__(self) -> int:
-        return len(self._places.of(self._path))
+_PATHS = {name: (name,) for name in (*ALONE, *BESIDE)}
+_path_of_limit = lru_cache(maxsize=64)(lambda at: ("limits", at))

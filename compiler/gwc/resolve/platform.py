@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Report, Span
@@ -22,7 +21,7 @@ from gwc.ir import (
     Level,
     Listen,
     Origin,
-    Provenance,
+    Origins,
     RateLimitStore,
     RequestId,
     Secret,
@@ -44,66 +43,48 @@ ReadPublic = Callable[[Source, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A node of one document, and the level that wrote it. A leaf that is not there is a default at `home`."""
+    """A node of one document, and the level that wrote it. A leaf that is not there is a default, said to be at the
+    closest node `around` that is there, or else at the key `named`."""
 
     document: Document
     path: Path
     level: Level
-    home: Callable[[], Span]
+    around: Place | None
+    named: Path
+
+    def home(self) -> Span:
+        return self.document.span(self.named) if self.around is None else self.around.span_at(self.path)
 
     def origin(self, *name: str | int) -> Origin:
-        return Origin.sought(partial(self._level, path := (*self.path, *name)), partial(self._span, path))
+        return Origin.placed(self, (*self.path, *name))
 
-    def _level(self, path: Path) -> Level:
+    def level_at(self, path: Path) -> Level:
         return self.level if self.document.has(path) else Level.DEFAULT
 
-    def _span(self, path: Path) -> Span:
-        return self.document.place(path) if self.document.has(path) else self.home()
+    def span_at(self, path: Path) -> Span:
+        return self.document.written(path) or self.home()
 
-    def origins(self, **leaves: str) -> Provenance:
+    def origins(self, **leaves: str) -> Origins:
         """Leaf of the IR -> its origin, for the policy's key (dotted where it lies deeper)."""
-        return Leaves(self, leaves)
+        return self.origins_of(leaves)
+
+    def origins_of(self, leaves: Mapping[str, str]) -> Origins:
+        """As `origins`, for `leaves` that are kept: many nodes have the same."""
+        return Origins(self, leaves)
 
     def below(self, *name: str | int) -> Place:
-        path = (*self.path, *name)
-        return Place(self.document, path, self.level, partial(self._span, path))
-
-
-class Leaves(Mapping[str, Origin]):
-    """A provenance of which each leaf is made when somebody asks for it."""
-
-    __slots__ = ("_keys", "_known", "_place")
-
-    def __init__(self, place: Place, keys: Mapping[str, str]) -> None:
-        self._place, self._keys = place, keys
-        self._known: dict[str, Origin] | None = None
-
-    def __getitem__(self, leaf: str) -> Origin:
-        if self._known is None:
-            self._known = {}
-        if leaf not in self._known:
-            self._known[leaf] = self._place.origin(*self._keys[leaf].split("."))
-        return self._known[leaf]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-
-def at(document: Document, *path: str | int) -> Callable[[], Span]:
-    """The place of a value that is there, for whoever asks."""
-    return partial(document.span, path)
+        return Place(self.document, (*self.path, *name), self.level, self, ())
 
 
 def platform_place(document: Document) -> Place:
-    return Place(document, (), Level.PLATFORM, at(document, "kind"))
+    return Place(document, (), Level.PLATFORM, None, ("kind",))
+
+
+_ADDRESS = {"host": "", "port": ""}
 
 
 def address(at: HostPort, place: Place) -> Address:
-    origin = place.origin()
-    return Address(host=at.host, port=at.port, provenance={"host": origin, "port": origin})
+    return Address(host=at.host, port=at.port, provenance=place.origins_of(_ADDRESS))
 
 
 def secret(source: SecretSource, place: Place) -> Secret:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Related, Report
+from gwc.document import Path
 from gwc.frozen import dataclass
 from gwc.ir import (
     Auth,
@@ -14,7 +15,9 @@ from gwc.ir import (
     HeaderChanges,
     Headers,
     Level,
+    Node,
     Origin,
+    Provenance,
     Retries,
     RetryCause,
     Timeouts,
@@ -194,10 +197,16 @@ def cache(layers: Sequence[Layer], authenticated: Origin | None, context: RouteC
     if context.passes_through or not {"GET", "HEAD"} & set(context.methods):
         _check_uncacheable(found, context)
         return None
-    settle = Settling(found, context.home)
+    result = _cache(found, context.home)
+    _check_cache(result, authenticated, context)
+    return result
+
+
+def _cache(found: Section, home: Origin) -> Cache:
+    settle = Settling(found, home)
     no_names: tuple[str, ...] = ()
-    vary, stale = Settling(sub(found, "vary"), context.home), Settling(sub(found, "stale"), context.home)
-    result = Cache(
+    vary, stale = Settling(sub(found, "vary"), home), Settling(sub(found, "stale"), home)
+    return Cache(
         ttl=settle.take("ttl", 0.0),
         vary_query=tuple(sorted(vary.take("query", no_names, "vary_query"))),
         vary_headers=tuple(sorted(name.lower() for name in vary.take("headers", no_names, "vary_headers"))),
@@ -207,8 +216,6 @@ def cache(layers: Sequence[Layer], authenticated: Origin | None, context: RouteC
         per_user=settle.take("scope", "public", "per_user") == "user",
         provenance=settle.provenance | vary.provenance | stale.provenance,
     )
-    _check_cache(result, authenticated, context)
-    return result
 
 
 def _check_uncacheable(found: Section, context: RouteContext) -> None:
@@ -233,3 +240,23 @@ def _check_cache(result: Cache, authenticated: Origin | None, context: RouteCont
     elif authenticated is None and result.per_user:
         message = f"{context.subject} is public, so there is no user to cache for"
         report.error("GWC227", where["per_user"].span, message, hint="write scope: public, or ask for credentials")
+
+
+_SETTLED: dict[str, Callable[[Sequence[Layer], RouteContext], Node | None]] = {
+    "auth": lambda layers, context: auth(layers, context)[0],
+    "timeouts": timeouts,
+    "retries": retries,
+    "cors": cors,
+    "headers": headers,
+    "cache": lambda layers, context: _cache(section(layers, "cache"), context.home),
+}
+
+
+def provenance(path: Path, layers: Sequence[Layer], context: RouteContext) -> Provenance:
+    """Of the node at `path`, which begins with the name of a section, of a route that has it. Nothing is checked that
+    a settled route was not checked for."""
+    node: Any = _SETTLED[str(path[0])](layers, context)
+    for step in path[1:]:
+        node = getattr(node, str(step))
+    found: Provenance = node.provenance
+    return found

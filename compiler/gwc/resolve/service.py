@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property, lru_cache, partial
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Report
 from gwc.frozen import dataclass
@@ -26,10 +26,13 @@ from gwc.ir import (
 )
 from gwc.policy.hosts import HostPort
 from gwc.policy.texts import parse_path
+from gwc.policy.variants import Loaded
 from gwc.resolve import sections
-from gwc.resolve.levels import Layer, scalar, section
-from gwc.resolve.memory import Memory, named
-from gwc.resolve.platform import Place, address, at, secret
+from gwc.resolve.levels import Layer, scalar
+from gwc.resolve.memory import Memory
+from gwc.resolve.platform import Place, address, secret
+from gwc.resolve.written import INHERITED, LIMIT, OWN, Written, route_origin, route_place
+from gwc.resolve.written import home as home_of
 
 if TYPE_CHECKING:
     from gwc.policy.limits import LimitPolicy
@@ -39,8 +42,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServiceContext:
+    loaded: Loaded
     policy: ServicePolicy
-    place: Place
     defaults: Layer
     report: Report
     memory: Memory
@@ -48,8 +51,23 @@ class ServiceContext:
     """Where they are known already: of an environment that changes nothing that routes are made of."""
 
     @cached_property
+    def place(self) -> Place:
+        """Of a document without data: places outlive the policies."""
+        return Place(self.loaded.document.without_data(), (), Level.SERVICE, None, ("service",))
+
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
         return (self.defaults, Layer(Level.SERVICE, self.place.document, (), self.policy))
+
+    @cached_property
+    def written(self) -> Written:
+        return Written(self.defaults, self.place, self.policy)
+
+
+_SERVICE = {
+    "name": "service", "owner": "owner", "description": "description", "hosts": "hosts", "base_path": "base_path",
+    "strip": "keep_base_path", "upstream": "upstream", "limits": "limits", "budget": "budget", "routes": "routes",
+}  # fmt: skip
 
 
 def resolve_service(context: ServiceContext) -> Service:
@@ -66,28 +84,32 @@ def resolve_service(context: ServiceContext) -> Service:
         limits=resolve_limits(policy.limits, place, f"service/{policy.service}"),
         budget=_budget(context),
         routes=_routes(context) if context.routes is None else context.routes,
-        provenance=place.origins(
-            name="service", owner="owner", description="description", hosts="hosts", base_path="base_path",
-            strip="keep_base_path", upstream="upstream", limits="limits", budget="budget", routes="routes",
-        ),
-    )  # fmt: skip
+        provenance=place.origins_of(_SERVICE),
+    )
 
 
 def _routes(context: ServiceContext) -> tuple[Route, ...]:
-    data, owner = context.place.document.known, f"route/{context.policy.service}"
-    routes = []
-    for index, policy in enumerate(context.policy.routes):
-        settle = partial(_route, context, policy, index)
-        route = None if data is None else context.memory.known(data, data["routes"][index], settle)
-        if route is None:
-            before, route = context.report.count, settle()
-            if data is not None and context.report.count == before:
-                context.memory.keep(data, data["routes"][index], route)
-        else:
-            path = _full_path(context.policy.base_path or "", policy.path)
-            route = named(route, policy.name, policy.description, path, f"{owner}/{policy.name}")
-        routes.append(route)
-    return tuple(routes)
+    data = context.loaded.document.known
+    routes = range(len(context.policy.routes))
+    return tuple([_route(context, index) if data is None else _remembered(context, data, index) for index in routes])
+
+
+def _remembered(context: ServiceContext, data: Mapping[str, Any], index: int) -> Route:
+    policy = context.policy.routes[index]
+    path = _full_path(context.policy.base_path or "", policy.path)
+    if (route := context.memory.known(data, index, policy, path, context.written)) is None:
+        before, route = context.report.count, _route(context, index)
+        if context.report.count == before:
+            context.memory.keep(data, data["routes"][index], route)
+            return context.memory.known(data, index, policy, path, context.written) or route
+    return route
+
+
+_UPSTREAM = {name: name for name in ("endpoints", "tls", "concurrency", "breaker", "health")}
+_ENDPOINT = {"scheme": "url", "address": "url", "weight": "weight"}
+_BREAKER = {"failures": "failures", "open": "open"}
+_HEALTH = {"path": "path", "every": "every"}
+_BUDGET = {"units": "units", "charge": "charge", "cluster": "scope"}
 
 
 def _upstream(policy: UpstreamPolicy, place: Place) -> Upstream:
@@ -99,9 +121,7 @@ def _upstream(policy: UpstreamPolicy, place: Place) -> Upstream:
         concurrency=policy.concurrency,
         breaker=_breaker(policy, place.below("breaker")),
         health=_health(policy, place.below("health")),
-        provenance=place.origins(
-            endpoints="endpoints", tls="tls", concurrency="concurrency", breaker="breaker", health="health"
-        ),
+        provenance=place.origins_of(_UPSTREAM),
     )
 
 
@@ -112,7 +132,7 @@ def _endpoint(policy: UpstreamPolicy, index: int, place: Place) -> Endpoint:
         scheme="https" if url.scheme == "https" else "http",
         address=address(HostPort(url.host, url.port), place.below("url")),
         weight=endpoint.weight,
-        provenance=place.origins(scheme="url", address="url", weight="weight"),
+        provenance=place.origins_of(_ENDPOINT),
     )
 
 
@@ -133,15 +153,13 @@ def _tls(policy: UpstreamPolicy, place: Place) -> UpstreamTls | None:
 def _breaker(policy: UpstreamPolicy, place: Place) -> Breaker | None:
     if policy.breaker is None:
         return None
-    origins = place.origins(failures="failures", open="open")
-    return Breaker(failures=policy.breaker.failures, open=policy.breaker.open, provenance=origins)
+    return Breaker(failures=policy.breaker.failures, open=policy.breaker.open, provenance=place.origins_of(_BREAKER))
 
 
 def _health(policy: UpstreamPolicy, place: Place) -> Health | None:
     if policy.health is None:
         return None
-    origins = place.origins(path="path", every="every")
-    return Health(path=policy.health.path, every=policy.health.every, provenance=origins)
+    return Health(path=policy.health.path, every=policy.health.every, provenance=place.origins_of(_HEALTH))
 
 
 def resolve_limits(policies: Sequence[LimitPolicy], place: Place, owner: str) -> tuple[Limit, ...]:
@@ -159,9 +177,7 @@ def _limit(policy: LimitPolicy, place: Place, name: str) -> Limit:
         burst=policy.rate.tokens if policy.burst is None else policy.burst,
         shadow=policy.mode == "shadow",
         cluster=policy.scope == "cluster",
-        provenance=place.origins(
-            id="per", key="per", header="per.header", rate="rate", burst="burst", shadow="mode", cluster="scope"
-        ),
+        provenance=place.origins_of(LIMIT),
     )
 
 
@@ -169,15 +185,13 @@ def _budget(context: ServiceContext) -> Budget | None:
     policy = context.policy.budget
     if policy is None:
         return None
-    origins = context.place.below("budget").origins(units="units", charge="charge", cluster="scope")
+    origins = context.place.below("budget").origins_of(_BUDGET)
     return Budget(units=policy.units, charge=policy.charge, cluster=policy.scope == "cluster", provenance=origins)
 
 
-def _route(context: ServiceContext, policy: RoutePolicy, index: int) -> Route:
-    place = context.place.below("routes", index)
-    where = at(place.document, *place.path, "name")
-    home = Origin.sought(lambda: Level.DEFAULT, where)
-    place = Place(place.document, place.path, Level.ROUTE, where)
+def _route(context: ServiceContext, index: int) -> Route:
+    policy, place = context.policy.routes[index], route_place(context.place, index)
+    home = home_of(place)
     layers = (*context.layers, Layer(Level.ROUTE, place.document, place.path, policy))
     subject = f"{context.policy.service}/{policy.name}"
     about = sections.RouteContext(
@@ -206,18 +220,12 @@ def _route(context: ServiceContext, policy: RoutePolicy, index: int) -> Route:
         stream=policy.stream,
         websocket=policy.websocket,
         provenance={
-            **place.origins(
-                name="name", description="description", path="path", methods="methods", limits="limits", cost="cost",
-                stream="stream", websocket="websocket",
-            ),
-            **{name: section(layers, name).origin(home) for name in _SECTIONS},
+            **place.origins_of(OWN),
+            **{name: route_origin(name, layers, about) for name in INHERITED},
             "auth": auth_origin,
             "max_body": body_origin,
         },
-    )  # fmt: skip
-
-
-_SECTIONS = ("timeouts", "retries", "cors", "headers", "cache")
+    )
 
 
 def _full_path(base: str, path: PathTemplate) -> PathTemplate:

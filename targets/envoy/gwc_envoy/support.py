@@ -29,6 +29,7 @@ _NOBODY = (
             "Envoy asks the rate limit service for a shared count: set rate_limit_store.service to its gRPC address; "
             "accepted, nothing is counted"
         ),
+        of_all=True,
     ),
     Case(
         "a database of Redis other than 0",
@@ -37,6 +38,7 @@ _NOBODY = (
             "the rate limit service counts in Redis's database 0 only: leave the database out of "
             "rate_limit_store.redis; accepted, nothing is counted"
         ),
+        of_all=True,
     ),
 )
 _WINDOWS = (
@@ -52,6 +54,7 @@ _TWO_LISTENERS = Case(
         "Envoy's buckets belong to a listener: what comes over HTTP and what comes over HTTPS is counted apart, so up "
         "to twice as much is admitted; with redirect: true there is one count"
     ),
+    of_all=True,
 )
 _PER_LISTENER = Conditional(EXACT, (_TWO_LISTENERS,))
 _IN_TURN = Conditional(
@@ -109,6 +112,7 @@ _ENTRIES: dict[str, Support | Conditional] = {
                 approximate(
                     "Envoy's smallest leeway is one second: tokens are taken up to a second after they expired"
                 ),
+                of_all=True,
             ),
         ),
     ),

@@ -187,7 +187,7 @@ _BUNDLED: dict[str, Support | Conditional] = {
         "Kong does not fetch key sets; name a file (jwks: {file: ...}); accepted, tokens of that issuer are refused"
     ),
     "auth.api_key": Conditional(
-        EXACT, (Case("a key in a lower-case variable", _unreadable_key, unsupported(_VARIABLE)),)
+        EXACT, (Case("a key in a lower-case variable", _unreadable_key, unsupported(_VARIABLE), of_all=True),)
     ),
     "auth.any_of": EXACT,
     "auth.scopes": EXACT,
@@ -237,7 +237,7 @@ def _by_address(limit: Limit) -> bool:
     return limit.key is LimitKey.IP
 
 
-_PASSWORD = Case("a password in a lower-case variable", _unreadable_password, unsupported(_VARIABLE))
+_PASSWORD = Case("a password in a lower-case variable", _unreadable_password, unsupported(_VARIABLE), of_all=True)
 
 _PLUGIN: dict[str, Support | Conditional] = {
     **_BUNDLED,
