@@ -22,7 +22,7 @@ from conformance.test_key_flood import REFILL, statuses
 from conformance.tokens import fill
 from conformance.variants import Variant
 from gwc.support import Fidelity
-from gwc.target import Artifact
+from gwc.target import Artifact, OutputFile
 
 SCENARIO = SCENARIOS / "identity_attacks/draining.yaml"
 KEYS = 4000
@@ -77,7 +77,7 @@ def _with_little_room(variant: Variant, artifact: Artifact) -> Artifact:
     name, wide, narrow = SMALL[variant.target.name]
     text, changed = re.subn(wide, narrow, artifact.files[name].text)
     assert changed, f"{name} does not say how many keys there is room for"
-    return replace(artifact, files={**artifact.files, name: replace(artifact.files[name], text=text)})
+    return replace(artifact, files={**artifact.files, name: OutputFile(text, {})})
 
 
 def _ask(gateway: Launched, path: str, *headers: str) -> int:

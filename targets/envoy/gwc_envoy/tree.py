@@ -39,8 +39,9 @@ class Branch:
     entries: tuple[int, ...]
 
 
-def branches(paths: Sequence[PathTemplate], few: int = FEW) -> tuple[Branch, ...]:
-    """Those of a virtual host whose entries have these paths, the one without a prefix last. None at all: a list does."""
+def branches(paths: Sequence[PathTemplate], few: int | None = None) -> tuple[Branch, ...]:
+    """Those of a virtual host whose entries have these paths, the one without a prefix last. None: a list will do."""
+    few = FEW if few is None else few
     if len(paths) <= few:
         return ()
     leads = [_lead(path) for path in paths]
