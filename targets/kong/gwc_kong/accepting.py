@@ -79,9 +79,10 @@ def _value(fact: Fact, config: bool = False) -> _Accepts:
     bounded = _bounded(fact, kind)
 
     def accepts(value: Any) -> bool:
-        value = _bare(value)
-        if not isinstance(value, right) or (value is True or value is False) is not boolean:
-            return False
+        if type(value) not in right:  # which is sooner told than what follows
+            value = _bare(value)
+            if not isinstance(value, right) or (value is True or value is False) is not boolean:
+                return False
         return (bounded is None or bounded(value)) and (inner is None or inner(value))
 
     if kind == "string" and fact.keys().isdisjoint((*_BOUNDS, "len_min")):

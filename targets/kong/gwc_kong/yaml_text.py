@@ -83,11 +83,15 @@ def _nested_text(plain: object, indent: str) -> str:
     """Nothing for what is written on the line of its key."""
     if type(plain) is list:
         return items(plain, indent)
-    if isinstance(plain, str | int | float):
+    if type(plain) not in _MAPPINGS and isinstance(plain, str | int | float):
         return ""
-    if isinstance(plain, Mapping):
-        return text(plain, indent)
+    if type(plain) in _MAPPINGS or isinstance(plain, Mapping):
+        return text(plain, indent)  # type: ignore[arg-type]  # mypy does not know what is in a set
     return items(plain, indent) if isinstance(plain, Sequence) else ""
+
+
+_MAPPINGS = frozenset({dict, Shared, Record})
+"""Nearly all of them, and quickly told."""
 
 
 @dataclass(frozen=True, slots=True)

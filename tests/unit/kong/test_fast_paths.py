@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwc.diagnostics import Span
-from gwc.ir import Level, Origin
+from gwc.ir import Level, Origin, Retries
 from gwc.parts import made
 from gwc.target import Assembled
-from gwc_kong import TARGET
+from gwc_kong import TARGET, plugin
 from gwc_kong.accepting import plugin_accepted, route_accepted, service_accepted
 from gwc_kong.bundled import lua_literal
 from gwc_kong.document import document
@@ -24,7 +25,7 @@ from gwc_kong.facts import ROOT
 from gwc_kong.judge import complaints
 from gwc_kong.sharing import At, Record, Shared, bare
 from gwc_kong.yaml_text import lines, spans, text
-from unit.kong.gateways import gateway, route, service
+from unit.kong.gateways import CONNECT_RETRY, gateway, route, service
 from unit.kong.test_emit import PROFILES, SAMPLE
 
 EMPTY = gateway()
@@ -168,3 +169,32 @@ def _is_entity(path: tuple[Any, ...]) -> bool:
 
 def _explained(document: dict[str, Any]) -> bool:
     return not list(complaints(_plain(document)))
+
+
+def test_what_is_shared_is_made_for_all_that_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for its text, and once for the verdict on it."""
+    asked: list[Retries] = []
+
+    def counted(retries: Retries) -> Iterator[tuple[str, object]]:
+        asked.append(retries)
+        return real(retries)
+
+    real = plugin._retries
+    monkeypatch.setattr(plugin, "_retries", counted)
+    seldom = replace(CONNECT_RETRY, attempts=7, statuses=(507,))
+    services = [
+        service(name, *(route(f"r{n}", f"/{name}/{n}", retries=replace(seldom)) for n in range(9))) for name in "abc"
+    ]
+    text = TARGET.emit(gateway(*services), "plugin").files["kong.yml"].text
+    assert text.count("- 507\n") == 27
+    assert len(asked) == 2
+
+
+def test_values_that_differ_are_not_shared() -> None:
+    """Whatever is changed in a gateway changes its text, whatever was printed before."""
+    retries = [replace(CONNECT_RETRY, attempts=1, budget=budget) for budget in (None, 0.1, 0.2)]
+    found = {
+        TARGET.emit(gateway(service("s", route("r", "/r", retries=one))), "plugin").files["kong.yml"].text
+        for one in retries
+    }
+    assert len(found) == 3
