@@ -125,17 +125,21 @@ def _methods(cls: Any, known: Mapping[str, _Field], asked: Mapping[str, bool]) -
 def _init(known: Mapping[str, _Field], positional: tuple[str, ...], after: Any) -> Callable[..., None]:
     taken = {one.name: None for one in known.values() if one.init}
     late = [one for one in known.values() if not one.init and one.optional]
-    wanted, whole = taken.keys(), len(positional) if len(positional) == len(taken) else -1
+    count, whole = len(taken), len(positional) if len(positional) == len(taken) else -1
 
     def init(self: Any, *args: Any, **given: Any) -> None:
         if len(args) == whole and not given:
             for name, value in zip(positional, args):  # noqa: B905  as many as there are
                 _put(self, name, value)
         else:
-            if args or given.keys() != wanted:
+            if args or len(given) != count:
                 given = _bound(type(self).__qualname__, known, positional, args, given)
-            for name in taken:
-                _put(self, name, given[name])
+            try:
+                for name in taken:
+                    _put(self, name, given[name])
+            except KeyError:  # as many as there are, and not the same
+                _bound(type(self).__qualname__, known, positional, args, given)
+                raise
         for one in late:
             _put(self, one.name, one.otherwise())
         if after is not None:
