@@ -25,18 +25,27 @@ _CHUNK = 1 << 16
 
 def pieces(gateway: Gateway, document: Json) -> Iterator[Piece]:
     """Those of `document`, whose Runs are made from the platform of `gateway`."""
-    held, length, fit = list[str](), 0, True
-    for piece in _value(gateway, document, _At("", "", "")):
-        if type(piece) is Part or length > _CHUNK:
-            if held:
-                yield Made("".join(held), fit)
-            held, length, fit = [], 0, True
-        if type(piece) is Made:
-            held.append(piece.text)
-            length, fit = length + len(piece.text), fit and piece.fit
-        else:
-            yield piece
-    yield Made("".join(held), fit)
+    held = _Held()
+    yield from _value(gateway, document, _At("", "", ""), held)
+    yield held.taken()
+
+
+class _Held:
+    """Text between two parts, which is handed on together: what is found deep inside need not pass all that is around
+    it line by line."""
+
+    def __init__(self) -> None:
+        self._texts, self.length, self._fit = list[str](), 0, True
+
+    def add(self, text: str, fit: bool = True) -> None:
+        self._texts.append(text)
+        self.length += len(text)
+        self._fit = self._fit and fit
+
+    def taken(self) -> Made:
+        taken = Made("".join(self._texts), self._fit)
+        self._texts, self.length, self._fit = [], 0, True
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,50 +59,62 @@ class _At:
     def text(self, node: Any) -> str:
         return f"{self.pad}{self.lead}{printed(node, self.pad)}{self.tail}\n"
 
-    def opened(self, bracket: str) -> Made:
-        return Made(f"{self.pad}{self.lead}{bracket}\n")
+    def opened(self, bracket: str) -> str:
+        return f"{self.pad}{self.lead}{bracket}\n"
 
-    def closed(self, bracket: str) -> Made:
-        return Made(f"{self.pad}{bracket}{self.tail}\n")
+    def closed(self, bracket: str) -> str:
+        return f"{self.pad}{bracket}{self.tail}\n"
 
     def within(self, lead: str, last: bool) -> _At:
         return _At(f"{self.pad} ", lead, "" if last else ",")
 
 
-def _value(gateway: Gateway, node: Any, at: _At) -> Iterator[Piece]:
+def _value(gateway: Gateway, node: Any, at: _At, held: _Held) -> Iterator[Piece]:
     if type(node) is Rows:
-        yield from _rows(gateway, node, at)
+        yield from _rows(gateway, node, at, held)
     elif not holds_rows(node):
-        yield Made(at.text(node))
+        held.add(at.text(node))
     elif type(node) is dict:
-        yield at.opened("{")
+        held.add(at.opened("{"))
         for (key, value), last in _ended(node.items()):
-            yield from _value(gateway, value, at.within(lead_of(key), last))
-        yield at.closed("}")
+            yield from _value(gateway, value, at.within(lead_of(key), last), held)
+        held.add(at.closed("}"))
     else:
-        yield at.opened("[")
+        held.add(at.opened("["))
         for value, last in _ended(node):
-            yield from _value(gateway, value, at.within("", last))
-        yield at.closed("]")
+            yield from _value(gateway, value, at.within("", last), held)
+        held.add(at.closed("]"))
 
 
-def _rows(gateway: Gateway, rows: Rows, at: _At) -> Iterator[Piece]:
+def _rows(gateway: Gateway, rows: Rows, at: _At, held: _Held) -> Iterator[Piece]:
     entries = iter(rows.entries())
     first, short = _beginning(entries)
     if short:
-        yield Made(at.text(first), all(map(rows.judge.fits, first)))
+        held.add(at.text(first), all(map(rows.judge.fits, first)))
         return
-    yield at.opened("[")
+    held.add(at.opened("["))
     numbers = Counter[str]()
     for entry, last in _ended(chain(first, entries)):
         where = at.within("", last)
         if type(entry) is Run:
             name = entry.service.name
+            if held.length:
+                yield held.taken()
             yield _part(gateway, rows, entry, f"{rows.name}/{numbers[name]}", where)
             numbers[name] += 1
         else:
-            yield from _entry(gateway, rows, entry, where)
-    yield at.closed("]")
+            yield from _entry(gateway, rows, entry, where, held)
+    held.add(at.closed("]"))
+
+
+def _entry(gateway: Gateway, rows: Rows, entry: Any, at: _At, held: _Held) -> Iterator[Piece]:
+    if holds_rows(entry):
+        held.add("", rows.judge.fits(entry))
+        yield from _value(gateway, entry, at, held)
+    else:
+        held.add(at.text(entry), rows.judge.fits(entry))
+    if held.length > _CHUNK:
+        yield held.taken()
 
 
 def _beginning(entries: Iterator[Json | Run]) -> tuple[list[Any], bool]:
@@ -105,14 +126,6 @@ def _beginning(entries: Iterator[Json | Run]) -> tuple[list[Any], bool]:
         if taken > WIDTH:
             return first, False
     return first, True
-
-
-def _entry(gateway: Gateway, rows: Rows, entry: Any, at: _At) -> Iterator[Piece]:
-    if holds_rows(entry):
-        yield Made("", rows.judge.fits(entry))
-        yield from _value(gateway, entry, at)
-    else:
-        yield Made(at.text(entry), rows.judge.fits(entry))
 
 
 def _part(gateway: Gateway, rows: Rows, run: Run, name: str, at: _At) -> Part:
