@@ -17,8 +17,6 @@ from gwc.ir import Gateway, TargetOptions
 from gwc.source import Source
 from gwc.target import Artifact, Target
 
-LAYOUTS = {("envoy", "files")}
-"""Targets with profiles that say in other files what the first profile says (tests/property/test_layouts.py)."""
 NOW = date(2026, 11, 23)
 POLICIES = Path(__file__).parents[1] / "policies"
 """Where the key set that the policies name lies."""

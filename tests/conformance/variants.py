@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from compiling import LAYOUTS
 from gwc.discovery import load_targets
 from gwc.target import Engine, EngineMissingError, Target
+from layouts import LAYOUTS
 
 _BEYOND = {"bundled": frozenset({"metrics"})}
 """Kong's Prometheus plugin is Kong's own code: the stand-in does not run it."""

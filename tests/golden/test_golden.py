@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import accept
 import certificates
-from compiling import LAYOUTS, emitted, on_a_host, write
+from compiling import emitted, on_a_host, write
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
@@ -24,6 +24,7 @@ from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES
 from gwc.source import read_policies
 from gwc.target import EngineMissingError, Target
+from layouts import LAYOUTS
 
 REPOSITORY = Path(__file__).parents[2]
 VARIANTS = [

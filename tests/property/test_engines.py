@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 
-from compiling import LAYOUTS, compiled, emitted, gateway_of, on_a_host, sources_of, texts, write
+from compiling import compiled, emitted, gateway_of, on_a_host, sources_of, texts, write
 from gwc.discovery import load_targets
 from gwc.target import EngineMissingError, Target
+from layouts import LAYOUTS
 from property.strategies import policies
 
 VARIANTS = [
