@@ -46,6 +46,24 @@ def test_every_location_of_a_route_knows_its_policy_line(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_so_do_those_of_many_services(profile: str) -> None:
+    """Behind one another in each file, with more lines than one for some."""
+    kinds = ({"cache": {"ttl": "1m"}}, {"retries": {"attempts": 2, "when": ["reset", 503]}}, {"max_body": "1B"})
+    routes = [route(name=f"r{n}", path=f"/{n}", **kind) for n, kind in enumerate(kinds)]
+    services = [
+        {"service": name, "base_path": f"/{name}", "timeouts": {"request": f"{n}s"}, "routes": routes}
+        for n, name in enumerate("abc", 1)
+    ]
+    artifact, seen = TARGET.emit(gateway(*services), profile), set()
+    for output in (artifact.files[name] for name in ("public.conf", "admin.conf")):
+        for number, line in enumerate(output.text.splitlines(), 1):
+            if found := re.search(r'location .*"/_gwc/[a-z]+/([abc])/', line):
+                assert output.lines[number].file == f"{found[1]}.yaml"
+                seen.add(found[0])
+    assert len(seen) >= 3 * len(routes) * len(services) / 2
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_no_secret_is_in_the_files(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GATEWAY_SECRET", "hush-hush")
     identity = {"gateway_secret": {"header": "X-Gateway-Secret", "secret": {"env": "GATEWAY_SECRET"}}}
