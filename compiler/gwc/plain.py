@@ -1,9 +1,9 @@
 """The plain way to write YAML, read quickly: block mappings and lists, values of one line, comments.
 
 Nothing here decides what YAML means; `gwc.document` does. This reader knows by heart how most policies look, and gives
-up at whatever else it meets: an anchor, a tag, a text of several lines, a duplicate key, any mistake. Then, and where
-positions are asked for, the strict reader reads the file. tests/property/test_plain.py holds the two against each
-other: whatever is read here is read there, to the same data.
+up at whatever else it meets: an anchor, a tag, a text of several lines, a duplicate key, any mistake. Then the strict
+reader reads the file. tests/property/test_plain.py holds the two against each other: whatever is read here is read
+there, to the same data, and stands at the same places (`gwc.outline`).
 
 A line means the same wherever it stands, so each is looked at once and remembered: a fleet's policies repeat them.
 """

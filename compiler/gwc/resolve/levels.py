@@ -11,6 +11,8 @@ from gwc.frozen import dataclass, field
 from gwc.ir import Level, Origin
 
 T = TypeVar("T")
+_SAYS = {level: partial(Level, level) for level in Level}
+"""For an origin that a layer keeps: were it to hold the layer, neither would go before somebody looks for cycles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +31,11 @@ class Layer:
 
     def origin(self, *name: str | int) -> Origin:
         if name not in self._known:
-            self._known[name] = Origin.sought(self._level, partial(self.document.place, (*self.path, *name)))
+            self._known[name] = Origin.sought(_SAYS[self.level], partial(self.document.place, (*self.path, *name)))
         return cast(Origin, self._known[name])
 
     def key_origin(self, *name: str | int) -> Origin:
-        return Origin.sought(self._level, partial(self.document.key_span, (*self.path, *name)))
-
-    def _level(self) -> Level:
-        return self.level
+        return Origin.sought(_SAYS[self.level], partial(self.document.key_span, (*self.path, *name)))
 
     def inner(self, layers: Sequence[Layer], name: str) -> Section:
         """The section of `layers`, which end with this one: the levels above a layer are always the same."""
