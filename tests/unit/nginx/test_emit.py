@@ -59,8 +59,8 @@ def test_so_do_those_of_many_services(profile: str) -> None:
         for number, line in enumerate(output.text.splitlines(), 1):
             found = re.search(r'location .*"/_gwc/[a-z]+/([abc])/', line)
             if found and (span := output.lines.get(number)):
-                assert span.file == f"{found[1]}.yaml"
-                seen += 1
+                assert span.file in (f"{found[1]}.yaml", "platform.yaml")  # which says that nothing is retried
+                seen += span.file != "platform.yaml"
     assert seen >= len(services) * (len(routes) + 1)
 
 
