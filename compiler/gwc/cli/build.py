@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gwc import observed
 from gwc.cli import drafting, kept, output, secret_files
-from gwc.cli.drafting import Draft, Room
+from gwc.cli.drafting import Draft, Place, Room
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import File, NewFile, OutputError, Plan
 from gwc.cli.transaction import Mode
@@ -28,6 +28,7 @@ from gwc.manifest import (
     is_secret,
     read_manifest,
 )
+from gwc.target import Output
 
 Judge = Callable[[Rendered, bool], bool]
 """Whether a target's output may be used; the second word is whether its parts were fit when they were made."""
@@ -124,18 +125,16 @@ def write(build: Build, with_secrets: bool, judge: Judge | None = None) -> Finis
 
 
 def _drafts(build: Build, room: Room | None) -> dict[str, Draft]:
-    """Every file of every target, by its path. Raises OSError."""
-    return {
-        (path := f"{one.name}/{name}"): drafting.draft(
-            build.directory / path,
-            file.pieces(),
-            Mode(file.executable),
-            build.kept.file(path) if build.kept is not None else None,
-            room,
-        )
-        for one in build.rendered
-        for name, file in sorted(one.artifact.files.items())
-    }
+    """Every file of every target, by its path. What several targets have alike is made once. Raises OSError."""
+    alike: dict[int, tuple[Output, list[str]]] = {}
+    for one in build.rendered:
+        for name, file in sorted(one.artifact.files.items()):
+            alike.setdefault(id(file), (file, []))[1].append(f"{one.name}/{name}")
+    found: dict[str, Draft] = {}
+    for file, paths in alike.values():
+        places = [Place(build.directory / path, build.kept.file(path) if build.kept else None) for path in paths]
+        found |= zip(paths, drafting.draft(places, file.pieces(), Mode(file.executable), room), strict=True)
+    return found
 
 
 def _finished(

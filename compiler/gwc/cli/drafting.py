@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -78,24 +79,36 @@ def present(path: Path, mode: Mode) -> Present | None:
         return None
 
 
-def draft(path: Path, pieces: Iterable[Piece], mode: Mode, kept: KeptFile | None, room: Room | None) -> Draft:
-    """`pieces` as the file `path`. Without `room` it is compared only. Raises OSError."""
-    there = present(path, mode)
-    try:
-        known = None if kept is None else kept.of(there.sha256 if there is not None and kept.sha256 else "")
-        with _Pen(there, mode, room) as pen:
-            return _Writer(pen, known).put(pieces)
-    finally:
-        if there is not None:
-            there.close()
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file to be, and what is known of the parts that it had; None: nothing is to be known."""
+
+    path: Path
+    kept: KeptFile | None = None
+
+
+def draft(places: Sequence[Place], pieces: Iterable[Piece], mode: Mode, room: Room | None) -> list[Draft]:
+    """`pieces` as the file in each of `places`, made once for all of them. Without `room` they are compared only.
+
+    Raises OSError.
+    """
+    with ExitStack() as stack:
+        writer = _Writer([stack.enter_context(_Pen(place, mode, room)) for place in places])
+        return writer.put(pieces)
 
 
 class _Pen:
-    """Writes, but not before the first byte that differs from what is there."""
+    """Writes one file, but not before the first byte that differs from what is there, and in portions worth a look."""
 
-    def __init__(self, there: Present | None, mode: Mode, room: Room | None) -> None:
+    def __init__(self, place: Place, mode: Mode, room: Room | None) -> None:
+        there = present(place.path, mode)
+        known = None if place.kept is None else place.kept.of(there.sha256 if there and place.kept.sha256 else "")
         self._there, self._same, self.mode, self._room = there, there is not None, mode, room
+        self.kept, self.places = known, Places()
         self.offset = 0
+        """Where the next byte comes to stand."""
+        self._done = 0
+        self._waiting: list[bytes] = []
         self._state = sha256()
         self._staged: Path | None = None
         self._file: BinaryIO | None = None
@@ -106,38 +119,52 @@ class _Pen:
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+        if self._there is not None:
+            self._there.close()
 
     def add(self, data: bytes) -> None:
-        if self._same and self._there is not None and self._there.read(self.offset, len(data)) != data:
-            self._begin()
-        if not self._same:
-            self._write(data)
+        self._waiting.append(data)
         self.offset += len(data)
+        if self.offset - self._done >= _LEAST:
+            self._flush()
 
     def copy(self, offset: int, length: int) -> None:
         """What is there at `offset`."""
+        self._flush()
         if self._same and offset == self.offset:
-            self.offset += length
+            self.offset = self._done = offset + length
         elif self._there is not None:
             self.add(self._there.read(offset, length))
 
-    def done(self) -> tuple[str, bool, Path | None]:
+    def drafted(self, *, fit: bool) -> Draft:
+        self._flush()
         if self._same and self._there is not None:
             if self._there.size == self.offset:
-                return self._there.sha256, True, None
+                return Draft(self._there.sha256, True, None, self.mode, fit, self.places)
             self._begin()
         if self._file is None:
             self._open()
         if self._file is not None:
             self._file.close()  # a full disk shows here at the latest
-        return self._state.hexdigest(), False, self._staged
+        return Draft(self._state.hexdigest(), False, self._staged, self.mode, fit, self.places)
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        if self._same and self._there is not None and self._there.read(self._done, len(data)) != data:
+            self._begin()
+        if not self._same:
+            self._write(data)
+        self._done += len(data)
 
     def _begin(self) -> None:
         """From here on it differs: what came before is the same."""
         self._same = False
         offset = 0
-        while self._there is not None and offset < self.offset:
-            block = self._there.read(offset, min(_BLOCK, self.offset - offset))
+        while self._there is not None and offset < self._done:
+            block = self._there.read(offset, min(_BLOCK, self._done - offset))
             self._write(block)
             offset += len(block)
 
@@ -153,49 +180,37 @@ class _Pen:
             self._staged, self._file = self._room(self.mode)
 
 
-@dataclass(slots=True)
 class _Writer:
-    """Pieces for a pen, which gets them in portions that are worth it."""
+    """Pieces for pens. What none of them has from before is made, once."""
 
-    pen: _Pen
-    kept: KeptFile | None
-    fit: bool = True
-    places: Places = field(default_factory=Places)
-    _waiting: list[bytes] = field(default_factory=list)
-    _size: int = 0
+    def __init__(self, pens: Sequence[_Pen]) -> None:
+        self._pens, self._fit = pens, True
 
-    def put(self, pieces: Iterable[Piece]) -> Draft:
+    def put(self, pieces: Iterable[Piece]) -> list[Draft]:
         for piece in pieces:
-            if isinstance(piece, Part) and self.kept is not None:
-                self._part(piece, self.kept)
+            if isinstance(piece, Part):
+                self._part(piece)
             else:
-                self._text(piece)
-        self._flush()
-        sha, same, staged = self.pen.done()
-        return Draft(sha, same, staged, self.pen.mode, self.fit, self.places)
+                data = self._data(piece)
+                for pen in self._pens:
+                    pen.add(data)
+        return [pen.drafted(fit=self._fit) for pen in self._pens]
 
-    def _part(self, part: Part, kept: KeptFile) -> None:
-        key = kept.key(part)
-        place = kept.places.get(key)
-        begin = self.pen.offset + self._size
-        if place is None:
-            self._text(part)
-        else:
-            self._flush()
-            self.pen.copy(*place)
-        self.places.note(key, begin, self.pen.offset + self._size - begin)
+    def _part(self, part: Part) -> None:
+        data: bytes | None = None
+        for pen in self._pens:
+            key = None if pen.kept is None else pen.kept.key(part)
+            place = pen.kept.places.get(key) if pen.kept is not None and key is not None else None
+            begin = pen.offset
+            if place is None:
+                data = self._data(part) if data is None else data
+                pen.add(data)
+            else:
+                pen.copy(*place)
+            if key is not None:
+                pen.places.note(key, begin, pen.offset - begin)
 
-    def _text(self, piece: Piece) -> None:
+    def _data(self, piece: Piece) -> bytes:
         found = made(piece)
-        self.fit = self.fit and found.fit
-        data = found.text.encode("utf-8")
-        self._waiting.append(data)
-        self._size += len(data)
-        if self._size >= _LEAST:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self.pen.add(b"".join(self._waiting))
-            self._waiting.clear()
-            self._size = 0
+        self._fit = self._fit and found.fit
+        return found.text.encode("utf-8")

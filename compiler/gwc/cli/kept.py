@@ -1,7 +1,7 @@
 """Where the parts of the last build are, so that the next one copies those that follow from the same.
 
 A part is known by a hash of all that it follows from: gwc's own code, the platform's policy and the public files that
-it names, the environment, the service's policy, the file, and what crosses services (`gwc.parts.Part.given`). Where it
+it names, the environment, the service's policy, and what crosses services (`gwc.parts.Part.given`). Where it
 is, is worth nothing once the file is another than the one that was written, so that is looked at first, by content.
 """
 
@@ -54,19 +54,18 @@ class Places:
 class KeptFile:
     """The parts of one file as it was written last, with that file's hash; without one there are none."""
 
-    name: str
     services: Mapping[str, bytes]
     sha256: str = ""
     places: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, sha256: str) -> KeptFile:
         """Of the file that has this hash: where it is another than the one that was written, nothing is known of it."""
-        return self if self.sha256 == sha256 else KeptFile(self.name, self.services)
+        return self if self.sha256 == sha256 else KeptFile(self.services)
 
     def key(self, part: Part) -> bytes:
         """Of everything that the part follows from."""
         state = blake2b(self.services[part.service], digest_size=_KEY)
-        for word in (self.name, part.service, part.name, part.given):
+        for word in (part.service, part.name, part.given):
             data = word.encode()
             state.update(len(data).to_bytes(8, "big") + data)
         return state.digest()
@@ -82,9 +81,9 @@ class Kept:
     def file(self, name: str) -> KeptFile:
         sha, packed = self._files.get(name, ("", b""))
         try:
-            return KeptFile(name, self._services, sha, Places(packed).by_key())
+            return KeptFile(self._services, sha, Places(packed).by_key())
         except ValueError:
-            return KeptFile(name, self._services)  # another version's
+            return KeptFile(self._services)  # another version's
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import pytest
 
 from gwc import cache
 from gwc.cli import kept
-from gwc.cli.drafting import Draft, draft
+from gwc.cli.drafting import Draft, Place, draft
 from gwc.cli.kept import Facts, Kept, KeptFile
 from gwc.cli.transaction import PLAIN, Mode, Transaction
 from gwc.parts import Made, Part, Piece
@@ -54,7 +54,7 @@ def _drafted(
 ) -> tuple[Draft, str]:
     """What comes of it, and what stands in the file then."""
     with Transaction(place.parent) as transaction:
-        found = draft(place, pieces, mode, known, transaction.draft)
+        (found,) = draft([Place(place, known)], pieces, mode, transaction.draft)
         if found.staged is not None:
             transaction.stage(place.name, found.staged, mode)
             transaction.commit(())
@@ -62,7 +62,7 @@ def _drafted(
 
 
 def _next(known: KeptFile, found: Draft, services: dict[str, bytes]) -> KeptFile:
-    return KeptFile(known.name, services, found.sha256, found.places.by_key())
+    return KeptFile(services, found.sha256, found.places.by_key())
 
 
 def test_a_new_file(place: Path, makes: Makes) -> None:
@@ -106,7 +106,7 @@ def test_another_mode_and_a_link_are_replaced(place: Path) -> None:
 
 def test_parts_of_the_last_build_are_not_made_again(place: Path, makes: Makes) -> None:
     services = _services(a="1", b="1", c="1")
-    known = KeptFile("file", services)
+    known = KeptFile(services)
     parts = [makes.part("a", "of a\n"), Made("between\n"), makes.part("b", LONG), makes.part("c", "of ç\n")]
     first, text = _drafted(place, parts, known)
     changed = _services(a="2", b="1", c="1")
@@ -122,7 +122,7 @@ def test_parts_of_the_last_build_are_not_made_again(place: Path, makes: Makes) -
 @pytest.mark.parametrize("damage", [b"0" * 10, b"", LONG.encode()])
 def test_a_file_that_was_touched_since_is_not_copied_from(place: Path, makes: Makes, damage: bytes) -> None:
     services = _services(a="1")
-    known = KeptFile("file", services)
+    known = KeptFile(services)
     first, text = _drafted(place, [makes.part("a", LONG), Made("tail\n")], known)
     place.write_bytes(damage)
     makes.calls.clear()
@@ -131,10 +131,10 @@ def test_a_file_that_was_touched_since_is_not_copied_from(place: Path, makes: Ma
 
 
 def test_what_a_part_follows_from_is_its_key() -> None:
-    def key(service: str = "a", name: str = "n", given: str = "g", file: str = "f", text: str = "t") -> bytes:
-        return KeptFile(file, {service: text.encode()}).key(Part(service, name, lambda: Made(""), given))
+    def key(service: str = "a", name: str = "n", given: str = "g", text: str = "t") -> bytes:
+        return KeptFile({service: text.encode()}).key(Part(service, name, lambda: Made(""), given))
 
-    others = [key(service="b"), key(name="o"), key(given="h"), key(file="e"), key(text="u"), key(name="ng", given="")]
+    others = [key(service="b"), key(name="o"), key(given="h"), key(text="u"), key(name="ng", given="")]
     assert len({key(), *others}) == 1 + len(others)
 
 
@@ -143,9 +143,31 @@ def test_a_part_that_is_unfit_is_told(place: Path, makes: Makes) -> None:
 
 
 def test_a_comparison_writes_nothing(place: Path) -> None:
-    found = draft(place, [Made("text\n")], PLAIN, None, None)
+    (found,) = draft([Place(place)], [Made("text\n")], PLAIN, None)
     assert (found.same, found.staged, found.sha256) == (False, None, sha256(b"text\n").hexdigest())
     assert list(place.parent.iterdir()) == []
+
+
+def test_a_file_for_several_places_is_made_once(place: Path, makes: Makes) -> None:
+    """Whatever each of them holds before: nothing, the same, something else, a part of an earlier build."""
+    services, other, third = _services(a="1", b="1"), place.with_name("other"), place.with_name("third")
+    pieces = [Made("head\n"), makes.part("a", LONG), makes.part("b", "of b\n")]
+    text = f"head\n{LONG}of b\n"
+    first, _ = _drafted(other, pieces, KeptFile(services))
+    third.write_text(text[:-1])
+    makes.calls.clear()
+    known = _next(KeptFile(services), first, services)
+    with Transaction(place.parent) as transaction:
+        places = [Place(place, KeptFile(services)), Place(other, known), Place(third)]
+        drafts = draft(places, pieces, PLAIN, transaction.draft)
+        for found, where in zip(drafts, (place, other, third), strict=True):
+            if found.staged is not None:
+                transaction.stage(where.name, found.staged, PLAIN)
+        transaction.commit(())
+    assert [path.read_text() == text for path in (place, other, third)] == [True] * 3
+    assert [found.same for found in drafts] == [False, True, False]
+    assert len({found.sha256 for found in drafts}) == 1 and makes.calls == ["a", "b"]
+    assert drafts[0].places.packed == drafts[1].places.packed != b"" == drafts[2].places.packed
 
 
 @pytest.fixture
