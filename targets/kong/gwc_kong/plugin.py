@@ -57,9 +57,8 @@ def platform_config(gateway: Gateway, profile: str) -> dict[str, object]:
 
 
 NOT_FOUND_CONFIG: Mapping[str, object] = {"pattern": ".", "priority": 1, "answer": "not-found"}
-
-
 _BODY = ("stream", "websocket", "max_body")
+"""What of a route itself shapes how bodies pass."""
 
 
 class ServiceConfig:

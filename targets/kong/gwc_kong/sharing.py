@@ -84,7 +84,10 @@ class Record(Mapping[str, object]):
         return {name: item for piece in self.pieces for name, item in piece.items()}
 
     def __getitem__(self, name: str) -> object:
-        return next(piece[name] for piece in reversed(self.pieces) if name in piece)
+        for piece in reversed(self.pieces):  # what is asked for by name is the last, which is not shared
+            if name in piece:
+                return piece[name]
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
         return (name for piece in self.pieces for name in piece)
