@@ -6,9 +6,9 @@ Targets are found by the entry point group `gwc.targets`, so a fourth gateway ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from gwc.diagnostics import Diagnostic, Span
 from gwc.ir import Gateway, Secret
@@ -56,16 +56,6 @@ class OutputFile:
 
 
 Output = OutputFile | Assembled
-
-
-@dataclass(frozen=True, slots=True)
-class Described(OutputFile):
-    """A file with what its text says, for those who would only read the text again."""
-
-    document: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-
-    def alone(self) -> OutputFile:
-        return OutputFile(self.text, self.lines, self.executable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import corpus
-from gwc import cache, observed
-from gwc.cli import again, run
+from gwc import cache, observed, parts
+from gwc.cli import again, drafting, run
+from gwc.parts import Made, Part, Piece
 
 SERVICE = "policies/service-0001.yaml"
 HEAVY = {"pydantic", "jinja2", "yaml", "typer", "json", "gwc.ir"}
@@ -130,6 +131,29 @@ def test_whatever_matters_is_seen(change: Callable[[], object], known: bool, com
     build = _build()
     assert ": 0 written" in compile_("-t", "kong", "-t", "envoy", "-t", "nginx", "--no-cache").last
     assert _build() == build
+
+
+def test_only_what_follows_from_a_change_is_made(compile_: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each gateway's files. What follows from the platform follows for all services."""
+    made: list[str] = []
+
+    def counted(piece: Piece) -> Made:
+        made.extend([piece.service] if isinstance(piece, Part) else [])
+        return parts.made(piece)
+
+    compile_()
+    monkeypatch.setattr(drafting, "made", counted)
+    _replace(SERVICE, "burst: 60", "burst: 61")
+    compile_()
+    assert {*made} == {"service-0001"} and len(made) > 10
+    made.clear()
+    _replace("policies/platform.yaml", "request: 15s", "request: 14s")
+    compile_()
+    assert {*made} == {"service-0000", "service-0001", "service-0002"}
+    made.clear()
+    _replace(SERVICE, "burst: 61", "burst: 62")
+    compile_("--no-cache")
+    assert {*made} == {"service-0000", "service-0001", "service-0002"}
 
 
 def test_a_build_with_findings_is_no_build(compile_: Compile) -> None:
