@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from compiling import texts, write
+from gwc.cli import run
 from gwc.target import Artifact, EngineMissingError, OutputFile
 from gwc_envoy import TARGET
 from gwc_envoy.dynamic import CLUSTERS, HOSTS, LISTENERS, ORDER
@@ -42,8 +44,29 @@ def test_each_file_holds_its_kind() -> None:
     assert resources(written, HOSTS) == [*tables(written)]
 
 
-def test_compile_replaces_them_in_the_order_that_serves() -> None:
-    assert list(ORDER) == sorted(ORDER)
+def test_compile_replaces_them_in_the_order_that_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policies").mkdir()
+    accepted = {"profile": "files", "accept": ["access_log"]}
+    platform = {"listen": {"http": 8080}, "defaults": {"auth": "none"}, "targets": {"envoy": accepted}}
+    _say(tmp_path / "policies/platform.yaml", kind="Platform", **platform)
+    one = {"name": "r", "path": "/r", "methods": ["GET"]}
+    _compiled(tmp_path, "http://127.0.0.1:8000", one)
+    moved: list[str] = []
+    rename = os.replace
+    monkeypatch.setattr(os, "replace", lambda old, new: (moved.append(str(new)), rename(old, new)))
+    _compiled(tmp_path, "http://127.0.0.1:8001", {**one, "limits": [{"per": "service", "rate": "3/min"}]})
+    places = [str(Path("build/envoy") / name) for name in ORDER]
+    assert [name for name in moved if name in places] == places
+
+
+def _compiled(directory: Path, upstream: str, one: Json) -> None:
+    _say(directory / "policies/a.yaml", kind="Service", service="a", upstream=upstream, routes=[one])
+    assert run(["compile", "-t", "envoy"]) == 0
+
+
+def _say(file: Path, **policy: Any) -> None:
+    file.write_text(json.dumps({"apiVersion": "gwc/v1", **policy}), encoding="utf-8")
 
 
 def test_a_table_is_for_the_listeners_that_it_was_written_for() -> None:
