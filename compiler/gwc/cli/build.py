@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from gwc import observed
-from gwc.cli import drafting, kept, output, secret_files
+from gwc.cli import drafting, kept, output, secret_files, together
 from gwc.cli.drafting import Draft, Place, Room
 from gwc.cli.exits import CommandError, ExitCode
 from gwc.cli.output import File, NewFile, OutputError, Plan
-from gwc.cli.transaction import Mode
+from gwc.cli.transaction import Mode, Transaction
 from gwc.compile import Rendered
 from gwc.counted import counted
 from gwc.ir import Gateway
@@ -29,6 +29,9 @@ from gwc.manifest import (
     read_manifest,
 )
 from gwc.target import Output
+
+MANY = 100
+"""Services from which on a second process is worth its start."""
 
 Judge = Callable[[Rendered, bool], bool]
 """Whether a target's output may be used; the second word is whether its parts were fit when they were made."""
@@ -114,7 +117,8 @@ def write(build: Build, with_secrets: bool, judge: Judge | None = None) -> Finis
         own |= {path for one in build.rendered for path in secret_files.own_secret_files(build.directory, one.name)}
     try:
         with output.changing(build.directory) as transaction:
-            done = _finished(build, _drafts(build, transaction.draft), secrets, own, judge)
+            drafts = _drafts(build, transaction.draft, divide=_divided(build, transaction))
+            done = _finished(build, drafts, secrets, own, judge)
             output.check_ownership(done.plan, own)
             output.fulfil(done.plan, transaction)
     except OutputError as error:
@@ -124,17 +128,45 @@ def write(build: Build, with_secrets: bool, judge: Judge | None = None) -> Finis
     return done
 
 
-def _drafts(build: Build, room: Room | None) -> dict[str, Draft]:
-    """Every file of every target, by its path. What several targets have alike is made once. Raises OSError."""
+def _drafts(build: Build, room: Room | None, *, divide: bool = False) -> dict[str, Draft]:
+    """Every file of every target, by its path; `divide`: by two processes. Raises OSError.
+
+    What several targets have alike is made once.
+    """
     alike: dict[int, tuple[Output, list[str]]] = {}
+    for path, file in _outputs(build):
+        alike.setdefault(id(file), (file, []))[1].append(path)
+    groups = sorted(alike.values(), key=lambda group: group[1][0].count("/"))  # the large ones first
+    work = partial(_drafted, build, build.kept, room)
+    drafts = together.divided(groups, work) if divide else [work(group) for group in groups]
+    found = {
+        path: draft
+        for (_, paths), made in zip(groups, drafts, strict=True)
+        for path, draft in zip(paths, made, strict=True)
+    }
+    return {path: found[path] for path, _ in _outputs(build)}
+
+
+def _divided(build: Build, transaction: Transaction) -> bool:
+    """Whether two processes pay, and find room for what they draft."""
+    if len(build.gateway.services) < MANY or not together.pays():
+        return False
+    try:
+        transaction.begin()
+    except OSError:
+        return False  # where nothing is to be written, nobody needs to know
+    return True
+
+
+def _outputs(build: Build) -> Iterator[tuple[str, Output]]:
     for one in build.rendered:
-        for name, file in sorted(one.artifact.files.items()):
-            alike.setdefault(id(file), (file, []))[1].append(f"{one.name}/{name}")
-    found: dict[str, Draft] = {}
-    for file, paths in alike.values():
-        places = [Place(build.directory / path, build.kept.file(path) if build.kept else None) for path in paths]
-        found |= zip(paths, drafting.draft(places, file.pieces(), Mode(file.executable), room), strict=True)
-    return found
+        yield from ((f"{one.name}/{name}", file) for name, file in sorted(one.artifact.files.items()))
+
+
+def _drafted(build: Build, known: kept.Kept | None, room: Room | None, group: tuple[Output, list[str]]) -> list[Draft]:
+    file, paths = group
+    places = [Place(build.directory / path, known.file(path) if known is not None else None) for path in paths]
+    return drafting.draft(places, file.pieces(), Mode(file.executable), room)
 
 
 def _finished(

@@ -60,10 +60,14 @@ class Transaction:
         self._created.extend(_make_directories(self._directory))
         return Path(tempfile.mkdtemp(prefix=".gwc-", dir=self._directory))
 
+    def begin(self) -> None:
+        """Make room for drafts, so that other processes find it. Raises OSError."""
+        assert self._staging
+
     def draft(self, mode: Mode) -> tuple[Path, BinaryIO]:
         """A new file where nobody looks, to be written and then to be staged; a full disk shows there."""
         self._drafts += 1
-        place = self._staging / f"new-{self._drafts}"
+        place = self._staging / f"new-{os.getpid()}-{self._drafts}"
         return place, os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode.bits), "wb")
 
     def stage(self, path: str, draft: Path, mode: Mode) -> None:

@@ -3,6 +3,7 @@ build: one file of it that is damaged is enough."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 import corpus
 from gwc import cache, observed, parts
-from gwc.cli import again, drafting, run
+from gwc.cli import again, build, drafting, run
 from gwc.parts import Made, Part, Piece
 
 SERVICE = "policies/service-0001.yaml"
@@ -60,8 +61,8 @@ def compile_(capfd: pytest.CaptureFixture[str], project: Path) -> Compile:
     return call
 
 
-def _build() -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in sorted(Path("build").rglob("*")) if path.is_file()}
+def _build(at: str = "build") -> dict[str, bytes]:
+    return {str(path.relative_to(at)): path.read_bytes() for path in sorted(Path(at).rglob("*")) if path.is_file()}
 
 
 def test_what_has_not_changed_is_not_compiled(compile_: Compile) -> None:
@@ -154,6 +155,18 @@ def test_only_what_follows_from_a_change_is_made(compile_: Compile, monkeypatch:
     _replace(SERVICE, "burst: 61", "burst: 62")
     compile_("--no-cache")
     assert {*made} == {"service-0000", "service-0001", "service-0002"}
+
+
+def test_two_processes_write_what_one_does(compile_: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_("-o", "by-one")
+    monkeypatch.setattr(build, "MANY", 0)
+    answers = [compile_("-o", "by-two", "--format", "json"), compile_("-o", "by-two", "--no-cache")]
+    assert _build("by-two") == _build("by-one")
+    assert [answer.code for answer in answers] == [0, 0] and ": 0 written" in answers[1].last
+    assert json.loads(answers[0].text)["result"]["written"] == [
+        "manifest.json",
+        *sorted({*_build("by-two")} - {"manifest.json"}),
+    ]
 
 
 def test_a_build_with_findings_is_no_build(compile_: Compile) -> None:

@@ -1,0 +1,67 @@
+"""Two processes do what one would do, in the same order, and nothing is lost with one of them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gwc.cli.together import divided, pays
+
+pytestmark = pytest.mark.skipif(not pays(), reason="needs Linux and two processors")
+
+
+def _descriptors() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 100, 20_000])
+def test_everything_is_done_once_and_in_order(number: int) -> None:
+    before = _descriptors()
+    assert divided(range(number), lambda item: item * 2) == [item * 2 for item in range(number)]
+    assert _descriptors() == before
+
+
+def test_both_take_part(tmp_path: Path) -> None:
+    def work(item: int) -> int:
+        (tmp_path / str(os.getpid())).touch()
+        while len(list(tmp_path.iterdir())) < 2:
+            os.sched_yield()
+        return os.getpid()
+
+    assert len(set(divided(range(4), work))) == 2
+
+
+def test_an_exception_is_that_of_the_work(tmp_path: Path) -> None:
+    """Also where it was the other process that met it first."""
+
+    def work(item: int) -> int:
+        if item == 7:
+            raise OSError(28, "No space left on device", "somewhere")
+        return item
+
+    with pytest.raises(OSError, match="No space left"):
+        divided(range(20), work)
+    with pytest.raises(ChildProcessError):  # nobody is left behind
+        os.waitpid(-1, os.WNOHANG)
+
+
+def _killed(parent: int) -> Callable[[int], int]:
+    def work(item: int) -> int:
+        if os.getpid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    return work
+
+
+def test_the_other_process_may_die() -> None:
+    assert divided(range(50), _killed(os.getpid())) == list(range(50))
+
+
+def test_what_cannot_be_told_is_done_again() -> None:
+    found = divided(range(5), lambda item: lambda: item)
+    assert [make() for make in found] == list(range(5))
