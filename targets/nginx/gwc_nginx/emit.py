@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gwc.ir import Gateway
+from gwc.parts import Made
 from gwc.target import Artifact, Assembled, Output, OutputFile, SecretOutput
 from gwc_nginx import (
     access_log,
@@ -29,6 +31,7 @@ from gwc_nginx import (
     upstream,
 )
 from gwc_nginx.conf import Directive, block, d, printed
+from gwc_nginx.judge import fit
 from gwc_nginx.quoting import q
 from gwc_nginx.sections import Own, Section, Shared, assembled, platform_of
 
@@ -95,7 +98,15 @@ _SETTINGS = (
 
 
 def emit(gateway: Gateway, profile: str) -> Artifact:
-    return _plain(gateway) if profile == "plain" else _njs(gateway)
+    artifact = _plain(gateway) if profile == "plain" else _njs(gateway)
+    return replace(artifact, files={name: _judged(name, file) for name, file in artifact.files.items()})
+
+
+def _judged(name: str, file: Output) -> Output:
+    """What no service has a part of is judged while it is made, too: nobody reads the whole where all pieces are fit."""
+    if not isinstance(file, OutputFile) or not name.endswith(".conf"):
+        return file
+    return Assembled(lambda: (Made(file.text, fit(file.text)),), file.lines, file.executable)
 
 
 def _njs(gateway: Gateway) -> Artifact:

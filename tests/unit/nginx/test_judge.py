@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gwc.parts import Made
+import accept
+from gwc.parts import Made, made
 from gwc.target import Artifact, Assembled
+from gwc_nginx import emit, sections
 from gwc_nginx.judge import fit, judge
 
 HARMLESS = "".join(f"    proxy_set_header X-{n} $gwc_uri;\n" for n in range(50))
@@ -36,3 +38,13 @@ def test_a_fault_makes_its_piece_unfit(line: str) -> None:
 def test_what_only_looks_like_one_does_not(line: str) -> None:
     assert fit(HARMLESS + line)
     assert judge(Artifact("nginx", "njs", {"public.conf": Assembled(lambda: (Made(HARMLESS + line),), {})})) == ()
+
+
+@pytest.mark.parametrize("profile", ["njs", "plain"])
+def test_every_file_that_is_judged_tells_whether_it_is_fit(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a fault in one of them would go unseen: the judge reads nothing while all pieces are fit."""
+    artifact = emit.emit(accept.gateway(None), profile)
+    for module in (emit, sections):
+        monkeypatch.setattr(module, "fit", lambda _: False)
+    unfit = {name for name, file in artifact.files.items() if not all(made(piece).fit for piece in file.pieces())}
+    assert unfit == {name for name in artifact.files if name.endswith(".conf")}
