@@ -18,7 +18,10 @@ from gwc_kong.secrets import secret_outputs
 from gwc_kong.upstream_tls import tls_sources
 from gwc_kong.yaml_text import spans
 
-_PLUGIN_FILES = (*LUA_MODULES, "metrics", "exporter", "tls", "redis", "cluster", "purge", "handler", "schema")
+_PLUGIN_FILES = (
+    *LUA_MODULES,
+    *("metrics", "exporter", "tls", "redis", "cluster", "purge", "references", "handler", "schema"),
+)
 _FOLDER = "plugins/kong/plugins/gwc"
 
 

@@ -4,6 +4,7 @@ local exporter = require("kong.plugins.gwc.exporter")
 local flights = require("kong.plugins.gwc.flights")
 local health = require("kong.plugins.gwc.health")
 local metrics = require("kong.plugins.gwc.metrics")
+local references = require("kong.plugins.gwc.references")
 local tls = require("kong.plugins.gwc.tls")
 
 -- Before Kong's own authentication (2000 and below), behind its tracing of the client's correlation (100001).
@@ -29,6 +30,7 @@ function Handler:configure(configs)
   for _, conf in ipairs(configs or {}) do
     health.start(conf)
     metrics.configure(conf)
+    references.leave(conf)
   end
 end
 
