@@ -103,7 +103,7 @@ def emit(gateway: Gateway, profile: str) -> Artifact:
 
 
 def _judged(name: str, file: Output) -> Output:
-    """What no service has a part of is judged while it is made, too: nobody reads the whole where all pieces are fit."""
+    """What no service has a part of is judged while it is made, too: nobody reads the whole while all pieces fit."""
     if not isinstance(file, OutputFile) or not name.endswith(".conf"):
         return file
     return Assembled(lambda: (Made(file.text, fit(file.text)),), file.lines, file.executable)
