@@ -134,7 +134,10 @@ class _Pen:
         if self._same and offset == self.offset:
             self.offset = self._done = offset + length
         elif self._there is not None:
-            self.add(self._there.read(offset, length))
+            data = self._there.read(offset, length)
+            if len(data) < length:
+                raise OSError(0, "it was cut short while it was read")  # copied, it would be a part of a part
+            self.add(data)
 
     def drafted(self, *, fit: bool) -> Draft:
         self._flush()
@@ -191,26 +194,26 @@ class _Writer:
             if isinstance(piece, Part):
                 self._part(piece)
             else:
-                data = self._data(piece)
+                data, _ = self._made(piece)
                 for pen in self._pens:
                     pen.add(data)
         return [pen.drafted(fit=self._fit) for pen in self._pens]
 
     def _part(self, part: Part) -> None:
-        data: bytes | None = None
+        data, fit = None, True
         for pen in self._pens:
             key = None if pen.kept is None else pen.kept.key(part)
             place = pen.kept.places.get(key) if pen.kept is not None and key is not None else None
             begin = pen.offset
             if place is None:
-                data = self._data(part) if data is None else data
+                data, fit = self._made(part) if data is None else (data, fit)
                 pen.add(data)
             else:
                 pen.copy(*place)
-            if key is not None:
-                pen.places.note(key, begin, pen.offset - begin)
+            if key is not None and fit:
+                pen.places.note(key, begin, pen.offset - begin)  # an unfit one is made again, and judged each time
 
-    def _data(self, piece: Piece) -> bytes:
+    def _made(self, piece: Piece) -> tuple[bytes, bool]:
         found = made(piece)
         self._fit = self._fit and found.fit
-        return found.text.encode("utf-8")
+        return found.text.encode("utf-8"), found.fit

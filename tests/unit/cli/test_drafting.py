@@ -142,6 +142,28 @@ def test_a_part_that_is_unfit_is_told(place: Path, makes: Makes) -> None:
     assert not _drafted(place, [makes.part("a", "1\n"), makes.part("b", "2\n", fit=False)])[0].fit
 
 
+def test_a_part_that_is_unfit_is_made_and_told_each_time(place: Path, makes: Makes) -> None:
+    """The judge had nothing against the whole that held it: of another whole it says so anew."""
+    known, parts = KeptFile(_services(a="1", b="1")), [makes.part("a", "1\n"), makes.part("b", "2\n", fit=False)]
+    first, _ = _drafted(place, parts, known)
+    makes.calls.clear()
+    second, _ = _drafted(place, parts, _next(known, first, _services(a="1", b="1")))
+    assert (makes.calls, second.fit, second.same) == (["b"], False, True)
+
+
+def test_a_file_that_shrinks_while_it_is_copied_gives_no_half_of_a_part(place: Path, makes: Makes) -> None:
+    services = _services(a="1", b="1")
+    known = KeptFile(services)
+    first, _ = _drafted(place, [makes.part("a", LONG), makes.part("b", LONG)], known)
+
+    def shrunk() -> Iterator[Piece]:
+        os.truncate(place, 10)
+        yield makes.part("b", LONG)
+
+    with pytest.raises(OSError, match="cut short"):
+        _drafted(place, shrunk(), _next(known, first, services))
+
+
 def test_a_comparison_writes_nothing(place: Path) -> None:
     (found,) = draft([Place(place)], [Made("text\n")], PLAIN, None)
     assert (found.same, found.staged, found.sha256) == (False, None, sha256(b"text\n").hexdigest())
