@@ -168,17 +168,20 @@ DRIFTS: list[tuple[Callable[[Json], None], Kind, str, str]] = [
     (opened_listener, Kind.EXTRA, "the platform", ""),
     (without_strip, Kind.MISSING, "the platform", "identity.user_header"),
 ]
+IN_FILES = [one for one in DRIFTS if one[0] in (shorter_timeout, other_upstream, wider_limit)]
+"""One in each file."""
 
 
 def test_every_drift_is_found(envoy: Rendered) -> None:
     """All of them at once, in one Envoy: none hides another."""
+    drifts = DRIFTS if envoy.artifact.profile == "default" else IN_FILES
     with opened(envoy) as bootstrap:
-        for drift, *_ in DRIFTS:
+        for drift, *_ in drifts:
             drift(bootstrap)
     text = dumped(envoy)
     found = envoy.drifts(text)
     said = {
         (one.kind, str(subject), field) for one in found for subject in one.subjects for field in one.fields or ("",)
     }
-    for drift, kind, subject, field in DRIFTS:
+    for drift, kind, subject, field in drifts:
         assert (kind, subject, field) in said, (drift.__name__, sorted(said))

@@ -17,7 +17,7 @@ from gwc_envoy.succession import tables
 from property.strategies import policies
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(written=policies())
 def test_the_files_together_are_the_bootstrap(written: dict[str, Any]) -> None:
     gateway = gateway_of(written)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+from gwc.derived import per_gateway
 from gwc.ir import Gateway
 from gwc.target import Artifact, Assembled, Lines
 from gwc_envoy import emit as whole
@@ -47,6 +48,7 @@ def _file(gateway: Gateway, name: str) -> Assembled:
     return file
 
 
+@per_gateway
 def documents(gateway: Gateway) -> dict[str, Json]:
     """By file. There is no table where no listener has routes of services."""
     document = whole.document(gateway)
