@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from types import ModuleType
 
 from gwc import observed
 from gwc.cli import drafting, kept, output, secret_files, together
@@ -92,9 +95,35 @@ def prepare(
 
 
 def packages(rendered: Sequence[Rendered]) -> tuple[str, ...]:
-    """The directories of the targets' code."""
-    names = {type(one.installed.target).__module__.partition(".")[0] for one in rendered}
-    return tuple(sorted(str(Path(file).parent) for name in names if (file := sys.modules[name].__file__)))
+    """The directories of the targets' code: of a package that several distributions share, all that it has."""
+    modules = {sys.modules[type(one.installed.target).__module__.partition(".")[0]] for one in rendered}
+    return tuple(sorted({place for module in modules for place in _places(module)}))
+
+
+def _places(module: ModuleType) -> list[str]:
+    file = getattr(module, "__file__", None)
+    return [str(Path(file).parent)] if file else [*module.__path__]
+
+
+def libraries(rendered: Sequence[Rendered]) -> tuple[str, ...]:
+    """What gwc and the targets stand on, with versions: others may read or print the same policy in another way."""
+    names = {"gwc", *(one.installed.distribution.partition(" ")[0] for one in rendered)}
+    needed = {re.split(r"[^\w.-]", one, maxsplit=1)[0] for name in names for one in _required(name)}
+    return tuple(f"{name} {_version(name)}" for name in sorted(needed))
+
+
+def _required(name: str) -> list[str]:
+    try:
+        return [one for one in requires(name) or () if "extra ==" not in one]
+    except PackageNotFoundError:
+        return []  # it is installed nowhere, and nothing with it
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""  # of another system, or of another version of Python
 
 
 def differences(build: Build, judge: Judge | None = None) -> tuple[tuple[tuple[str, str], ...], Finished]:

@@ -73,13 +73,15 @@ def _refused(job: Job, check: bool) -> ExitCode:
 
 def _facts(job: Job, environment: str | None, rendered: Sequence[Rendered]) -> Facts:
     """Names as this run was given them: alert rules say in which file of the policies something stands."""
-    from gwc.cli.build import packages
+    from gwc.cli.build import libraries, packages
     from gwc.cli.kept import Facts
 
     own = {source.name for source in job.services.values()}
-    shared = {name: text for name, text in {**job.public, **job.texts}.items() if name not in own}
+    # Two kinds: what one policy calls a file may be the name of another policy, as this run was given it.
+    shared = {f"file {name}": text for name, text in job.public.items()}
+    shared |= {f"policy {name}": text for name, text in job.texts.items() if name not in own}
     texts = {name: f"{source.name}\n{source.text}" for name, source in job.services.items()}
-    return Facts(environment, shared, texts, packages(rendered))
+    return Facts(environment, shared, texts, packages(rendered), libraries(rendered))
 
 
 def _reject_contradictions(check: bool, emit: Emit, with_secrets: bool) -> None:

@@ -89,16 +89,18 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that the parts of a build follow from: `services` have the texts of their own policies by name, `shared` all
-    other texts that were read, and `packages` are the directories of the targets' code."""
+    other texts that were read, `packages` are the directories of the targets' code, and `libraries` what that needs."""
 
     environment: str | None
     shared: Mapping[str, str]
     services: Mapping[str, str]
     packages: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
 
     def by_service(self) -> dict[str, bytes]:
         shared = (word for item in sorted(self.shared.items()) for word in item)
-        base = digest("parts", compiler(*self.packages), repr(self.environment), *shared)
+        program = digest(compiler(*self.packages), *self.libraries)
+        base = digest("parts", program, repr(self.environment), *shared)
         return {name: digest(base, text).encode() for name, text in self.services.items()}
 
 

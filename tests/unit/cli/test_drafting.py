@@ -228,7 +228,7 @@ def test_everything_that_a_service_follows_from_changes_its_keys(directory: Path
     (directory / "code" / "target.py").write_text("changed")
     keys = [
         key(), key(environment="prod"), key(shared={"platform.yaml": "q"}), key(shared={"platform.yml": "p"}),
-        key(services={"a": "2"}), with_package, key(**package),
+        key(services={"a": "2"}), with_package, key(**package), key(libraries=("pyyaml 6",)),
     ]  # fmt: skip
     assert len(set(keys)) == len(keys)
     assert key(services={"a": "1", "b": "1"}) == key()
