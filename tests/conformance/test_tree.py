@@ -13,7 +13,10 @@ from conformance.variants import variants
 from gwc.target import Artifact
 from gwc_envoy import tree
 
-NAMES = ("routing/base_path", "routing/methods", "routing/normalisation", "routing/precedence", "cors/cors")
+NAMES = (
+    *("routing/base_path", "routing/methods", "routing/normalisation", "routing/precedence", "cors/cors"),
+    *("retries/retries", "timeouts/timeouts"),  # whose routes go on behind hops, which have trees of their own
+)
 ENVOY = next(variant for variant in variants() if variant.name == "envoy/default")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from gwc.ir import Gateway
-from gwc_envoy import actions, body, errors, headers, request_id
+from gwc.ir import Gateway, Route, Service
+from gwc_envoy import actions, body, errors, headers, request_id, tree
 from gwc_envoy.actions import Chain, Hop
 from gwc_envoy.rows import Rows, Run, runs
 from gwc_envoy.upstream import cluster_name, http_options, threshold
@@ -108,19 +108,36 @@ def router_filter() -> Json:
     )
 
 
+_Taken = tuple[Service, Route, tuple[str, ...]]
+"""A route that takes a hop, and the methods of which it takes it."""
+
+
 def _virtual_host(gateway: Gateway, hop: Hop) -> Json:
-    found = Rows(
-        hop.value,
-        lambda: runs((service for service, _, _ in actions.through(gateway, hop)), routes, hop.value),
-        lambda: routes(gateway, hop.value),
-    )
-    return {"name": hop.value, "domains": ["*"], "routes": found}
+    """Where many routes take a hop, the routes of each service are a list: Envoy tries those of a list in turn."""
+    found = list(actions.through(gateway, hop))
+    host = {"name": hop.value, "domains": ["*"]}
+    if len(found) <= tree.FEW:
+        return {**host, "routes": _rows(gateway, hop, hop.value, found)}
+    lists: dict[str | None, Rows] = {
+        f"{name}/": _rows(gateway, hop, f"{hop.value}/{name}", list(own))
+        for name, own in groupby(found, key=lambda one: one[0].name)
+    }
+    return {**host, **tree.matched(lists, actions.KEY_HEADER)}
+
+
+def _rows(gateway: Gateway, hop: Hop, name: str, found: Sequence[_Taken]) -> Rows:
+    services = [service for service, _, _ in found]
+    return Rows(name, lambda: runs(services, routes, hop.value), lambda: _routes(gateway, hop, found))
 
 
 def routes(gateway: Gateway, hop: str) -> Iterator[Json]:
-    for service, route, methods in actions.through(gateway, Hop(hop)):
+    return _routes(gateway, Hop(hop), actions.through(gateway, Hop(hop)))
+
+
+def _routes(gateway: Gateway, hop: Hop, found: Iterable[_Taken]) -> Iterator[Json]:
+    for service, route, methods in found:
         chain = actions.chain(gateway, service, route, methods)
-        yield _route(f"{service.name}/{route.name}", chain, Hop(hop), body.buffer_limit(route))
+        yield _route(f"{service.name}/{route.name}", chain, hop, body.buffer_limit(route))
 
 
 _ATTEMPTS = {

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gwc.ir import PathTemplate, SegmentKind
@@ -55,14 +56,17 @@ def branches(paths: Sequence[PathTemplate], few: int | None = None) -> tuple[Bra
     return (*found[1:], found[0]) if limit >= 0 and len(found) > 1 else ()
 
 
-_PATH = Shared(extension("path", "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=":path"))
-
-
-def matched(lists: Mapping[str | None, Any]) -> Json:
-    """A virtual host with lists of routes by prefix, the one for all other paths under None."""
+def matched(lists: Mapping[str | None, Any], header: str = ":path") -> Json:
+    """A virtual host with lists of routes by prefixes of a header. One for what has none of them stands under None."""
     found = {prefix: _listed(prefix, routes) for prefix, routes in lists.items() if prefix is not None}
-    tree = {"input": _PATH, "prefix_match_map": {"map": found}}
-    return {"matcher": {"matcher_tree": tree, "on_no_match": _listed("others", lists[None])}}
+    tree = {"input": _header(header), "prefix_match_map": {"map": found}}
+    others = {"on_no_match": _listed("others", lists[None])} if None in lists else {}
+    return {"matcher": {"matcher_tree": tree, **others}}
+
+
+@lru_cache(maxsize=2)
+def _header(name: str) -> Shared:
+    return Shared(extension(name.lstrip(":"), "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=name))
 
 
 def _listed(name: str, routes: Any) -> Json:
