@@ -153,7 +153,8 @@ def write(build: Build, with_secrets: bool, judge: Judge | None = None) -> Finis
     except OutputError as error:
         raise CommandError(ExitCode.USAGE, str(error)) from error
     if build.kept is not None:
-        kept.remember(build.directory, {path: (draft.sha256, draft.places) for path, draft in done.drafts.items()})
+        own_files = {path: (draft.sha256, draft.places) for path, draft in done.drafts.items()}
+        kept.remember(build.directory, {**build.kept.beside({one.name for one in build.rendered}), **own_files})
     return done
 
 

@@ -11,7 +11,7 @@ import base64
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -84,6 +84,11 @@ class Kept:
             return KeptFile(self._services, sha, Places(packed).by_key())
         except ValueError:
             return KeptFile(self._services)  # another version's
+
+    def beside(self, targets: Collection[str]) -> dict[str, tuple[str, Places]]:
+        """What is known of other targets' files: a build of some targets leaves those of the others as they are."""
+        others = (name for name in self._files if name.partition("/")[0] not in targets)
+        return {name: (self._files[name][0], Places(self._files[name][1])) for name in others if self.file(name).places}
 
 
 @dataclass(frozen=True, slots=True)

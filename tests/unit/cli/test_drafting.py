@@ -215,6 +215,16 @@ def test_a_build_is_remembered_by_its_directory(directory: Path, place: Path, ma
     assert not _recalled(directory, facts).file("other").places
 
 
+def test_a_build_of_some_targets_leaves_what_is_known_of_the_others(directory: Path, place: Path, makes: Makes) -> None:
+    facts = Facts(None, {}, {"a": "1"}, ())
+    first, _ = _drafted(place, [makes.part("a", "of a\n")], _recalled(directory, facts).file("kong/file"))
+    kept.remember(directory, dict.fromkeys(("envoy/file", "envoy/gone", "kong/file"), (first.sha256, first.places)))
+    others = _recalled(directory, facts).beside({"envoy"})
+    assert {name: (sha, places.packed) for name, (sha, places) in others.items()} == {
+        "kong/file": (first.sha256, first.places.packed)
+    }
+
+
 def test_everything_that_a_service_follows_from_changes_its_keys(directory: Path) -> None:
     def key(**changed: object) -> bytes:
         facts = {"environment": None, "shared": {"platform.yaml": "p"}, "services": {"a": "1"}, "packages": ()}
