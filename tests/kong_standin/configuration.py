@@ -77,7 +77,7 @@ def _lua_config(document: dict[str, Any], settings: dict[str, str], environ: Map
     routes += [(route, None) for route in document["routes"]]
     routes.sort(key=lambda entry: -entry[0]["priority"])
     return f"""
-local find, lower, sub = ngx.re.find, string.lower, string.sub
+local find, holds, lower, sub = ngx.re.find, string.find, string.lower, string.sub
 local environ = {lua(_referenced(document, environ))}
 return {{
   plugins = {lua(document["plugins"])},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(
-    r'\s*(?:(?P<op>&&|\|\||==|\^=|~|\(|\))|(?P<raw>r#"(?P<rawtext>.*?)"#)|(?P<str>"(?P<text>[^"\\]*)")|(?P<field>[a-z.]+))',
+    r'\s*(?:(?P<op>&&|\|\||==|\^=|~|contains\b|\(|\))|(?P<raw>r#"(?P<rawtext>.*?)"#)|(?P<str>"(?P<text>[^"\\]*)")|(?P<field>[a-z.]+))',
     re.S,
 )
 _FIELDS = {"http.host": "host", "http.path": "path", "http.method": "method"}
@@ -20,7 +20,7 @@ def lua_string(text: str) -> str:
 
 
 def to_lua(expression: str) -> str:
-    """A Lua expression over `method`, `host`, `path` and `find` (ngx.re.find)."""
+    """A Lua expression over `method`, `host`, `path`, `find` (ngx.re.find) and `holds` (string.find)."""
     tokens = _tokens(expression)
     result = _any(tokens)
     if tokens:
@@ -85,6 +85,8 @@ def _term(tokens: list[tuple[str, str]]) -> str:
     operator, text = _take(tokens, "op"), lua_string(_take(tokens, "text"))
     if operator == "==":
         return f"{variable} == {text}"
+    if operator == "contains":
+        return f"holds({variable}, {text}, 1, true)"
     if operator == "^=":
         return f"sub({variable}, 1, #{text}) == {text}"
     if operator == "~":
