@@ -86,7 +86,7 @@ def is_file(path: str) -> bool:
 def _is(kind: Callable[[int], bool], path: str) -> bool:
     """As pathlib asks: what cannot be looked at, for want of permission, is no answer but an OSError."""
     try:
-        return kind(os.stat(path or ".").st_mode)
+        return kind(os.stat(normal(path)).st_mode)
     except OSError as error:
         if error.errno in _NOWHERE:
             return False
@@ -136,18 +136,27 @@ def _policies_in(directory: str) -> list[str]:
     observed.listing(directory)
     try:
         with os.scandir(directory) as entries:
-            # A dangling link is kept, so that reading it fails: no policy is ever left out silently.
-            names = [entry.name for entry in entries if is_policy(entry.name) and not entry.is_dir()]
+            names = [entry.name for entry in entries if is_policy(entry.name) and not _is_directory(entry)]
         return names if directory == "." else [os.path.join(directory, name) for name in names]
     except OSError as error:
         raise SourceError(f"{directory}: {error.strerror}") from error
+
+
+def _is_directory(entry: os.DirEntry[str]) -> bool:
+    """A link that leads nowhere, or to itself, is none, so that reading it fails: no policy is left out silently."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno in _NOWHERE:
+            return False
+        raise
 
 
 def _read(path: str) -> bytes:
     try:
         if path == STDIN:
             return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with open(path, "rb", buffering=0) as file:
+        with open(normal(path), "rb", buffering=0) as file:
             data = _bounded(file)
         observed.file(path, data)
         return data

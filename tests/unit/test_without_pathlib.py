@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from gwc import source
+from gwc.diagnostics import Report
 from gwc.lint import perimeter
 
 
@@ -63,9 +64,28 @@ def test_what_is_there_is_told_as_pathlib_tells_it(tmp_path: Path, monkeypatch: 
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "link").symlink_to("folder")
-    for name in ("file", "folder", "dangling", "loop", "link", "file/below", "nothing", "", ".", "a\0b"):
+    named = ("file", "folder", "dangling", "loop", "link", "file/below", "nothing", "", ".", "a\0b")
+    for name in (*named, "file/", "folder//", "file/."):
         assert source.is_directory(name) == Path(name).is_dir()
         assert source.is_file(name) == Path(name).is_file()
+
+
+def test_a_file_is_read_by_whatever_name_pathlib_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a: b")
+    for name in ("file", "file/", "./file", "/file/."):
+        found = source.read_source(f"{tmp_path}/{name}", Report())
+        assert found is not None and found.text == "a: b"
+
+
+@pytest.mark.parametrize("leads_to", ["nowhere", "x.yaml"])
+def test_a_link_that_leads_to_no_policy_is_named(tmp_path: Path, leads_to: str) -> None:
+    (tmp_path / "x.yaml").symlink_to(leads_to)
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "link.yaml").symlink_to("folder.yaml")
+    files = source.policy_files(str(tmp_path))
+    assert files == (str(tmp_path / "x.yaml"),)
+    with pytest.raises(source.SourceError, match=r"x\.yaml: "):
+        source.read_source(files[0], Report())
 
 
 HOSTS = (
