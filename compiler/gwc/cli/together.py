@@ -43,9 +43,10 @@ def _by_two(items: Sequence[_T], work: Callable[[_T], _R]) -> dict[int, _R]:
     (tickets, drawn), (told, telling) = os.pipe(), os.pipe()
     os.write(drawn, b"".join(number.to_bytes(_TICKET, "big") for number in range(len(items))))
     os.close(drawn)
-    helper = os.fork()
+    first, helper = os.getpid(), os.fork()
     if helper == 0:
-        _help(tickets, telling, items, work)
+        os.close(told)  # held open here, it would let us wait forever for a first process that was killed
+        _help(first, tickets, telling, items, work)
     os.close(telling)
     try:
         own = dict(_drawn(tickets, items, work))
@@ -65,13 +66,15 @@ def _drawn(tickets: int, items: Sequence[_T], work: Callable[[_T], _R]) -> Itera
         yield number, work(items[number])
 
 
-def _help(tickets: int, telling: int, items: Sequence[_T], work: Callable[[_T], _R]) -> None:
+def _help(first: int, tickets: int, telling: int, items: Sequence[_T], work: Callable[[_T], _R]) -> None:
     """The other process. It ends here, and undoes nothing: all that is open belongs to the first one."""
     done: list[tuple[int, _R]] = []
     try:
         try:
             for one in _drawn(tickets, items, work):
-                done.append(one)  # noqa: PERF402  what was done before an exception counts
+                done.append(one)  # what was done before an exception counts
+                if os.getppid() != first:
+                    break  # it was killed: nobody waits for the rest
         finally:
             with os.fdopen(telling, "wb") as told:
                 pickle.dump(done, told)

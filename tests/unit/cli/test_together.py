@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,3 +68,46 @@ def test_the_other_process_may_die() -> None:
 def test_what_cannot_be_told_is_done_again() -> None:
     found = divided(range(5), lambda item: lambda: item)
     assert [make() for make in found] == list(range(5))
+
+
+_PROGRAM = """
+import os, sys, time
+from gwc.cli.together import divided
+
+def work(number):
+    with open(os.path.join(sys.argv[1], str(os.getpid())), "w"):
+        time.sleep(0.02)
+    return "x" * 200_000
+
+divided(range(10**5), work)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks processes up in /proc")
+def test_the_other_process_ends_with_the_first(tmp_path: Path) -> None:
+    """However that ends: nobody would ever hear of a process that goes on, or waits to tell what it has done."""
+    with subprocess.Popen([sys.executable, "-c", _PROGRAM, str(tmp_path)]) as first:
+        try:
+            _wait(lambda: len(list(tmp_path.iterdir())) == 2)
+        finally:
+            first.kill()
+    (helper,) = (path.name for path in tmp_path.iterdir() if path.name != str(first.pid))
+    try:
+        _wait(lambda: not _runs(helper))
+    finally:
+        if _runs(helper):
+            os.kill(int(helper), signal.SIGKILL)
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _runs(process: str) -> bool:
+    try:
+        return Path("/proc", process, "stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
