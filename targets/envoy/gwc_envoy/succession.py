@@ -12,6 +12,7 @@ from typing import Any
 
 from gwc_envoy.dynamic import CLUSTERS, HOSTS, LISTENERS
 from gwc_envoy.layout import changed_managers
+from gwc_envoy.tree import routes_of
 from gwc_envoy.xds import Json
 
 Files = Mapping[str, str]
@@ -69,16 +70,18 @@ def _knowing(old: Json, new: Json) -> Json:
 
 
 def _routes(listener: Json) -> list[Json]:
-    return list(_manager(listener)["route_config"]["virtual_hosts"][0]["routes"])
+    return list(routes_of(_manager(listener)["route_config"]["virtual_hosts"][0]))
 
 
 def _with_routes(listener: Json, former: list[Json]) -> Json:
+    """For a while in one list, also where there are many: they differ in what they match, not in their order."""
+    own = {json.dumps(route["match"], sort_keys=True) for route in _routes(listener)}
+    more = [route for route in former if json.dumps(route["match"], sort_keys=True) not in own]
+
     def change(manager: Json) -> Json:
         table = manager["route_config"]
-        host = table["virtual_hosts"][0]
-        own = {json.dumps(route["match"], sort_keys=True) for route in host["routes"]}
-        more = [route for route in former if json.dumps(route["match"], sort_keys=True) not in own]
-        known = {**host, "routes": [*host["routes"], *more]}
+        host = {key: value for key, value in table["virtual_hosts"][0].items() if key != "matcher"}
+        known = {**host, "routes": [*_routes(listener), *more]}
         return {**manager, "route_config": {**table, "virtual_hosts": [known]}}
 
-    return changed_managers(listener, change)
+    return changed_managers(listener, change) if more else listener

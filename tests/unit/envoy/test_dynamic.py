@@ -17,6 +17,7 @@ from gwc_envoy import TARGET
 from gwc_envoy.dynamic import CLUSTERS, HOSTS, LISTENERS, ORDER
 from gwc_envoy.judge import judge
 from gwc_envoy.succession import steps, tables
+from gwc_envoy.tree import FEW, routes_of
 from unit.envoy.policies import gateway, route
 
 Json = dict[str, Any]
@@ -103,10 +104,20 @@ def test_a_hop_knows_the_routes_of_before_and_after() -> None:
     assert [set(routes(text)) for name, text in made if name == LISTENERS] == [{"a/other", "a/r"}, {"a/other"}]
 
 
+def test_a_hop_of_many_routes_knows_those_of_before_too() -> None:
+    """Many stand in a tree by their service, which a list takes the place of meanwhile."""
+    many = [route(f"r{number}", f"/r{number}", stream=True) for number in range(FEW + 2)]
+    before, after = files(*many), files(*many[1:])
+    assert "matcher_tree" in before[LISTENERS]
+    texts_of = [text for name, text in steps(before, after) if name == LISTENERS]
+    assert [len(routes(text)) for text in texts_of] == [FEW + 2, FEW + 1]
+    assert texts_of[-1] == after[LISTENERS]
+
+
 def routes(listeners: str) -> list[str]:
     (hop,) = [one for one in json.loads(listeners)["resources"] if one["name"] == "gwc.first_byte"]
     (host,) = hop["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]
-    return [one["name"] for one in host["routes"]]
+    return [one["name"] for one in routes_of(host)]
 
 
 def test_other_listeners_keep_what_those_of_before_lead_to() -> None:
