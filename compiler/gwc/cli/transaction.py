@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ class Mode:
 
 
 PLAIN = Mode()
+
+_STAGING = ".gwc-"
+_ABANDONED = 24 * 3600.0  # seconds
 
 
 class Transaction:
@@ -58,7 +62,8 @@ class Transaction:
     @cached_property
     def _staging(self) -> Path:
         self._created.extend(_make_directories(self._directory))
-        return Path(tempfile.mkdtemp(prefix=".gwc-", dir=self._directory))
+        _sweep(self._directory)
+        return Path(tempfile.mkdtemp(prefix=_STAGING, dir=self._directory))
 
     def begin(self) -> None:
         """Make room for drafts, so that other processes find it. Raises OSError."""
@@ -110,6 +115,13 @@ class Transaction:
         copy = self._staging / f"old-{self._backups}"
         _keep(place, copy)
         self._undo.callback(copy.replace, place)
+
+
+def _sweep(directory: Path) -> None:
+    """What runs left that were killed. A run that takes as long as this is none of today's."""
+    for left in directory.glob(f"{_STAGING}*"):
+        if left.is_dir() and not left.is_symlink() and left.stat().st_mtime < time.time() - _ABANDONED:
+            shutil.rmtree(left, ignore_errors=True)  # what is another's stays
 
 
 def _keep(place: Path, copy: Path) -> None:

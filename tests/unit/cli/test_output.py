@@ -88,3 +88,15 @@ def test_a_new_directory_goes_again(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="file"):
         carry_out(plan(tmp_path / "file" / "build", OLD, frozenset()))
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_killed_runs_left_is_swept_up(directory: Path) -> None:
+    """Not what a run at this moment drafts, nor what only looks like it."""
+    for name in (".gwc-old", ".gwc-new", ".other"):
+        (directory / name).mkdir()
+        (directory / name / "new-1").write_text("half")
+    (directory / ".gwc-file").write_text("somebody's")
+    for name in (".gwc-old", ".other", ".gwc-file"):
+        os.utime(directory / name, (1, 1))
+    carry_out(plan(directory, {**OLD, "z": NewFile("z")}, frozenset(OLD)))
+    assert sorted(path.name for path in directory.iterdir()) == [".gwc-file", ".gwc-new", ".other", "a", "b", "z"]
