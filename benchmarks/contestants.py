@@ -128,7 +128,7 @@ def gateway(variant: Variant, policies: Scenario, needs: str, more: str = "") ->
         before = processes.tree(os.getpid())
         running = variant.engine.launch(variant.engine.find(variant.profile), Path(scratch), {})
         try:
-            yield Contestant(label(variant) + more, port, processes.tree(os.getpid()) - before)
+            yield Contestant(label(variant) + more, port, processes.lasting(processes.tree(os.getpid()) - before))
         finally:
             running.stop()
 

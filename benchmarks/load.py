@@ -45,9 +45,18 @@ class Plan:
     client: int
 
 
-def run(about: str | None, marks: tuple[str, str], report: Callable[[Plan, str], str]) -> int:
+USUAL = {"rounds": 7, "seconds": 3, "connections": 16}
+"""What a benchmark does unless it is told otherwise."""
+
+
+def run(
+    about: str | None,
+    marks: tuple[str, str],
+    report: Callable[[Plan, str], str],
+    usual: Mapping[str, int] = MappingProxyType(USUAL),
+) -> int:
     """A benchmark from its command line to its exit code. `report` gets the plan and the peer's interpreter."""
-    options = _arguments(about)
+    options = _arguments(about, usual)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     try:
         text = report(_planned(options), options.python)
@@ -63,11 +72,11 @@ def run(about: str | None, marks: tuple[str, str], report: Callable[[Plan, str],
     return 0
 
 
-def _arguments(about: str | None) -> argparse.Namespace:
+def _arguments(about: str | None, usual: Mapping[str, int]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
-    parser.add_argument("--rounds", type=_positive, default=7)
-    parser.add_argument("--seconds", type=_positive, default=3, help="of each point in each round")
-    parser.add_argument("--connections", type=_positive, default=16)
+    parser.add_argument("--rounds", type=_positive, default=usual["rounds"])
+    parser.add_argument("--seconds", type=_positive, default=usual["seconds"], help="of each point in each round")
+    parser.add_argument("--connections", type=_positive, default=usual["connections"])
     parser.add_argument("--python", default=sys.executable, help="an interpreter with benchmarks/requirements.txt")
     parser.add_argument("--write", action="store_true", help=f"put the result into {pages.PAGE.name}")
     return parser.parse_args()

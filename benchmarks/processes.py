@@ -43,6 +43,11 @@ def _all() -> Iterator[tuple[int, Stat]]:
                 yield int(entry.name), parse((entry / "stat").read_text(encoding="utf-8", errors="replace"))
 
 
+def lasting(pids: Iterable[int]) -> frozenset[int]:
+    """Without nginx's cache loader, which looks once at what is kept and ends a minute after it began."""
+    return frozenset(pid for pid in pids if b"cache loader" not in (_PROC / str(pid) / "cmdline").read_bytes())
+
+
 def cpu_seconds(pids: Iterable[int]) -> float:
     """Of all of them together, since each began. Raises OSError when one has ended: its time would be missing."""
     texts = [(_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace") for pid in pids]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from shutil import which
 from types import MappingProxyType
 
 _STATUS = Path(__file__).with_name("status.lua")
+_NUMBERED = Path(__file__).with_name("numbered.lua")
+NUMBER = "NUMBER"
+"""In a path, what each request has a number of its own for. The client needs a script for that, and time."""
 Headers = Mapping[str, str]
 _NONE: Headers = MappingProxyType({})
 _GRACE = 20.0  # seconds that wrk may take longer than it was told to
@@ -44,7 +48,7 @@ def version() -> str:
 
 def measure(url: str, status: int, seconds: int, connections: int, headers: Headers = _NONE) -> Load:
     """Constant load. Raises LoadError unless every answer was of the kind (refused or not) that `status` is."""
-    load = parse(_run(seconds, connections, *_sent(headers), url))
+    load = parse(_run(seconds, connections, *_sent(headers), *_asked(url)))
     expected = load.requests if status >= 400 else 0
     if load.requests == 0 or load.failed != expected or load.broken:
         raise LoadError(f"{url} should answer {status} to every request, and did this: {load}")
@@ -83,6 +87,11 @@ def _command(seconds: int, connections: int) -> list[str]:
 
 def _sent(headers: Headers) -> list[str]:
     return [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+
+
+def _asked(url: str) -> list[str]:
+    """Numbers count up faster by the clock than requests do, so that none comes twice."""
+    return ["-s", str(_NUMBERED), url, "--", str(time.monotonic_ns() // 1000)] if NUMBER in url else [url]
 
 
 def _run(seconds: int, connections: int, *rest: str) -> str:
