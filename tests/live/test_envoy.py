@@ -15,6 +15,7 @@ from gwc.target import EngineMissingError
 from gwc_envoy.dynamic import CLUSTERS, HOSTS, LISTENERS, ORDER
 from gwc_envoy.emit import FILE
 from gwc_envoy.layout import texts
+from gwc_envoy.tree import routes_of
 from live.gateways import VALUE, Rendered, envoy_dump, rendered, running
 
 Json = dict[str, Any]
@@ -66,7 +67,7 @@ def routes(bootstrap: Json, name: str) -> Iterator[Json]:
     for listener in bootstrap["static_resources"]["listeners"]:
         for chain in listener["filter_chains"]:
             for host in chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]:
-                yield from (route for route in host["routes"] if route.get("name") == name and "route" in route)
+                yield from (route for route in routes_of(host) if route.get("name") == name and "route" in route)
 
 
 def manager(bootstrap: Json) -> Json:

@@ -63,7 +63,7 @@ def of_outage(path: Path, when: str) -> Policies:
 OUTAGES = sorted((ROOT / "tests/lint/outages").glob("*.yaml"))
 EXAMPLES: dict[str, Policies] = {
     "policies": of_directory(ROOT / "policies"),
-    **{path.name: of_directory(path) for path in sorted((ROOT / "tests/maximal").glob("*")) if path.is_dir()},
+    "maximal": of_directory(ROOT / "tests/maximal"),
     **{f"{path.name} {when}": of_outage(path, when) for path in OUTAGES for when in ("before", "after")},
     **of_rules(),
 }
