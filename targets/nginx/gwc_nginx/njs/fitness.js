@@ -22,8 +22,9 @@ function lifetime(v, cache) {
     return status === 200 ? cache.ttl : status === 301 || status === 404 ? cache.negative : 0;
 }
 
-// Whether the service's answer is kept.
-function judge(r, cache) {
+// Whether the service's answer is kept. Nobody waits for a renewal: nothing would tell them when it has come, or that it
+// broke off; whoever comes between its first byte and its last asks, and others wait for that.
+function judge(r, cache, renewal) {
     const v = r.variables;
     const life = lifetime(v, cache);
     v.gwc_cache_size = '0';
@@ -31,7 +32,9 @@ function judge(r, cache) {
     if (life) {
         v.gwc_cache_unfit = '';
         answers.advance(v.gwc_cache_key, cache, life, status === 200);
-        flights.approach(v.gwc_cache_flight, cache);
+        if (!renewal) {
+            flights.approach(v.gwc_cache_flight, cache);
+        }
     } else {
         flights.refuse(v.gwc_cache_flight, status);
     }

@@ -124,7 +124,7 @@ function renew(r) {
 function renewed(r) {
     const v = r.variables;
     if (v.upstream_cache_status !== 'HIT') {
-        fitness.judge(r, gwc.settings[v.gwc_settings].cache);
+        fitness.judge(r, gwc.settings[v.gwc_settings].cache, true);
     }
     // It has failed, or there is a new answer: in either case the next one may begin when it is due.
     answers.renewed(v.gwc_cache_key);
