@@ -78,7 +78,7 @@ def routes_of(host: Mapping[str, Any]) -> Iterator[Json]:
     yield from host.get("routes", ())
     matcher = host.get("matcher", {})
     branched = matcher.get("matcher_tree", {}).get("prefix_match_map", {}).get("map", {}).values()
-    for found in (*branched, *(matcher[key] for key in ("on_no_match",) if key in matcher)):
+    for found in (*branched, *filter(None, [matcher.get("on_no_match")])):
         yield from found["action"]["typed_config"]["routes"]
 
 
