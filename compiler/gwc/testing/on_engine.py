@@ -28,6 +28,11 @@ PATIENCE = 30.0
 """Seconds that an answer may take beyond the bound of a test: then the connection counts as one without an answer."""
 GRACE = 0.5
 """Seconds for the last lines of the log."""
+SETTLING = 0.25
+"""Seconds after each failure of a service: a gateway opens a breaker in a thread of its own, and then tells its others
+(Envoy's main thread; measured: some milliseconds, more on a busy machine)."""
+_ENDS = frozenset({"circuit-open", "overloaded"})
+"""Refusals of the gateway's own: no breaker counts them."""
 _AT_ONCE = 1024
 
 
@@ -136,9 +141,16 @@ class _Player:
 
     def _step(self, step: PlannedStep) -> SeenStep:
         if not step.at_once:
-            return SeenStep(step.number, [self._ask(ask) for ask in step.asks])
+            return SeenStep(step.number, [self._settled(ask) for ask in step.asks])
         with ThreadPoolExecutor(min(_AT_ONCE, len(step.asks))) as pool:
-            return SeenStep(step.number, list(pool.map(self._ask, step.asks)))
+            return SeenStep(step.number, list(pool.map(self._settled, step.asks)))
+
+    def _settled(self, ask: Ask) -> Seen:
+        """What was seen, and whatever it changed for the next request has been changed."""
+        seen = self._ask(ask)
+        if seen.status >= 500 and seen.problem not in _ENDS:
+            time.sleep(SETTLING)
+        return seen
 
     def _ask(self, ask: Ask) -> Seen:
         mapped, source = self._mapped(ask), self.clients.here(ask.client)
