@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,12 +60,15 @@ def compile_command(
     if gateway is None or rendered is None:
         return _refused(job, check)
     from gwc.cli.build import RefusedError, prepare
+    from gwc.cli.turns import turn
 
-    build = prepare(output, gateway, job.inputs, rendered, None if no_cache else _facts(job, env, rendered))
-    try:
-        return _compare(job, build) if check else _write(job, build, with_secrets)
-    except RefusedError:
-        return _refused(job, check)
+    facts = None if no_cache else _facts(job, env, rendered)
+    with turn(Path(output), writing=not check):
+        build = prepare(output, gateway, job.inputs, rendered, facts)
+        try:
+            return _compare(job, build) if check else _write(job, build, with_secrets)
+        except RefusedError:
+            return _refused(job, check)
 
 
 def _refused(job: Job, check: bool) -> ExitCode:

@@ -57,11 +57,11 @@ class Transaction:
         self._undo.pop_all()
         if "_staging" in vars(self):
             shutil.rmtree(self._staging, ignore_errors=True)  # by now the outcome is settled; a leftover is private
-        _remove_empty(self._emptied if kind is None else self._created)
+        remove_empty(self._emptied if kind is None else self._created)
 
     @cached_property
     def _staging(self) -> Path:
-        self._created.extend(_make_directories(self._directory))
+        self._created.extend(make_directories(self._directory))
         _sweep(self._directory)
         return Path(tempfile.mkdtemp(prefix=_STAGING, dir=self._directory))
 
@@ -97,7 +97,7 @@ class Transaction:
             return
         self._ready.add(where)
         parent = (self._directory / path).parent
-        self._created.extend(_make_directories(parent))
+        self._created.extend(make_directories(parent))
         self._check_inside(parent)
         if mode.private:
             parent.chmod(0o700)
@@ -132,10 +132,14 @@ def _keep(place: Path, copy: Path) -> None:
         shutil.copy2(place, copy, follow_symlinks=False)
 
 
-def _make_directories(directory: Path) -> Iterator[Path]:
+def make_directories(directory: Path) -> Iterator[Path]:
+    """Those that were missing."""
     for path in reversed((directory, *directory.parents)):
         if not path.exists():
-            path.mkdir()
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue  # another run was faster
             yield path
 
 
@@ -143,7 +147,7 @@ def _parents_below(directory: Path, path: str) -> list[Path]:
     return [parent for parent in (directory / path).parents if parent != directory and directory in parent.parents]
 
 
-def _remove_empty(directories: list[Path]) -> None:
+def remove_empty(directories: list[Path]) -> None:
     for directory in sorted(set(directories), key=lambda path: len(path.parts), reverse=True):
         if directory.is_dir() and not any(directory.iterdir()):
             directory.rmdir()
