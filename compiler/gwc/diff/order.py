@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gwc.diff.change import Level
-from gwc.policy.order import tighter
-from gwc.policy.types import Tighter
+from gwc.policy.order import Tighter, tighter
 
 
 def compared(field: str, old: float | None, new: float | None) -> Level:

@@ -1,39 +1,42 @@
-"""Which direction of a field is tighter, read from the models where the field is declared."""
+"""Which direction of a field is tighter, without the models that declare it: they take longer to import than a thousand
+policies take to compare. tests/unit/policy/test_order.py holds this table against them, field by field.
+"""
 
 from __future__ import annotations
 
-from functools import cache
+from enum import Enum
 
-from pydantic import BaseModel
 
-from gwc.policy.cache import CachePolicy, StalePolicy
-from gwc.policy.limits import BudgetPolicy, LimitPolicy
-from gwc.policy.platform import PlatformPolicy
-from gwc.policy.retries import RetriesPolicy
-from gwc.policy.service import RoutePolicy
-from gwc.policy.timeouts import TimeoutsPolicy
-from gwc.policy.types import Tighter
-from gwc.policy.upstream import BreakerPolicy, UpstreamPolicy
+class Tighter(Enum):
+    """The order of a field: which direction protects more. Its model is marked with it, for bounds and diff."""
 
-_MODELS: dict[str, type[BaseModel]] = {
-    "timeouts": TimeoutsPolicy,
-    "retries": RetriesPolicy,
-    "limits": LimitPolicy,
-    "budget": BudgetPolicy,
-    "upstream.breaker": BreakerPolicy,
-    "upstream": UpstreamPolicy,
-    "cache.stale": StalePolicy,
-    "cache": CachePolicy,
-    "platform": PlatformPolicy,
-    "": RoutePolicy,
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
+_ORDERS = {
+    "timeouts.connect": Tighter.LOWER,
+    "timeouts.request": Tighter.LOWER,
+    "timeouts.idle": Tighter.LOWER,
+    "retries.attempts": Tighter.LOWER,
+    "retries.per_try": Tighter.LOWER,
+    "retries.budget": Tighter.LOWER,
+    "limits.rate": Tighter.LOWER,
+    "limits.burst": Tighter.LOWER,
+    "budget.units": Tighter.LOWER,
+    "upstream.breaker.failures": Tighter.LOWER,
+    "upstream.breaker.open": Tighter.HIGHER,
+    "upstream.concurrency": Tighter.LOWER,
+    "cache.ttl": Tighter.LOWER,
+    "cache.negative_ttl": Tighter.LOWER,
+    "cache.stale.if_error": Tighter.LOWER,
+    "cache.stale.while_revalidate": Tighter.LOWER,
+    "platform.concurrency": Tighter.LOWER,
+    "cost": Tighter.HIGHER,
+    "max_body": Tighter.LOWER,
 }
 
 
-@cache
 def tighter(field: str) -> Tighter:
     """Of a field as a policy spells it, `timeouts.request`. Raises KeyError for one without an order."""
-    section, _, name = field.rpartition(".")
-    for mark in _MODELS[section].model_fields[name].metadata:
-        if isinstance(mark, Tighter):
-            return mark
-    raise KeyError(f"{field} has no order")
+    return _ORDERS[field]

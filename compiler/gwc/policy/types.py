@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from enum import Enum
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
@@ -12,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from gwc import units
 from gwc.policy import texts
+from gwc.policy.order import Tighter as Tighter
 from gwc.policy.texts import SecretValueError as SecretValueError
 from gwc.policy.texts import Words, describe
 from gwc.policy.texts import shorten as shorten
@@ -22,13 +22,6 @@ T = TypeVar("T")
 UNIT, FORM, COMBINATION, SECRET = "gwc_unit", "gwc_form", "gwc_combination", "gwc_secret"
 MAX_ENVIRONMENTS = 100
 """Of one policy. Each is validated whole, so their number multiplies the work."""
-
-
-class Tighter(Enum):
-    """The order of a field: which direction protects more. Bounds and diff read it from the model."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
 
 
 class Model(BaseModel):
