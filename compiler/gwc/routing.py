@@ -5,11 +5,14 @@ A target prints this table; it never decides precedence itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gwc.derived import per_gateway
 from gwc.ir import Gateway, PathTemplate, Route, Service
+
+Shape = tuple[tuple[int, str], ...]
+"""Of a path: `PathTemplate.shape`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,21 @@ def host_tables(gateway: Gateway) -> tuple[HostTable, ...]:
     A host's own routes come first and those of services without hosts behind them. The last table exists even when it
     is empty: an unknown host is then 404.
     """
-    anywhere = _entries(s for s in gateway.services if not s.hosts)
+    anywhere = path_entries(s for s in gateway.services if not s.hosts)
     named: dict[str, list[Service]] = {}
     for service in gateway.services:
         for host in service.hosts:
             named.setdefault(host, []).append(service)
-    tables = [HostTable(host, _entries(services) + anywhere) for host, services in sorted(named.items())]
+    tables = [HostTable(host, path_entries(services) + anywhere) for host, services in sorted(named.items())]
     return (*tables, HostTable(None, anywhere))
 
 
-def _entries(services: Iterable[Service]) -> tuple[PathEntry, ...]:
-    by_shape: dict[tuple[tuple[int, str], ...], list[MethodRoute]] = {}
+def path_entries(services: Iterable[Service], wanted: Callable[[Shape], bool] | None = None) -> tuple[PathEntry, ...]:
+    """Of the `wanted` shapes, or of all, in the order of matching."""
+    by_shape: dict[Shape, list[MethodRoute]] = {}
     for service in services:
         for route in service.routes:
-            by_shape.setdefault(route.path.shape, []).append(MethodRoute(service, route))
+            if wanted is None or wanted(route.path.shape):
+                by_shape.setdefault(route.path.shape, []).append(MethodRoute(service, route))
     entries = (PathEntry(routes[0].route.path, tuple(routes)) for _, routes in sorted(by_shape.items()))
     return tuple(entries)

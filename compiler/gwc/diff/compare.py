@@ -31,7 +31,8 @@ def _differences(old: Gateway, new: Gateway) -> Iterator[Found]:
     yield from _gone_and_come(served)
     renamed = _service_pairs(old, new, served.pairs)
     for before, after in renamed:
-        yield from _service(before, after)
+        if before is not after:  # one service, taken over from side to side
+            yield from _service(before, after)
     together = {(before.name, after.name) for before, after in renamed}
     for pair in served.pairs.values():
         if pair[1] is pair[3] and pair[0].name == pair[2].name:
@@ -87,7 +88,7 @@ def _service_pairs(
 ) -> list[tuple[Service, Service]]:
     """By name; a service whose name is gone became the one that answers most of its requests, if that name is new."""
     before, after = ({service.name: service for service in gateway.services} for gateway in (old, new))
-    found = [(before[name], after[name]) for name in before.keys() & after.keys()]
+    found = [(before[name], after[name]) for name in before if name in after]
     heirs = Counter((o.name, n.name) for o, _, n, _ in pairs.values() if o.name not in after and n.name not in before)
     taken: set[str] = set()
     for (was, now), _ in heirs.most_common():
