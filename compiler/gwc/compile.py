@@ -107,9 +107,9 @@ def compiled(
     if report.failed:
         return None
     same = {policy.service for _, loaded in known.values() if (policy := service_of(loaded)) is not None}
-    routes = {s.name: s.routes for s in like.gateway.services if s.name in same} if like is not None else {}
+    services = {s.name: s for s in like.gateway.services if s.name in same} if like is not None else {}
     valid = [loaded for _, loaded in policies]
-    gateway = resolve(valid, environment=environment, now=now, report=report, read=read, routes=routes)
+    gateway = resolve(valid, environment=environment, now=now, report=report, read=read, services=services)
     return None if report.failed or gateway is None else Compiled(sources, policies, gateway)
 
 

@@ -67,7 +67,7 @@ def test_a_side_means_what_it_means_by_itself(
 def test_what_is_the_same_is_not_resolved_twice(policies: tuple[Source, ...]) -> None:
     new = _compiled(_changed(policies, *CHANGES["a service"]), None)
     old = _compiled(_named(policies), None, like=new)
-    same = [a.routes is b.routes for a, b in zip(old.gateway.services, new.gateway.services, strict=True)]
+    same = [a is b for a, b in zip(old.gateway.services, new.gateway.services, strict=True)]
     assert same == [True, False, True, True]
     inherited = _compiled(_changed(policies, *CHANGES["what services inherit"]), None)
     for a, b in zip(
@@ -81,3 +81,22 @@ def test_an_environment_that_only_the_new_side_knows_is_unknown_to_the_old_one(p
     new = _compiled(_changed(bare, ONE, "routes:\n", "environments: {next: {owner: x}}\nroutes:\n"), "next")
     with pytest.raises(Exception, match="unknown environment 'next'"):
         compiled(_named(bare), environment="next", now=NOW, report=Report(), like=new)
+
+
+FAULTS: Mapping[str, tuple[str, str]] = {
+    "a path of another service": ("base_path: /service-0001", "base_path: /service-0002"),
+    "a header of the gateway": ("remove: [X-Debug]", "remove: [X-User-Id]"),
+    "a provider that nobody declared": ("routes:\n", "auth: {any_of: [api_key]}\nroutes:\n"),
+    "a limit without a store": ("per: ip\n", "per: ip\n    scope: cluster\n"),
+    "a bound": ("request: 10s", "request: 130s"),
+    "a name of another service": ("service: service-0001", "service: service-0002"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_what_is_wrong_with_the_old_side_is_found(fault: tuple[str, str], policies: tuple[Source, ...]) -> None:
+    new, before = _compiled(policies, None), _changed(_named(policies), ONE, *fault)
+    alone, beside = Report(), Report()
+    assert compile_sources(before, environment=None, now=NOW, report=alone) is None
+    assert compiled(before, environment=None, now=NOW, report=beside, like=new) is None
+    assert [(d.code, d.message) for d in beside.diagnostics] == [(d.code, d.message) for d in alone.diagnostics]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gwc import observed
 from gwc.diagnostics import Related, Report
-from gwc.ir import Gateway, Level, Route
+from gwc.ir import Gateway, Level, Route, Service
 from gwc.policy.variants import Loaded, platform_of, service_of
 from gwc.resolve import platform as settle
 from gwc.resolve.bounds import check_bounds
@@ -48,23 +48,39 @@ def resolve(
     read: ReadPublic = read_beside,
     whole: bool = True,
     routes: Mapping[str, tuple[Route, ...]] = MappingProxyType({}),
+    services: Mapping[str, Service] = MappingProxyType({}),
     checked: bool = False,
 ) -> Gateway | None:
     """Every policy of one gateway -> that Gateway; None when `report` has errors.
 
     Not `whole`: some services are left out on purpose, so that waivers of unknown ones are no fault. `routes` are those
-    of services for which they are known from another environment. `checked`: so is that nothing collides.
+    of services for which they are known from another environment. `checked`: so is that nothing collides. `services`
+    are known, whole, from a gateway of the same platform and environment.
     """
     found = _platform(policies, report)
     if found is None:
         return None
     policy, top = found
-    services = _services(policies, policy, top, report, routes)
-    gateway = _gateway(policy, top, services, environment, now, report, read)
+    contexts = _services(policies, policy, top, report, routes)
+    settled = (services.get(context.policy.service) or resolve_service(context) for context in contexts)
+    gateway = _gateway(policy, top, settled, environment, now, report, read)
     if not checked:
-        check_gateway(gateway, report)
+        check_gateway(_unchecked(gateway, services), report)
     check_bounds(gateway, policy.bounds, policy.waivers, top, report, whole=whole)
     return None if report.failed else gateway
+
+
+def _unchecked(gateway: Gateway, known: Mapping[str, Service]) -> Gateway:
+    """Without those that were right among others, if no path is one of theirs and of others, too."""
+    if not known:
+        return gateway
+    from dataclasses import replace
+
+    rest = tuple(service for service in gateway.services if service is not known.get(service.name))
+    paths = {route.path.shape for service in rest for route in service.routes}
+    if any(route.path.shape in paths for service in known.values() for route in service.routes):
+        return gateway
+    return replace(gateway, services=rest)
 
 
 def _platform(policies: Sequence[Loaded], report: Report) -> tuple[PlatformPolicy, Place] | None:
@@ -102,7 +118,7 @@ def _services(
 def _gateway(
     policy: PlatformPolicy,
     top: Place,
-    services: Sequence[ServiceContext],
+    services: Iterable[Service],
     environment: str | None,
     now: date,
     report: Report,
@@ -122,7 +138,7 @@ def _gateway(
         rate_limit_store=settle.store(policy, top),
         limits=resolve_limits(policy.limits, top, "platform"),
         concurrency=policy.concurrency,
-        services=tuple(resolve_service(context) for context in services),
+        services=tuple(services),
         targets=settle.targets(policy, top, report),
         provenance=top.origins(
             listen="listen", trusted_proxies="trusted_proxies", identity="identity", request_id="request_id",
