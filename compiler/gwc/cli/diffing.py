@@ -46,7 +46,8 @@ class Diffing:
     def run(self) -> None:
         """Raises CommandError, also where one of the sides is not valid."""
         old, new = self.before, self.after = self.sides()
-        self.changes = affected(diff(old, new), old, new, _tables(new, self.targets))
+        if found := diff(old, new):  # or else no target is of interest
+            self.changes = affected(found, old, new, _tables(new, self.targets))
 
     def sides(self) -> tuple[Gateway, Gateway]:
         """The old and the new Gateway. Raises CommandError."""
@@ -136,7 +137,7 @@ class Diffing:
         """The changes, with what `traffic` came to, and with targets named what becomes different in their files."""
         from gwc.report import changes
 
-        targets = tuple(one.target.name for one in load_targets(self.targets))
+        targets = tuple(one.target.name for one in load_targets(self.targets)) if self.changes else ()
         beside = changes.Beside(self._files(), traffic, targets)
         if form == "text":
             from gwc.report.style import style_for

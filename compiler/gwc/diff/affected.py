@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gwc.diff.change import Change
+from gwc.diff.change import Change, Subject
 from gwc.features import FEATURES, Use
 from gwc.ir import Gateway
 from gwc.support import Conditional, Fidelity, SupportTable
@@ -29,15 +29,39 @@ def affected(
     changes: Sequence[Change], old: Gateway, new: Gateway, tables: Sequence[SupportTable]
 ) -> tuple[Change, ...]:
     """The changes with the targets that they reach, of those that `tables` are of."""
-    return tuple(replace(change, targets=tuple(_targets(change, old, new, tables))) for change in changes)
+    sides = _Side(old), _Side(new)
+    return tuple(replace(change, targets=tuple(_targets(change, sides, tables))) for change in changes)
 
 
-def _targets(change: Change, old: Gateway, new: Gateway, tables: Sequence[SupportTable]) -> Iterator[str]:
+class _Side:
+    """A Gateway, and the uses in it that a change concerns: of the platform, or of its services with all their routes.
+
+    What follows from one service is looked for in that service alone.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._services = {service.name: service for service in gateway.services}
+
+    def uses(self, feature: str, change: Change) -> list[Use]:
+        services = tuple(self._services[name] for name in change.services if name in self._services)
+        whole = any(not subject.service for subject in change.subjects)
+        uses = FEATURES[feature].uses(replace(self.gateway, services=services))
+        return [use for use in uses if whole or use.subject != str(_PLATFORM)]
+
+
+_PLATFORM = Subject("", "", "")
+
+
+def _targets(change: Change, sides: tuple[_Side, _Side], tables: Sequence[SupportTable]) -> Iterator[str]:
+    if change.field in _FOR_PEOPLE:
+        return
     features = tuple(features_of(change.field))
+    uses = {(name, side): side.uses(name, change) for name in features for side in sides}
     for table in tables:
-        if change.field in _FOR_PEOPLE or _of_another(change.field, table.target):
+        if _of_another(change.field, table.target):
             continue
-        if not features or any(_renders(table, name, change, gateway) for name in features for gateway in (old, new)):
+        if not features or any(_renders(table, name, side.gateway, found) for (name, side), found in uses.items()):
             yield table.target
 
 
@@ -55,18 +79,9 @@ def features_of(field: str) -> Iterator[str]:
         name = name.rpartition(".")[0]
 
 
-def _renders(table: SupportTable, feature: str, change: Change, gateway: Gateway) -> bool:
-    uses = [use for use in FEATURES[feature].uses(gateway) if _concerns(use, change)]
+def _renders(table: SupportTable, feature: str, gateway: Gateway, uses: Sequence[Use]) -> bool:
     return any(table.of(feature, gateway, use).fidelity is not Fidelity.UNSUPPORTED for use in uses) or (
         not uses and _usually(table, feature)
-    )
-
-
-def _concerns(use: Use, change: Change) -> bool:
-    """Uses of the same route, or of a service by one of its routes and the other way round."""
-    return any(
-        str(subject) == use.subject or (subject.service and subject.service == use.subject.partition("/")[0])
-        for subject in change.subjects
     )
 
 
