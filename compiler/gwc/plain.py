@@ -5,18 +5,25 @@ up at whatever else it meets: an anchor, a tag, a text of several lines, a dupli
 reader reads the file. tests/property/test_plain.py holds the two against each other: whatever is read here is read
 there, to the same data, and stands at the same places (`gwc.outline`).
 
-A line means the same wherever it stands, so each is looked at once and remembered: a fleet's policies repeat them.
+A line means the same wherever it stands, so each is looked at once and remembered: a fleet's policies repeat them. So
+does what a key at the margin holds, and each item of a list there: what was read before is taken whole.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 MAX_TEXT = 100_000
 """Characters: far below what the strict reader's own bounds can be about."""
 MAX_DEPTH = 20
-_MOST_LINES = 100_000
+_MOST_LINES = 20_000
+_MOST_BLOCKS = 4_000
+_LARGE = 500
+"""Characters. What is longer is not the same in two policies, but the items of a list may be."""
 
 _INT = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
@@ -24,7 +31,7 @@ _CONSTANTS: dict[str, object] = {"": None, "~": None, "null": None, "true": True
 _NUMERIC = frozenset("0123456789+-.")
 _LONGEST_NUMBER = 40
 
-_ASCII = re.compile("[^\n\x20-\x7e]")
+_ASCII = bytes((10, *range(32, 127)))
 _STRANGE = "[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 """Tabs, carriage returns and everything that is a space or a line's end to somebody. Slow to compile, and rare."""
 _LINE = re.compile(r"( *)(?:(-)(?: +|\Z))?(?:([A-Za-z_][A-Za-z0-9_.-]{0,80}):(?: +|\Z))?(.*)\Z")
@@ -35,6 +42,7 @@ FLOW = re.compile(
     r"""|((?:[A-Za-z0-9_/.+~$(<=^;]|-[A-Za-z0-9.])"""
     r"""(?:[A-Za-z0-9_/.+~$()<=^;%@*-]|:(?=[A-Za-z0-9/])|\ +(?=[A-Za-z0-9_/(]))*))"""
 )
+_MARGIN = re.compile("\n(?=[A-Za-z_])")
 _END = re.compile(r"(?: *| +#.*)\Z")
 REST = re.compile(r" *([^\n]*)")
 """What follows a key's colon, or a dash."""
@@ -48,18 +56,81 @@ _Token = tuple[int, str | None, Any, bool]
 """The column, the key (None for a list's item), the value, and whether there is one."""
 _Nothing: _Token = (-1, None, None, False)
 _known: dict[str, tuple[_Token, ...]] = {}
+_blocks: dict[str, tuple[str, Any]] = {}
+"""What stands at the margin, by its text: a key and its value."""
+_items: dict[tuple[int, str], list[Any]] = {}
+"""And the items of lists there, by the column of their dashes and the text behind it: one, mostly."""
 
 
 def read(text: str) -> dict[str, Any] | None:
-    """The data of a document whose root is a mapping, never to be changed; None where the text is not plain."""
-    if len(text) > MAX_TEXT or (_ASCII.search(text) if text.isascii() else re.search(_STRANGE, text)):
+    """The data of a document whose root is a mapping, never to be changed: others share them. None where the text is
+    not plain."""
+    if len(text) > MAX_TEXT or _strange(text):
         return None
+    data: dict[str, Any] = {}
     try:
-        tokens = _tokens(text)
-        value, end = _block(tokens, 0, 0, 0)
+        for piece in _MARGIN.split(text):
+            if (found := _blocks.get(piece) or _at_margin(piece)) is not None:
+                key, value = found
+                if key in data:
+                    return None
+                data[key] = value
     except _GiveUpError:
         return None
-    return value if end == len(tokens) - 1 and type(value) is dict else None
+    return data or None
+
+
+def _strange(text: str) -> bool:
+    """Whether it has a character that is not plain."""
+    return bool(text.encode().translate(None, _ASCII) if text.isascii() else re.search(_STRANGE, text))
+
+
+def _at_margin(piece: str) -> tuple[str, Any] | None:
+    """What a key at the margin and the lines below it mean; None for comments."""
+    if len(piece) > _LARGE and (found := _long_list(piece)) is not None:
+        return found
+    tokens = _tokens(piece)
+    if len(tokens) == 1:
+        return None
+    value, end = _block(tokens, 0, 0, 0)
+    if end < len(tokens) - 1 or type(value) is not dict:
+        raise _GiveUpError
+    found = next(iter(value.items()))
+    if len(piece) <= _LARGE:
+        _remember(_blocks, _MOST_BLOCKS, piece, found)
+    return found
+
+
+def _long_list(piece: str) -> tuple[str, Any] | None:
+    """As `_at_margin`, where the lines below the key begin with a dash: None where they do not."""
+    line, _, below = piece.partition("\n")
+    column = len(below) - len(below.lstrip(" "))
+    head = _tokens(line)
+    at, key, _, has = head[0]
+    if not below.startswith("- ", column) or len(head) != 2 or at or key is None or has:
+        return None
+    items: list[Any] = []
+    for text in below[column + 2 :].split(f"\n{' ' * column}- "):
+        known = _items.get((column, text))
+        items += _items_of(column, text) if known is None else known
+    return key, items
+
+
+def _items_of(column: int, text: str) -> list[Any]:
+    tokens = _tokens(f"{' ' * column}- {text}")
+    found, end = _list(tokens, 0, column, 1)
+    if end < len(tokens) - 1:
+        raise _GiveUpError
+    if len(text) <= _LARGE:
+        _remember(_items, _MOST_BLOCKS, (column, text), found)
+    return found
+
+
+def _remember(known: dict[_K, _V], most: int, key: _K, value: _V) -> None:
+    """All is forgotten when there is too much of it: what a fleet repeats is soon there again."""
+    if len(known) >= most:
+        known.clear()
+    known[key] = value
 
 
 def scalar(text: str) -> object:
@@ -94,8 +165,7 @@ def _tokens(text: str) -> list[_Token]:
         known = _known.get(line)
         if known is None:
             known = _line(line)
-            if len(_known) < _MOST_LINES:
-                _known[line] = known
+            _remember(_known, _MOST_LINES, line, known)
         found += known
     found.append(_Nothing)
     return found

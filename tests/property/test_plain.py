@@ -51,6 +51,7 @@ def agree(text: str) -> bool:
     """Whether the quick reader took it. Equal, in the order of keys and in types, which `repr` shows; and each key and
     value at the same place."""
     quick = plain.read(text)
+    assert repr(quick) == repr(in_one_go(text)), text
     if quick is not None:
         source, report = Source("policies/a.yaml", text), Report()
         document = parse(source, report)
@@ -58,6 +59,17 @@ def agree(text: str) -> bool:
         assert repr(quick) == repr(document.data()), text
         assert repr(whole(outlined(source))) == repr(document.root), text
     return quick is not None
+
+
+def in_one_go(text: str) -> object:
+    """What the quick reader makes of all lines together, and not of each key at the margin by itself."""
+    try:
+        tokens = plain._tokens(text)
+        value, end = plain._block(tokens, 0, 0, 0)
+    except plain._GiveUpError:
+        return None
+    whole = end == len(tokens) - 1 and type(value) is dict and not plain._strange(text)
+    return value if whole else None
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
@@ -79,6 +91,13 @@ def excerpt(lines: list[str], chance: random.Random) -> str:
     return "\n".join(lines[start : start + chance.randint(1, 9)]) + "\n"
 
 
+@pytest.fixture(params=[plain._LARGE, 30], ids=["", "items apart"])
+def large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists are taken item by item from so many characters on."""
+    monkeypatch.setattr(plain, "_LARGE", request.param)
+
+
+@pytest.mark.usefixtures("large")
 def test_damaged_policies() -> None:
     chance = random.Random(SEED)
     texts = [path.read_text(encoding="utf-8").split("\n") for path in POLICIES]
@@ -93,6 +112,7 @@ def test_pieces_of_yaml() -> None:
     assert taken > ROUNDS // 50
 
 
+@pytest.mark.usefixtures("large")
 def test_shaped_documents() -> None:
     """Keys, items and values at columns that are often right and sometimes not."""
     chance = random.Random(SEED + 2)
@@ -152,8 +172,19 @@ def test_texts_that_could_reach_a_bound_are_left_to_the_strict_reader() -> None:
     assert plain.read("a: " + "[" * 30 + "]" * 30) is None
 
 
-def test_lines_are_remembered_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plain, "_known", {})
-    monkeypatch.setattr(plain, "_MOST_LINES", 3)
+@pytest.mark.parametrize(("memory", "most"), [("_known", "_MOST_LINES"), ("_blocks", "_MOST_BLOCKS")])
+def test_what_was_read_is_remembered_within_a_bound(memory: str, most: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, memory, {})
+    monkeypatch.setattr(plain, most, 3)
     assert plain.read("a: 1\nb: 2\nc: 3\nd: 4\n") == {"a": 1, "b": 2, "c": 3, "d": 4}
-    assert len(plain._known) == 3
+    assert 0 < len(getattr(plain, memory)) <= 3
+
+
+def test_what_was_read_before_is_taken_whole() -> None:
+    first = plain.read("a: 1\nlist:\n  - {b: 2}\n")
+    again = plain.read("a: 2\nlist:\n  - {b: 2}\n")
+    assert first is not None and again is not None and first["list"] is again["list"]
+    long = "".join(f"  - name: item-{number}\n" for number in range(40))
+    first, again = plain.read(f"list:\n{long}"), plain.read(f"list:\n{long}  - name: last\n")
+    assert first is not None and again is not None and first["list"][0] is again["list"][0]
+    assert len(again["list"]) == len(first["list"]) + 1

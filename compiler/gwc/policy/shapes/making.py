@@ -14,6 +14,7 @@ REFUSALS = (ValueError, TypeError, KeyError, AttributeError)
 
 _MAX_COUNT = 1_000_000_000
 _MOST_KNOWN = 20_000
+_MOST_SAME = 4_000
 
 
 class Shape:
@@ -57,6 +58,23 @@ def known_texts(parse: Callable[[str], Any]) -> Convert:
     return convert
 
 
+def once(settings: Convert) -> Convert:
+    """`settings` of a mapping or list, once for the very same: `gwc.plain` gives texts that say the same one value."""
+    known: dict[int, tuple[Any, Any]] = {}
+
+    def convert(value: Any) -> Any:
+        found = known.get(id(value))
+        if found is not None and found[0] is value:
+            return found[1]
+        made = settings(value)
+        if len(known) >= _MOST_SAME:
+            known.clear()
+        known[id(value)] = value, made  # no other value has its id while it is here
+        return made
+
+    return convert
+
+
 def known_values(settings: Convert) -> Convert:
     """`settings` of a mapping or list, once for all that say the same: `repr` tells apart whatever YAML does."""
     known: dict[str, Any] = {}
@@ -70,7 +88,7 @@ def known_values(settings: Convert) -> Convert:
             known[said] = made
         return made
 
-    return convert
+    return once(convert)
 
 
 def as_text(value: Any) -> str:

@@ -30,6 +30,7 @@ from gwc.policy.shapes.making import (
     mapping,
     method,
     number,
+    once,
     one_of,
     or_none,
     path_template,
@@ -213,22 +214,24 @@ class Route(Sections):
     stream = websocket = False
 
 
-_route = mapping(
-    Route,
-    {
-        **SECTIONS,
-        "name": route_name,
-        "description": free_text,
-        "path": path_template,
-        "methods": items_of(method, 1, key=itself),
-        "limits": limits,
-        "cost": count_or_zero,
-        "stream": flag,
-        "websocket": flag,
-    },
-    "name",
-    "path",
-    "methods",
+_route = once(
+    mapping(
+        Route,
+        {
+            **SECTIONS,
+            "name": route_name,
+            "description": free_text,
+            "path": path_template,
+            "methods": items_of(method, 1, key=itself),
+            "limits": limits,
+            "cost": count_or_zero,
+            "stream": flag,
+            "websocket": flag,
+        },
+        "name",
+        "path",
+        "methods",
+    )
 )
 
 
@@ -288,8 +291,8 @@ secret_source = mapping(
 )
 secret = mapping(SecretReference, {"secret": secret_source}, "secret")
 file = mapping(FileReference, {"file": known_texts(texts.ABSOLUTE)}, "file")
-_endpoints = items_of(
-    mapping(Endpoint, {"url": url(("http", "https"), path=False), "weight": number(1, 10_000)}, "url"), 1
+_endpoints = once(
+    items_of(mapping(Endpoint, {"url": url(("http", "https"), path=False), "weight": number(1, 10_000)}, "url"), 1)
 )
 _long_upstream = mapping(
     Upstream,
