@@ -16,12 +16,9 @@ from gwc.discovery import InstalledTarget, target_names
 from gwc.document import Document, parse
 from gwc.environments import check_environment
 from gwc.ir import Gateway
-from gwc.observability import emit as observability
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.parts import made
 from gwc.policy.variants import Loaded, Variants, quick_variants, service_of, under
-from gwc.record import NAME as RECORD
-from gwc.record import record_file
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
@@ -170,6 +167,8 @@ def emitted(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report
         report.extend(check(gateway, table))
     if report.failed:
         return None
+    from gwc.observability import emit as observability
+
     dateless = replace(gateway, now=date.min)  # an output does not depend on the day that it was made on
     watching = cache(lambda served: observability.files(dateless, served))  # most targets serve all families
     return tuple(_emit(dateless, *pair, watching) for pair in zip(targets, promised, strict=True))
@@ -221,9 +220,11 @@ def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | N
 
 
 def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable, watching: Watching) -> Rendered:
+    from gwc.record import NAME, record_file
+
     artifact = installed.target.emit(gateway, table.profile)
     description = record_file(installed.target.name, table.profile, gateway)
-    beside = {**watching(_served(installed.target, table.profile)), RECORD: description}
+    beside = {**watching(_served(installed.target, table.profile)), NAME: description}
     assert not beside.keys() & artifact.files.keys(), "a target writes where what is the same for all belongs"
     in_parts = any(isinstance(file, Assembled) for file in artifact.files.values())
     return Rendered(installed, table, replace(artifact, files={**artifact.files, **beside}), in_parts)

@@ -15,6 +15,8 @@ def run(argv: Sequence[str]) -> int:
     try:
         if argv[:1] == ["lint"] and (code := _linted(argv[1:])) is not None:
             return code
+        if argv[:1] == ["diff"] and (code := _compared(argv[1:])) is not None:
+            return code
         from gwc.cli.app import app
 
         app(args=list(argv), prog_name="gwc")
@@ -33,6 +35,18 @@ def _linted(words: Sequence[str]) -> int | None:
         return None
     from gwc.cli.guard import outcome
     from gwc.cli.linting import perform
+
+    return int(outcome(lambda: perform(wanted)))
+
+
+def _compared(words: Sequence[str]) -> int | None:
+    """As `_linted`, of `gwc diff`."""
+    from gwc.cli.asking_diff import asked_diff
+
+    if (wanted := asked_diff(words)) is None:
+        return None
+    from gwc.cli.diffing import perform
+    from gwc.cli.guard import outcome
 
     return int(outcome(lambda: perform(wanted)))
 

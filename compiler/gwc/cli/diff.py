@@ -12,11 +12,12 @@ from gwc.cli.guard import guarded, in_one_go
 from gwc.cli.options import AgainstLive, Environment, Host, Log, Now, Policies, ReadAs, ShowUsers, Targets
 
 if TYPE_CHECKING:
+    from gwc.cli.asking_diff import AskedDiff
     from gwc.cli.diffing import Diffing
 
 
 class DiffFormat(StrEnum):
-    """How the changes are printed."""
+    """How the changes are printed. Those of `gwc.cli.asking_diff`, for typer."""
 
     TEXT = "text"
     JSON = "json"
@@ -48,33 +49,30 @@ def diff_command(
     show_users: ShowUsers = False,
 ) -> ExitCode:
     """Say what a change of the policies means for clients: breaking, tightened, loosened, added or neutral."""
-    from gwc.cli.diffing import Diffing
-    from gwc.cli.job import check_targets, parse_now
-    from gwc.cli.progress import progress
+    from gwc.cli.asking_diff import LIVE, AskedDiff
+    from gwc.cli.diffing import perform
 
-    check_targets(target)
-    diffing = Diffing(policies, against, env, parse_now(now), target)
-    wanted = exit_code or fail_on is not None
-    if against is not None and against.startswith("live:"):
-        return _live(diffing, format, fail_on, traffic, wanted=wanted)
-    levels = _levels(fail_on)
-    with progress("comparing"):
-        diffing.run()
-    said = _replayed(diffing, traffic, Log(log_format, host, show_users), format) if traffic is not None else ""
-    diffing.publish(format.value, said)
-    return diffing.outcome(levels) if wanted else ExitCode.OK
+    asked = AskedDiff(against, tuple(target), policies, env, now, format.value, exit_code, fail_on)
+    if against is not None and against.startswith(LIVE):
+        return _live(asked, traffic)
+    if traffic is None:
+        return perform(asked)
+    log = Log(log_format, host, show_users)
+    return perform(asked, lambda diffing: _replayed(diffing, traffic, log, format))
 
 
-def _live(diffing: Diffing, form: DiffFormat, fail_on: str | None, traffic: str | None, *, wanted: bool) -> ExitCode:
+def _live(asked: AskedDiff, traffic: str | None) -> ExitCode:
+    from gwc.cli.diffing import among, diffing_of
     from gwc.cli.drifting import KINDS, Drifting
 
+    diffing = diffing_of(asked)
     if traffic is not None:
         raise CommandError(ExitCode.USAGE, "--traffic needs policies on both sides", "a gateway shows only its output")
-    kinds = _among(fail_on or "", KINDS, "kind of difference")
+    kinds = among(asked.fail_on or "", KINDS, "kind of difference")
     drifting = Drifting(diffing, diffing.targets)
     drifting.run()
-    drifting.publish(form.value)
-    return drifting.outcome(kinds) if wanted else ExitCode.OK
+    drifting.publish(asked.format)
+    return drifting.outcome(kinds) if asked.judges else ExitCode.OK
 
 
 def _replayed(diffing: Diffing, traffic: str, log: Log, form: DiffFormat) -> str:
@@ -84,17 +82,3 @@ def _replayed(diffing: Diffing, traffic: str, log: Log, form: DiffFormat) -> str
     assert diffing.before is not None and diffing.after is not None
     plain = "text" if form is DiffFormat.GITHUB else form.value
     return replayed(traffic, diffing.before, diffing.after, log, plain, diffing.shown, diffing.targets)
-
-
-def _levels(text: str | None) -> tuple[str, ...]:
-    from gwc.diff import Level
-
-    return _among(text or "breaking,loosened", tuple(Level), "level")
-
-
-def _among(text: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:
-    wanted = tuple(part.strip() for part in text.split(",") if part.strip())
-    unknown = [one for one in wanted if one not in known]
-    if unknown:
-        raise CommandError(ExitCode.USAGE, f"--fail-on {unknown[0]!r} is no {what}", f"known: {', '.join(known)}")
-    return wanted

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from gwc.built import made_from, manifest_at, manifest_in, revision_of
+from gwc.cli.asking_diff import AskedDiff
 from gwc.cli.exits import CommandError, ExitCode
-from gwc.cli.mistakes import told
+from gwc.cli.guard import in_one_go
+from gwc.cli.mistakes import check_targets, told
+from gwc.cli.now import parse_now
+from gwc.cli.progress import progress
 from gwc.compile import Compiled, Rendered, compiled, render
 from gwc.diagnostics import Report
-from gwc.diff import Change, diff
+from gwc.diff import Change, Level, diff
 from gwc.diff.affected import affected
 from gwc.discovery import load_targets
 from gwc.git import GitError, Revision, revision
 from gwc.ir import Gateway
-from gwc.manifest import ManifestError
 from gwc.resolve import ReadPublic, read_beside
 from gwc.source import STDIN, Source, SourceError, read_policies
 from gwc.support import SupportTable
@@ -26,6 +28,32 @@ from gwc.target import profile_of
 
 _Side = tuple[tuple[Source, ...], ReadPublic]
 """The policies of a side, and how to read the public files that they name."""
+
+
+@in_one_go
+def perform(asked: AskedDiff, replayed: Callable[[Diffing], str] | None = None) -> ExitCode:
+    """One `gwc diff`, from its options to what is printed; `replayed` is printed, too. Raises CommandError."""
+    diffing = diffing_of(asked)
+    levels = among(asked.fail_on or "breaking,loosened", tuple(Level), "level")
+    with progress("comparing"):
+        diffing.run()
+    diffing.publish(asked.format, "" if replayed is None else replayed(diffing))
+    return diffing.outcome(levels) if asked.judges else ExitCode.OK
+
+
+def diffing_of(asked: AskedDiff) -> Diffing:
+    """Raises CommandError."""
+    check_targets(asked.target)
+    return Diffing(asked.policies, asked.against, asked.env, parse_now(asked.now), asked.target)
+
+
+def among(text: str, known: Sequence[str], what: str) -> tuple[str, ...]:
+    """What `--fail-on` lists. Raises CommandError for what is not `known`."""
+    wanted = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = [one for one in wanted if one not in known]
+    if unknown:
+        raise CommandError(ExitCode.USAGE, f"--fail-on {unknown[0]!r} is no {what}", f"known: {', '.join(known)}")
+    return wanted
 
 
 @dataclass(slots=True)
@@ -60,8 +88,11 @@ class Diffing:
         return self._resolved(self._read(self.policies), read_beside)
 
     def _old(self) -> _Side:
-        if self.against is not None and (manifest := manifest_at(self.against)) is not None:
-            return self._built(manifest)
+        if self.against is not None and Path(self.against).exists():
+            from gwc.built import manifest_at
+
+            if (manifest := manifest_at(self.against)) is not None:
+                return self._built(manifest)
         if self.against is not None and self.against != STDIN and Path(self.against).is_dir():
             self.shown = self.against
             return self._read(self.against), read_beside
@@ -80,6 +111,9 @@ class Diffing:
 
     def _built(self, file: Path) -> _Side:
         """What a build was compiled from, in its environment: the policies as they are, or a commit of them."""
+        from gwc.built import made_from, manifest_in, revision_of
+        from gwc.manifest import ManifestError
+
         self.shown = str(file)
         try:
             manifest = manifest_in(file)

@@ -9,13 +9,14 @@ from datetime import date
 from typing import TextIO
 
 from gwc.cli.exits import ExitCode
+from gwc.cli.mistakes import check_targets as check_targets
 from gwc.cli.mistakes import told
 from gwc.cli.now import parse_now as parse_now
 from gwc.cli.options import Format
 from gwc.cli.progress import progress
 from gwc.compile import Rendered, compiled, emitted, judged, render
 from gwc.diagnostics import Report, Severity
-from gwc.discovery import check_names, load_targets
+from gwc.discovery import load_targets
 from gwc.ir import Gateway
 from gwc.resolve import read_beside
 from gwc.source import Source, policy_name, read_policies
@@ -113,9 +114,3 @@ class Job:
         joint = "\n" if "\n" in summary else "; "
         verdict = joint.join(part for part in (summary, counts(found) if found else "") if part)
         return render_text(found, self.texts, style_for(stream)) + (f"{verdict}\n" if verdict else "")
-
-
-def check_targets(names: Sequence[str]) -> None:
-    """Mistyped names of `-t` fail before any work is done, and before any target is imported."""
-    with told():
-        check_names(names)

@@ -21,6 +21,14 @@ def told(hint: str = "name the policies with --policies") -> Iterator[None]:
         raise CommandError(ExitCode.USAGE, str(error), _suggestion(error.name, error.known)) from error
 
 
+def check_targets(names: Sequence[str]) -> None:
+    """Mistyped names of `-t` fail before any work is done, and before any target is imported."""
+    from gwc.discovery import check_names
+
+    with told():
+        check_names(names)
+
+
 def _suggestion(name: str, known: Sequence[str]) -> str:
     """The closest of `known`, and all of them."""
     if not known:

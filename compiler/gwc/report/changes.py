@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -142,7 +141,9 @@ MOST_LINES = 200
 def _folded(name: str, text: str) -> str:
     lines = text.splitlines()
     more = [f"... and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
-    shown = "\n".join(html.escape(printable(line)) for line in (*lines[:MOST_LINES], *more))
+    from html import escape
+
+    shown = "\n".join(escape(printable(line)) for line in (*lines[:MOST_LINES], *more))
     return f"<details><summary>{cell(name)}</summary>\n\n<pre>{shown}</pre>\n\n</details>"
 
 

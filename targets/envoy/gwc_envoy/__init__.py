@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gwc.diagnostics import Diagnostic
 from gwc.ir import Gateway
-from gwc.live.source import Reader
 from gwc.support import SupportTable
 from gwc.target import Artifact
 from gwc_envoy.engine import EnvoyEngine
 from gwc_envoy.profiles import FILES, PROFILES
 from gwc_envoy.support import TABLES
+
+if TYPE_CHECKING:
+    from gwc.live.source import Reader  # with urllib, which none but a look at a running gateway needs
 
 
 class EnvoyTarget:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gwc.diagnostics import Diagnostic
 from gwc.ir import Gateway
-from gwc.live.source import Reader
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.support import SupportTable
 from gwc.target import Artifact
 from gwc_nginx.engine import NginxEngine
 from gwc_nginx.support import TABLES
+
+if TYPE_CHECKING:
+    from gwc.live.source import Reader  # with urllib, which none but a look at a running gateway needs
 
 
 class NginxTarget:
