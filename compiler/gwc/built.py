@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from gwc.diagnostics import Report
@@ -37,12 +37,13 @@ def manifest_in(file: Path) -> Manifest:
     return manifest
 
 
-def revision_of(manifest: Manifest, directory: Path, shown: str) -> Revision:
-    """The newest commit whose policies in `directory` are those of the build. Raises GitError where none is."""
+def revision_of(manifest: Manifest, directory: Path, shown: str, like: Sequence[Source] = ()) -> Revision:
+    """The newest commit whose policies in `directory` are those of the build; `like` are most of them, perhaps. Raises
+    GitError where none is."""
     top, below = repository(directory)
     for commit in _commits(top, below):
         candidate = Revision(commit, f"{shown} ({commit[:12]})", top, below)
-        if _is_of(manifest, candidate):
+        if _is_of(manifest, candidate, like):
             return candidate
     raise GitError(f"no commit has the policies that {shown} was compiled from, in {below}")
 
@@ -52,10 +53,10 @@ def _commits(top: Path, below: PurePosixPath) -> Iterator[str]:
     yield from git(*words, directory=top).split()
 
 
-def _is_of(manifest: Manifest, candidate: Revision) -> bool:
+def _is_of(manifest: Manifest, candidate: Revision, like: Sequence[Source]) -> bool:
     report = Report()
     try:
-        sources = candidate.sources(report)
+        sources = candidate.sources(report, like)
     except (GitError, SourceError):  # a commit before there were policies, or that took them away
         return False
     return not report.failed and made_from(manifest, sources, lambda file: candidate.read(sources[0], file))

@@ -64,15 +64,20 @@ class Revision:
     top: Path
     below: PurePosixPath
 
-    def sources(self, report: Report) -> tuple[Source, ...]:
-        """Sorted by name. Raises GitError, also where the commit has no such directory, and SourceError."""
+    def sources(self, report: Report, like: Sequence[Source] = ()) -> tuple[Source, ...]:
+        """Sorted by name; what is the same in `like` is not read. Raises GitError, also where the commit has no such
+        directory, and SourceError."""
         listed = git("ls-tree", "-z", self.commit, "--", f"{self.below}/", directory=self.top).split("\0")
         ids = {name: entry.split()[2] for entry, _, name in (line.partition("\t") for line in listed) if name}
         names = sorted(name for name in ids if is_policy(PurePosixPath(name).name))
         if not names:
             raise GitError(f"{self.shown} has no policies in {self.below}")
-        texts = zip(names, _contents([ids[name] for name in names], self.top), strict=True)
-        sources = (decoded(f"{self.shown}:{name}", data, report) for name, data in texts)
+        known = _by_id(like, len(ids[names[0]]))
+        contents = _contents([ids[name] for name in names if ids[name] not in known], self.top)
+        sources = (
+            Source(at, known[ids[name]]) if ids[name] in known else decoded(at, next(contents), report)
+            for name, at in ((name, f"{self.shown}:{name}") for name in names)
+        )
         return tuple(source for source in sources if source is not None)
 
     def read(self, source: Source, file: str) -> str:
@@ -99,8 +104,34 @@ def repository(directory: Path) -> tuple[Path, PurePosixPath]:
     return top, PurePosixPath(place.relative_to(top).as_posix())
 
 
+def _by_id(sources: Sequence[Source], digits: int) -> dict[str, str]:
+    """Texts by the ids that git gives files with them, in a repository whose ids have so many `digits`.
+
+    An id is the hash of what the object holds. Two texts with one id do not get into a repository: git looks for what
+    gives a constructed one away, and refuses it.
+    """
+    if not sources:
+        return {}
+    from hashlib import sha1, sha256
+
+    start = sha1(usedforsecurity=False) if digits == _SHA1 else sha256()
+    found = {}
+    for source in sources:
+        data, made = source.text.encode(), start.copy()
+        made.update(b"blob %d\0" % len(data) + data)
+        if not source.text.startswith(_BOM):  # to read that object takes one away
+            found[made.hexdigest()] = source.text
+    return found
+
+
+_SHA1 = 40
+_BOM = "\ufeff"
+
+
 def _contents(ids: Sequence[str], directory: Path) -> Iterator[bytes]:
     """What objects hold, all of them asked for at once."""
+    if not ids:
+        return
     answer = io.BytesIO(_run(("cat-file", "--batch"), directory, "\n".join(ids).encode()))
     for _ in ids:
         said = answer.readline().split()

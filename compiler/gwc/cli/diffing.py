@@ -68,6 +68,8 @@ class Diffing:
     changes: tuple[Change, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     shown: str = ""
+    read: dict[str, tuple[Source, ...]] = field(default_factory=dict)
+    """Policies from disk, by their path."""
     compiled: Compiled | None = None
     """The side that was compiled first: most of the other one is the same."""
 
@@ -102,7 +104,7 @@ class Diffing:
         report = Report()
         try:
             old = find()
-            sources = old.sources(report)
+            sources = old.sources(report, self._beside())
         except (GitError, SourceError) as error:
             raise CommandError(ExitCode.ENVIRONMENT, f"cannot compare: {error}", hint) from error
         self.shown = old.shown
@@ -125,7 +127,7 @@ class Diffing:
             return sources, read_beside
         directory = self._directory()
         hint = "commit what you build, or compare with the revision that it was built from"
-        return self._of_git(lambda: revision_of(manifest, directory, self.shown), hint)
+        return self._of_git(lambda: revision_of(manifest, directory, self.shown, sources), hint)
 
     def _settle(self, environment: str | None) -> None:
         """Both sides are of the build's environment."""
@@ -142,12 +144,27 @@ class Diffing:
             raise CommandError(ExitCode.USAGE, "only a directory of policies has revisions", "name one with --policies")
         return directory
 
+    def _beside(self) -> tuple[Source, ...]:
+        """What the policies are now; nothing where they cannot be read, which is told when it is their turn."""
+        if self.policies not in self.read:
+            try:
+                sources = read_policies(self.policies, report := Report())
+            except (SourceError, OSError):
+                return ()
+            if report.failed:
+                return ()
+            self.read[self.policies] = sources
+        return self.read[self.policies]
+
     def _read(self, path: str) -> tuple[Source, ...]:
-        report = Report()
-        with told():
-            sources = read_policies(path, report)
-        self._refuse(report, {})
-        return sources
+        """Once: standard input cannot be read again."""
+        if path not in self.read:
+            report = Report()
+            with told():
+                sources = read_policies(path, report)
+            self._refuse(report, {})
+            self.read[path] = sources
+        return self.read[path]
 
     def _resolved(self, sources: tuple[Source, ...], read: ReadPublic) -> Gateway:
         report = Report()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gwc import git
 from gwc.diagnostics import Report
 from gwc.git import GitError, revision
 from gwc.source import MAX_BYTES, SourceError, read_policies
@@ -69,3 +70,29 @@ def test_a_directory_that_the_commit_lacks(tmp_path: Path) -> None:
     committed(tmp_path, FILES, "policies")
     with pytest.raises(GitError, match="main has no policies in new"):
         revision(None, tmp_path / "new").sources(Report())
+
+
+@pytest.mark.parametrize("format", ["sha1", "sha256"])
+def test_what_is_known_is_not_read_again(tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the work tree holds: an equal text is taken over, under any name, and every other one is read."""
+    files = {
+        "same.yaml": "kind: é\n".encode(),
+        "ends.yaml": b"kind: a\r\n",
+        "other.yaml": b"kind: Service\n",
+        "gone.yaml": b"owner: b\n",
+        "marked.yaml": "\ufeffowner: a\n".encode(),
+        "twice.yaml": "\ufeff\ufeffowner: a\n".encode(),
+    }
+    subprocess.run(
+        [*GIT, "init", "-q", "-b", "main", f"--object-format={format}"], cwd=tmp_path, check=True, timeout=60
+    )
+    directory = committed(tmp_path, files)
+    plainly = revision(None, directory).sources(Report())
+    (directory / "other.yaml").write_bytes(b"kind: Platform\n")
+    (directory / "gone.yaml").rename(directory / "moved.yaml")
+    (directory / "more.yaml").write_bytes("\ufeffowner: a\n".encode())
+    like, asked = read_policies(str(directory), Report()), []
+    contents = git._contents
+    monkeypatch.setattr(git, "_contents", lambda ids, top: asked.extend(ids) or contents(ids, top))
+    assert revision(None, directory).sources(Report(), like) == plainly
+    assert len(asked) == 3  # the other one, and those with a mark that reading takes away
