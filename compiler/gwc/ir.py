@@ -16,17 +16,29 @@ from typing import Literal
 from gwc.frozen import dataclass, field
 from gwc.origin import Level as Level
 from gwc.origin import Origin as Origin
-from gwc.origin import Origins as Origins
 from gwc.origin import Provenance as Provenance
+from gwc.origin import Shared as Shared
 from gwc.units import Rate
 
 _NOWHERE: Provenance = MappingProxyType({})
 
 
 class _Placed:
-    """Where a node was written stands beside its values, so that nodes of the same values can share them."""
+    """Where a node was written stands beside its values, so that nodes of the same values can share them.
 
-    __slots__ = ("provenance",)
+    `placed` is its provenance, or what stands for it and for those of nodes around.
+    """
+
+    __slots__ = ("placed",)
+    placed: Provenance | Shared
+
+
+def _provenance(node: _Placed) -> Provenance:
+    placed = node.placed
+    return placed.of(node) if isinstance(placed, Shared) else placed
+
+
+_Placed.provenance = property(_provenance, _Placed.placed.__set__)  # type: ignore[attr-defined, misc, union-attr]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -355,26 +367,54 @@ class Segment:
 _SHAPES = {kind: (kind.value, "") if kind is not SegmentKind.LITERAL else None for kind in SegmentKind}
 
 
-@dataclass(frozen=True, slots=True)
+Shape = tuple[tuple[int, str], ...]
+_Cut = tuple[str, tuple[Segment, ...], Shape]
+
+
 class PathTemplate:
-    """A path cut at its slashes: `/a/{b}/**` is LITERAL a, PARAM b, REST. `/` is one empty literal."""
+    """A path cut at its slashes: `/a/{b}/**` is LITERAL a, PARAM b, REST. `/` is one empty literal.
 
-    text: str
-    segments: tuple[Segment, ...]
-    shape: tuple[tuple[int, str], ...] = field(init=False, compare=False, repr=False)
-    """Equal for templates that match the same paths; sorts the more specific first."""
+    Services write the same paths below bases of their own, so a path is kept in two pieces that others share, and put
+    together for whoever asks.
+    """
 
-    def __post_init__(self) -> None:
-        shape = tuple([_SHAPES[s.kind] or (0, s.text) for s in self.segments])
-        object.__setattr__(self, "shape", shape)
+    __slots__ = ("_base", "_own")
+    __match_args__ = ("text", "segments")
+    _base: _Cut | None
+    _own: _Cut
+
+    def __init__(self, text: str, segments: tuple[Segment, ...]) -> None:
+        self._base = None
+        self._own = text, segments, tuple([_SHAPES[s.kind] or (0, s.text) for s in segments])
+
+    @property
+    def text(self) -> str:
+        return self._own[0] if self._base is None else self._base[0] + self._own[0]
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return self._own[1] if self._base is None else self._base[1] + self._own[1]
+
+    @property
+    def shape(self) -> Shape:
+        """Equal for templates that match the same paths; sorts the more specific first."""
+        return self._own[2] if self._base is None else self._base[2] + self._own[2]
 
     def under(self, base: PathTemplate) -> PathTemplate:
         """The path that begins with all of `base`."""
-        path = object.__new__(PathTemplate)
-        object.__setattr__(path, "text", base.text + self.text)
-        object.__setattr__(path, "segments", base.segments + self.segments)
-        object.__setattr__(path, "shape", base.shape + self.shape)
+        path = PathTemplate.__new__(PathTemplate)
+        path._base = base._own if base._base is None else (base.text, base.segments, base.shape)
+        path._own = self._own if self._base is None else (self.text, self.segments, self.shape)
         return path
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PathTemplate) and (self.text, self.segments) == (other.text, other.segments)
+
+    def __hash__(self) -> int:
+        return hash((self.text, self.segments))
+
+    def __repr__(self) -> str:
+        return f"PathTemplate(text={self.text!r}, segments={self.segments!r})"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

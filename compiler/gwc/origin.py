@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gwc.diagnostics import Span
 
@@ -103,26 +103,14 @@ if TYPE_CHECKING:
     class Placing(Protocol):
         """A node of a document."""
 
-        def origin(self, *name: str) -> Origin: ...
         def level_at(self, path: tuple[str | int, ...]) -> Level: ...
         def span_at(self, path: tuple[str | int, ...]) -> Span: ...
 
 
-class Origins(Mapping[str, Origin]):
-    """A provenance whose origins are made for whoever asks: of each leaf, that of a key, which is dotted where it lies
-    deeper and empty for the node itself."""
+class Shared:
+    """Stands for the provenances of several nodes, each of which is made for whoever asks for it."""
 
-    __slots__ = ("_keys", "_place")
+    __slots__ = ()
 
-    def __init__(self, place: Placing, keys: Mapping[str, str]) -> None:
-        self._place, self._keys = place, keys
-
-    def __getitem__(self, leaf: str) -> Origin:
-        key = self._keys[leaf]
-        return self._place.origin(*key.split(".")) if key else self._place.origin()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        return len(self._keys)
+    def of(self, node: Any) -> Provenance:
+        raise NotImplementedError

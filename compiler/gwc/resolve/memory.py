@@ -7,12 +7,11 @@ reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gwc.ir import Headers, Limit, LimitKey, Node, PathTemplate, Provenance, Route
-from gwc.resolve.written import OfLimit, OfOwnSection, OfRoute, OfSection, Written
+from gwc.ir import Headers, Limit, LimitKey, Node, PathTemplate, Provenance, Route, Shared
+from gwc.resolve.written import RoutePlace, Written
 
 if TYPE_CHECKING:
     from gwc.policy.service import RoutePolicy
@@ -21,79 +20,119 @@ ALONE = ("auth", "timeouts", "retries", "max_body", "headers")
 """Sections that follow from their own levels, whatever else a route says."""
 BESIDE = ("cors", "cache")
 """And those that look at a route's methods and credentials, too."""
-_Key = tuple[object, ...]
+_SECTIONS = (*ALONE, *BESIDE)
+_RESPONSE = ("headers", "response")
 _Table = dict[object, Any]
-_UNKNOWN = object()
-_new, _set, _place = object.__new__, object.__setattr__, Node.provenance.__set__  # type: ignore[attr-defined]
+_new, _set, _place = object.__new__, object.__setattr__, Node.placed.__set__  # type: ignore[union-attr]
+
+
+class _Said:
+    """What a route's data say of each section, in short; `passes` where it is a stream or a websocket. It holds the
+    data, so that no others are taken for them."""
+
+    __slots__ = ("data", "keys", "limits", "own", "passes")
+
+    def __init__(self, data: Mapping[str, Any], number: Callable[[object], int]) -> None:
+        self.data, self.passes, self.limits = data, _passes_through(data), repr(data.get("limits"))
+        own = [data.get(name) for name in _SECTIONS]
+        self.own = frozenset(name for name, said in zip(_SECTIONS, own, strict=True) if said is not None)
+        words = [None if said is None else repr(said) for said in own]
+        beside = (*data["methods"], words[0])
+        alone = len(ALONE)
+        self.keys = [number(word) for word in words[:alone]] + [number((beside, word)) for word in words[alone:]]
 
 
 class Memory:
     """Of all services of one gateway, whose platform says the same to each of them."""
 
     def __init__(self) -> None:
-        self._kept: dict[_Key, _Table] = {}
+        self._kept: dict[tuple[str, ...], _Table] = {}
         self._limits: dict[str, tuple[Limit, ...]] = {"None": ()}
         self._methods: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._said: dict[int, _Said] = {}
+        self._numbers: dict[object, int] = {}
+        self._own: dict[frozenset[str], frozenset[str]] = {}
+        self._above: dict[tuple[int, ...], tuple[list[Any], list[_Table]]] = {}
         self._of: object = None
-        self._alone: list[tuple[str, _Table]] = []
-        self._beside: list[tuple[str, _Table]] = []
+        self._tables: list[_Table] = []
 
     def _enter(self, service: Mapping[str, Any]) -> None:
         """From now on sections come below those of `service`. Each has a table, by what a route says of it."""
-        auth = repr(service.get("auth"))
-        above = {name: repr(service.get(name)) for name in (*ALONE, *BESIDE)}
         self._of = service
-        self._alone = [(name, self._kept.setdefault((name, above[name]), {})) for name in ALONE]
-        self._beside = [(name, self._kept.setdefault((name, above[name], auth), {})) for name in BESIDE]
+        said = [service.get(name) for name in _SECTIONS]
+        which = tuple(map(id, said))
+        if which not in self._above:
+            words = {name: repr(one) for name, one in zip(_SECTIONS, said, strict=True)}
+            keys = [*((name, words[name]) for name in ALONE), *((name, words[name], words["auth"]) for name in BESIDE)]
+            self._above[which] = said, [self._kept.setdefault(key, {}) for key in keys]
+        self._tables = self._above[which][1]
 
-    def _entries(self, service: Mapping[str, Any], route: Mapping[str, Any]) -> Iterator[tuple[str, _Table, object]]:
-        """Each section of the route with its table and its key there."""
-        if self._of is not service:
-            self._enter(service)
-        for name, table in self._alone:
-            own = route.get(name)
-            yield name, table, None if own is None else repr(own)
-        beside = (*route["methods"], repr(route.get("auth")))
-        for name, table in self._beside:
-            own = route.get(name)
-            yield name, table, (beside, None if own is None else repr(own))
+    def _heard(self, data: Mapping[str, Any]) -> _Said:
+        """Many services share the data of a route that says the same: what they say is found out once."""
+        if (said := self._said.get(id(data))) is None:
+            said = self._said[id(data)] = _Said(data, self._number)
+            said.own = self._own.setdefault(said.own, said.own)
+        return said
+
+    def _number(self, word: object) -> int:
+        """Of words, short and quick to find."""
+        return self._numbers.setdefault(word, len(self._numbers))
 
     def keep(self, service: Mapping[str, Any], data: Mapping[str, Any], route: Route) -> None:
         """`route` is what `data` come to, below `service`."""
-        if not _passes_through(data):
-            for name, table, key in self._entries(service, data):
+        said = self._heard(data)
+        if not said.passes:
+            if self._of is not service:
+                self._enter(service)
+            for name, table, key in zip(_SECTIONS, self._tables, said.keys, strict=True):
                 table.setdefault(key, getattr(route, name))
-            self._limits[repr(data.get("limits"))] = route.limits
+            self._limits[said.limits] = route.limits
 
     def known(
         self, service: Mapping[str, Any], index: int, policy: RoutePolicy, path: PathTemplate, written: Written
     ) -> Route | None:
         """The service's route at `index`, where all that it comes to was seen before. `path` is its whole path."""
         data = service["routes"][index]
-        limits = self._limits.get(repr(data.get("limits")))
-        if limits is None or _passes_through(data):
+        said = self._said.get(id(data)) or self._heard(data)
+        if said.passes or (limits := self._limits.get(said.limits)) is None:
             return None
-        values: dict[str, Any] = {}
-        for name, table, key in self._entries(service, data):
-            found = table.get(key, _UNKNOWN)
-            if found is _UNKNOWN:
-                return None
-            if isinstance(found, Node):
-                at = (OfSection if data.get(name) is None else OfOwnSection)(written, index, _PATHS[name])
-                found = _placed_headers(found, at) if isinstance(found, Headers) else _placed(found, at)
-            values[name] = found
-        if values["auth"] is None and any(limit.key is LimitKey.USER for limit in limits):
+        if self._of is not service:
+            self._enter(service)
+        try:
+            found = [table[key] for table, key in zip(self._tables, said.keys)]  # noqa: B905  as many as sections
+        except KeyError:
+            return None
+        if limits and found[0] is None and any(limit.key is LimitKey.USER for limit in limits):
             return None  # a fault of the two together
-        owner = f"route/{service['service']}/{policy.name}"
-        values["name"], values["description"], values["path"] = policy.name, policy.description, path
-        values["limits"] = tuple([_limit(one, at, owner, written, index) for at, one in enumerate(limits)])
-        values["methods"] = self._sorted(policy.methods)
-        values["cost"] = 1 if policy.cost is None else policy.cost
-        values["stream"] = values["websocket"] = False
-        route = _new(Route)
-        for name, value in values.items():
-            _set(route, name, value)  # not as a dict, which takes more memory
-        _place(route, OfRoute(written, index, ()))
+        return self._route(service, policy, path, found, limits, RoutePlace(written, index, said.own))
+
+    def _route(
+        self,
+        service: Mapping[str, Any],
+        policy: RoutePolicy,
+        path: PathTemplate,
+        found: list[Any],
+        limits: tuple[Limit, ...],
+        place: RoutePlace,
+    ) -> Route:
+        auth, timeouts, retries, max_body, headers, cors, cache = found
+        route = _new(Route)  # its values one by one: a dict of them takes more memory
+        _place(route, place)
+        _set(route, "name", policy.name)
+        _set(route, "description", policy.description)
+        _set(route, "path", path)
+        _set(route, "methods", self._sorted(policy.methods))
+        _set(route, "auth", auth and _placed(auth, place))
+        _set(route, "timeouts", _placed(timeouts, place))
+        _set(route, "retries", _placed(retries, place))
+        _set(route, "limits", _placed_limits(limits, f"route/{service['service']}/{policy.name}", place))
+        _set(route, "cost", 1 if policy.cost is None else policy.cost)
+        _set(route, "max_body", max_body)
+        _set(route, "cors", cors and _placed(cors, place))
+        _set(route, "headers", _placed_headers(headers, place))
+        _set(route, "cache", cache and _placed(cache, place))
+        _set(route, "stream", False)
+        _set(route, "websocket", False)
         return route
 
     def _sorted(self, methods: tuple[str, ...]) -> tuple[str, ...]:
@@ -107,31 +146,31 @@ def _passes_through(data: Mapping[str, Any]) -> bool:
     return bool(data.get("stream") or data.get("websocket"))
 
 
-def _placed(node: Any, provenance: Provenance) -> Any:
+def _placed(node: Any, place: Provenance | Shared) -> Any:
     """The very same values at the route's own place."""
     copy = _new(type(node))
     _set(copy, "__dict__", node.__dict__)
-    _place(copy, provenance)
+    _place(copy, place)
     return copy
 
 
-def _placed_headers(node: Headers, at: OfSection | OfOwnSection) -> Headers:
-    return Headers(
-        request=_placed(node.request, at.below("request")),
-        response=_placed(node.response, at.below("response")),
-        provenance=at,
-    )
+def _placed_headers(node: Headers, place: RoutePlace) -> Headers:
+    copy = _new(Headers)
+    _set(copy, "request", _placed(node.request, place))
+    _set(copy, "response", _placed(node.response, place.section(_RESPONSE)))
+    _place(copy, place)
+    return copy
 
 
-def _limit(limit: Limit, at: int, owner: str, written: Written, index: int) -> Limit:
+def _placed_limits(limits: tuple[Limit, ...], owner: str, place: RoutePlace) -> tuple[Limit, ...]:
+    return tuple([_limit(one, f"{owner}/{at}", place) for at, one in enumerate(limits)]) if limits else ()
+
+
+def _limit(limit: Limit, name: str, place: RoutePlace) -> Limit:
     """The values of another one, but for the id."""
     copy = _new(Limit)
-    for name, value in vars(limit).items():
-        _set(copy, name, value)
-    _set(copy, "id", f"{owner}/{at}")
-    _place(copy, OfLimit(written, index, _path_of_limit(at)))
+    for leaf, value in vars(limit).items():
+        _set(copy, leaf, value)
+    _set(copy, "id", name)
+    _place(copy, place)
     return copy
-
-
-_PATHS = {name: (name,) for name in (*ALONE, *BESIDE)}
-_path_of_limit = lru_cache(maxsize=64)(lambda at: ("limits", at))

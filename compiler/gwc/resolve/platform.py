@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Report, Span
 from gwc.document import Document, Path
 from gwc.features import FEATURES
-from gwc.frozen import dataclass
 from gwc.ir import (
     Accept,
     Address,
@@ -21,7 +21,6 @@ from gwc.ir import (
     Level,
     Listen,
     Origin,
-    Origins,
     RateLimitStore,
     RequestId,
     Secret,
@@ -41,25 +40,58 @@ ReadPublic = Callable[[Source, str], str]
 """Reads a public file that a policy names, relative to the policy. Raises OSError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A node of one document, and the level that wrote it. A leaf that is not there is a default, said to be at the
-    closest node `around` that is there, or else at the key `named`."""
+class Top:
+    """A node of one document, at `path`, and the level that wrote it. It is known by the key `named`."""
 
-    document: Document
-    path: Path
-    level: Level
-    around: Place | None
-    named: Path
+    __slots__ = ("document", "level", "named", "path")
+
+    def __init__(self, document: Document, path: Path, level: Level, named: Path) -> None:
+        self.document, self.path, self.level, self.named = document, path, level, named
+
+
+class _Step:
+    """From a top to a node below it, by way of the nodes `around`. The same for all tops: services write alike."""
+
+    __slots__ = ("around", "path")
+
+    def __init__(self, path: Path, around: _Step | None) -> None:
+        self.path, self.around = path, around
+
+
+@lru_cache(maxsize=10_000)
+def _below(step: _Step, *name: str | int) -> _Step:
+    return _Step((*step.path, *name), step)
+
+
+_HERE = _Step((), None)
+
+
+class Place:
+    """A node at or below a top. A leaf that is not there is a default, said to be at the closest node around that is
+    there, or else at the key that the top is known by."""
+
+    __slots__ = ("_step", "top")
+
+    def __init__(self, top: Top, step: _Step = _HERE) -> None:
+        self.top, self._step = top, step
+
+    @property
+    def document(self) -> Document:
+        return self.top.document
+
+    @property
+    def path(self) -> Path:
+        return self.top.path + self._step.path
 
     def home(self) -> Span:
-        return self.document.span(self.named) if self.around is None else self.around.span_at(self.path)
+        around = self._step.around
+        return self.document.span(self.top.named) if around is None else Place(self.top, around).span_at(self.path)
 
     def origin(self, *name: str | int) -> Origin:
         return Origin.placed(self, (*self.path, *name))
 
     def level_at(self, path: Path) -> Level:
-        return self.level if self.document.has(path) else Level.DEFAULT
+        return self.top.level if self.document.has(path) else Level.DEFAULT
 
     def span_at(self, path: Path) -> Span:
         return self.document.written(path) or self.home()
@@ -70,14 +102,35 @@ class Place:
 
     def origins_of(self, leaves: Mapping[str, str]) -> Origins:
         """As `origins`, for `leaves` that are kept: many nodes have the same."""
-        return Origins(self, leaves)
+        return Origins(self.top, self._step, leaves)
 
     def below(self, *name: str | int) -> Place:
-        return Place(self.document, (*self.path, *name), self.level, self, ())
+        return Place(self.top, _below(self._step, *name))
+
+
+class Origins(Mapping[str, Origin]):
+    """A provenance whose origins are made for whoever asks: of each leaf, that of a key, which is dotted where it lies
+    deeper and empty for the node itself."""
+
+    __slots__ = ("_keys", "_step", "_top")
+
+    def __init__(self, top: Top, step: _Step, keys: Mapping[str, str]) -> None:
+        self._top, self._step, self._keys = top, step, keys
+
+    def __getitem__(self, leaf: str) -> Origin:
+        key = self._keys[leaf]
+        place = Place(self._top, self._step)
+        return place.origin(*key.split(".")) if key else place.origin()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def platform_place(document: Document) -> Place:
-    return Place(document, (), Level.PLATFORM, None, ("kind",))
+    return Place(Top(document, (), Level.PLATFORM, ("kind",)))
 
 
 _ADDRESS = {"host": "", "port": ""}

@@ -30,7 +30,7 @@ from gwc.policy.variants import Loaded
 from gwc.resolve import sections
 from gwc.resolve.levels import Layer, scalar
 from gwc.resolve.memory import Memory
-from gwc.resolve.platform import Place, address, secret
+from gwc.resolve.platform import Place, Top, address, secret
 from gwc.resolve.written import INHERITED, LIMIT, OWN, Written, route_origin, route_place
 from gwc.resolve.written import home as home_of
 
@@ -53,7 +53,7 @@ class ServiceContext:
     @cached_property
     def place(self) -> Place:
         """Of a document without data: places outlive the policies."""
-        return Place(self.loaded.document.without_data(), (), Level.SERVICE, None, ("service",))
+        return Place(Top(self.loaded.document.without_data(), (), Level.SERVICE, ("service",)))
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

@@ -10,15 +10,29 @@ from __future__ import annotations
 import weakref
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gwc.diagnostics import Report, Span
-from gwc.ir import Level, Origin, Provenance
+from gwc.ir import (
+    Auth,
+    Cache,
+    Cors,
+    HeaderChanges,
+    Headers,
+    Level,
+    Limit,
+    Node,
+    Origin,
+    Provenance,
+    Retries,
+    Route,
+    Shared,
+    Timeouts,
+)
 from gwc.policy.variants import read_again, service_of
 from gwc.resolve import sections
 from gwc.resolve.levels import Layer, scalar, section
-from gwc.resolve.platform import Place
+from gwc.resolve.platform import Place, Top
 
 if TYPE_CHECKING:
     from gwc.policy.service import ServicePolicy
@@ -42,7 +56,7 @@ _NOBODY = Origin(Level.DEFAULT, Span("", 1, 1, 1, 1))
 
 def route_place(service: Place, index: int) -> Place:
     path = (*service.path, "routes", index)
-    return Place(service.document, path, Level.ROUTE, None, (*path, "name"))
+    return Place(Top(service.document, path, Level.ROUTE, (*path, "name")))
 
 
 def home(route: Place) -> Origin:
@@ -112,6 +126,38 @@ _recent: tuple[Written, dict[tuple[_Path, int | None], Provenance]] | None = Non
 """Of the service that was asked for last: who asks for one of its routes mostly asks for the others."""
 
 
+class RoutePlace(Shared):
+    """Stands for the provenances of a route and its nodes: one for all, for there are many routes. `own` are the
+    sections that the route says something of."""
+
+    __slots__ = ("_index", "_of", "_own")
+
+    def __init__(self, of: Written, index: int, own: frozenset[str]) -> None:
+        self._of, self._index, self._own = of, index, own
+
+    def of(self, node: Any) -> Provenance:
+        kind = type(node)
+        if kind is Route:
+            return OfRoute(self._of, self._index, ())
+        if kind is Limit:
+            return OfLimit(self._of, self._index, ("limits", int(node.id.rpartition("/")[2])))
+        return self.section(_PATHS[kind])
+
+    def section(self, path: _Path) -> OfOwnSection | OfSection:
+        return (OfOwnSection if path[0] in self._own else OfSection)(self._of, self._index, path)
+
+
+_PATHS: dict[type[Node], _Path] = {
+    Auth: ("auth",),
+    Timeouts: ("timeouts",),
+    Retries: ("retries",),
+    Cors: ("cors",),
+    Cache: ("cache",),
+    Headers: ("headers",),
+    HeaderChanges: ("headers", "request"),  # those of responses know their own place
+}
+
+
 class _At(Mapping[str, Origin]):
     """The provenance of one node of a route."""
 
@@ -159,9 +205,6 @@ class OfOwnSection(_At):
 
     __slots__ = ()
 
-    def below(self, name: str) -> OfOwnSection:
-        return OfOwnSection(self._of, self._index, _below(self._path, name))
-
     def __getitem__(self, leaf: str) -> Origin:
         return self._of.settled(self._path, self._index)[leaf]
 
@@ -174,18 +217,9 @@ class OfSection(_At):
 
     __slots__ = ()
 
-    def below(self, name: str) -> OfSection:
-        return OfSection(self._of, self._index, _below(self._path, name))
-
     def __getitem__(self, leaf: str) -> Origin:
         found = self._of.settled(self._path, None)[leaf]
         return self._of.home(self._index) if found is _NOBODY else found
 
     def _leaves(self) -> Iterable[str]:
         return self._of.settled(self._path, None)
-
-
-@lru_cache(maxsize=64)
-def _below(path: _Path, name: str) -> _Path:
-    """One tuple for all."""
-    return (*path, name)
