@@ -18,7 +18,7 @@ from gwc.environments import check_environment
 from gwc.ir import Gateway
 from gwc.observability.metrics import FAMILIES, Family
 from gwc.parts import made
-from gwc.policy.variants import Loaded, Variants, quick_variants, service_of, under
+from gwc.policy.variants import Loaded, quick_variants, service_of, under
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
@@ -119,32 +119,26 @@ def _read(
     sources: Sequence[Source], environment: str | None, report: Report, known: Mapping[str, _Read]
 ) -> tuple[_Read, ...]:
     """`known` has some by their text. The quick way where there is one."""
-    quick = [(source, None if source.text in known else quick_variants(source)) for source in sources]
-    documents = [(source, _written(source, variants, report, known), variants) for source, variants in quick]
+    quick = [(source, known.get(source.text) or _quickly(source, environment)) for source in sources]
+    documents = [(parse(source, report) if found is None else found[0], found) for source, found in quick]
     if environment is not None and not report.failed:
-        check_environment([document for _, document, _ in documents if document is not None], environment)
+        check_environment([document for document, _ in documents if document is not None], environment)
     return tuple(
         (document, policy)
-        for source, document, variants in documents
+        for document, found in documents
         if document is not None
-        and (policy := _in(environment, document, variants, known.get(source.text), report)) is not None
+        and (policy := _strictly(document, environment, report) if found is None else found[1]) is not None
     )
 
 
-def _written(source: Source, quick: Variants | None, report: Report, known: Mapping[str, _Read]) -> Document | None:
-    if source.text in known:
-        return known[source.text][0]
-    return parse(source, report) if quick is None else quick[None].document
+def _quickly(source: Source, environment: str | None) -> _Read | None:
+    """Under other environments a policy has to be right, too; but that is all, so nobody keeps it."""
+    variants = quick_variants(source)
+    return None if variants is None else (variants[None].document, under(variants, environment))
 
 
-def _in(
-    environment: str | None, document: Document, quick: Variants | None, known: _Read | None, report: Report
-) -> Loaded | None:
-    """The strict way for what the quick one did not take, for it explains; and nothing is imported for it before."""
-    if known is not None:
-        return known[1]
-    if quick is not None:
-        return under(quick, environment)
+def _strictly(document: Document, environment: str | None, report: Report) -> Loaded | None:
+    """For what the quick way did not take: this one explains; and nothing is imported for it before."""
     from gwc.policy.load import load
 
     return load(document, environment, report)
