@@ -29,6 +29,7 @@ from gwc_envoy import (
     limits,
     retries,
 )
+from gwc_envoy.alike import Alike, Likeness
 from gwc_envoy.counting import Counting, counting
 from gwc_envoy.faults import Judge
 from gwc_envoy.rows import Rows, Run
@@ -121,7 +122,7 @@ def _placed(table: HostTable) -> list[_Placed]:
 def _whole(gateway: Gateway, held: Sequence[_Placed]) -> Iterator[Json]:
     yield from _first()
     for entry, _, _ in held:
-        yield from _entry(gateway, entry, json.dumps(_idle(gateway)))
+        yield from _entry(gateway, entry, _matched(entry), json.dumps(_idle(gateway)))
     yield _last()
 
 
@@ -134,16 +135,23 @@ def _streamed(gateway: Gateway, held: Sequence[_Placed]) -> Iterator[Json | Run]
         service = found[0][1]
         if service is None:
             for entry, _, _ in found:
-                yield from _entry(gateway, entry, idle)
+                yield from _entry(gateway, entry, _matched(entry), idle)
         else:
             yield Run(service, entries, (idle, *(number for _, _, number in found)))
     yield _last()
 
 
-def entries(gateway: Gateway, idle: str, *numbers: int) -> Iterator[Json]:
-    """Those of a service's own paths, in the order of matching."""
-    for number in numbers:
-        yield from _entry(gateway, host_tables(gateway)[0].entries[number], idle)
+def entries(gateway: Gateway, idle: str, *numbers: int) -> Iterator[Json | Alike]:
+    """Those of the only service's own paths, in the order of matching."""
+    (service,) = gateway.services
+    likeness = Likeness(_entry, gateway, service, idle)
+    own = host_tables(gateway)[0].entries
+    for entry in [own[number] for number in numbers]:
+        path = _matched(entry)
+        if (alike := likeness.of(entry, path)) is not None:
+            yield alike
+        else:
+            yield from _entry(gateway, entry, path, idle)
 
 
 def _domains(host: str | None) -> list[str]:
@@ -153,9 +161,12 @@ def _domains(host: str | None) -> list[str]:
     return [f"[{host}]"] if ":" in host else [host, f"{host}."]
 
 
-def _entry(gateway: Gateway, entry: PathEntry, idle: str) -> Iterator[Json]:
-    """`idle`, in JSON, switches off the filters to which a route says nothing."""
-    path = {name: Shared(value) if type(value) is dict else value for name, value in path_match(entry.path).items()}
+def _matched(entry: PathEntry) -> Json:
+    return {name: Shared(value) if type(value) is dict else value for name, value in path_match(entry.path).items()}
+
+
+def _entry(gateway: Gateway, entry: PathEntry, path: Json, idle: str) -> Iterator[Json]:
+    """`path` is how it is matched; `idle`, in JSON, switches off the filters to which a route says nothing."""
     yield from cors.preflights(gateway, entry, path)
     if (foreign := cors.foreign(entry, path)) is not None:
         yield _refusal("foreign-origin", foreign, 403)

@@ -19,12 +19,13 @@ from gwc_envoy.xds import Json
 @dataclass(frozen=True, slots=True)
 class Run:
     """Neighbouring entries, at least one: `make(alone, *given)`, where `alone` has no service but this one.
+    Some may be Alike.
 
     `make` is a function of a module, not one inside another: it has nothing to look at but its arguments.
     """
 
     service: Service
-    make: Callable[..., Iterable[Json]]
+    make: Callable[..., Iterable[Any]]
     given: tuple[str | int, ...] = ()
 
 
@@ -61,7 +62,7 @@ def holds_rows(node: Any) -> bool:
     return any(map(holds_rows, node)) if type(node) is list else type(node) is Rows
 
 
-def runs(services: Iterable[Service], make: Callable[..., Iterable[Json]], *given: str | int) -> Iterator[Run]:
+def runs(services: Iterable[Service], make: Callable[..., Iterable[Any]], *given: str | int) -> Iterator[Run]:
     """One for each service. Those of a service that is there several times stand together."""
     for _, (service, *_rest) in groupby(services, lambda service: service.name):
         yield Run(service, make, given)

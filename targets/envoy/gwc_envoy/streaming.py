@@ -14,6 +14,7 @@ from typing import Any
 
 from gwc.ir import Gateway
 from gwc.parts import Made, Part, Piece, alone
+from gwc_envoy.alike import Alike, sheet
 from gwc_envoy.faults import Judge
 from gwc_envoy.printing import WIDTH, lead_of, printed, width
 from gwc_envoy.rows import Rows, Run, holds_rows
@@ -135,11 +136,25 @@ def _part(gateway: Gateway, rows: Rows, run: Run, name: str, at: _At) -> Part:
 
 
 def _made(gateway: Gateway, run: Run, judge: Judge, at: _At) -> Made:
-    texts, fit = list[str](), True
-    for entry in run.make(alone(gateway, run.service), *run.given):
-        texts.append(f"{at.pad}{printed(entry, at.pad)}")
-        fit = fit and judge.fits(entry)
-    return Made(",\n".join(texts) + at.tail + "\n", fit)
+    found = run.make(alone(gateway, run.service), *run.given)
+    made = [_alike(one, judge, at.pad) if type(one) is Alike else _one(one, judge, at.pad) for one in found]
+    return Made(_BETWEEN.join([one.text for one in made]) + at.tail + "\n", all(one.fit for one in made))
+
+
+_BETWEEN = ",\n"
+
+
+def _one(entry: Json, judge: Judge, pad: str) -> Made:
+    return Made(f"{pad}{printed(entry, pad)}", judge.fits(entry))
+
+
+def _alike(alike: Alike, judge: Judge, pad: str) -> Made:
+    def made(entries: Iterable[Json]) -> Made:
+        found = [_one(entry, judge, pad) for entry in entries]
+        return Made(_BETWEEN.join([one.text for one in found]), all(one.fit for one in found))
+
+    words = alike.key, alike.words
+    return sheet(judge, pad).text(*words, lambda others: made(alike.make(others)), lambda: made(alike.plainly()))
 
 
 def _ended(entries: Iterable[Any]) -> Iterator[tuple[Any, bool]]:

@@ -10,6 +10,7 @@ import pytest
 from counting import calls
 from gwc.ir import Gateway
 from gwc.parts import Part, alone, made
+from gwc_envoy.alike import Alike
 from gwc_envoy.emit import document
 from gwc_envoy.printing import render
 from gwc_envoy.streaming import pieces
@@ -56,7 +57,8 @@ def _entries(part: Part) -> list[Any]:
     """What it is the text of."""
     assert isinstance(part.make, partial)
     crowd, run, *_ = part.make.args
-    return list(run.make(alone(crowd, run.service), *run.given))
+    found = run.make(alone(crowd, run.service), *run.given)
+    return [entry for one in found for entry in (one.plainly() if isinstance(one, Alike) else [one])]
 
 
 def _plain(node: Any) -> Any:
