@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from gwc.diagnostics import Related, Report
 from gwc.features import limits, routes
-from gwc.ir import Gateway, Limit, Node, Origin, Route, Service
+from gwc.ir import Gateway, Limit, Node, Origin, Route, Service, Shape
 
 
 def check_gateway(gateway: Gateway, report: Report) -> None:
@@ -44,13 +44,23 @@ def _check_route_names(gateway: Gateway, report: Report) -> None:
 def _check_routes(gateway: Gateway, report: Report) -> None:
     """Two routes that match the same request equally: same hosts, same shape of path, same method."""
     seen: dict[tuple[object, ...], tuple[Service, Route]] = {}
-    for _, service, route in routes(gateway):
+    for shape, service, route in _of_one_shape(gateway):
         for host in service.hosts or (None,):
             for method in route.methods:
-                key = (host, route.path.shape, method)
-                other = seen.setdefault(key, (service, route))
+                other = seen.setdefault((host, shape, method), (service, route))
                 if other[1] is not route:
                     _report_conflict(report, method, (service, route), other)
+
+
+def _of_one_shape(gateway: Gateway) -> Iterator[tuple[Shape, Service, Route]]:
+    """The routes whose paths are not the only ones of their shape, which is few of them."""
+    once: set[Shape] = set()
+    several: set[Shape] = set()
+    for _, _, route in routes(gateway):
+        (several if (shape := route.path.shape) in once else once).add(shape)
+    for _, service, route in routes(gateway) if several else ():
+        if (shape := route.path.shape) in several:
+            yield shape, service, route
 
 
 def _report_conflict(report: Report, method: str, second: tuple[Service, Route], first: tuple[Service, Route]) -> None:
