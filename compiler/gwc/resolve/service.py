@@ -89,20 +89,23 @@ def resolve_service(context: ServiceContext) -> Service:
 
 
 def _routes(context: ServiceContext) -> tuple[Route, ...]:
-    data = context.loaded.document.known
-    routes = range(len(context.policy.routes))
-    return tuple([_route(context, index) if data is None else _remembered(context, data, index) for index in routes])
+    if (data := context.loaded.document.known) is None:
+        return tuple([_route(context, index) for index in range(len(context.policy.routes))])
+    known, written, found = context.memory.known, context.written, []
+    base = _parsed(context.policy.base_path) if context.policy.base_path else None
+    for index, policy in enumerate(context.policy.routes):
+        path = policy.path if base is None else policy.path.under(base)
+        route = known(data, index, policy, path, written)
+        found.append(_to_remember(context, data, index, path) if route is None else route)
+    return tuple(found)
 
 
-def _remembered(context: ServiceContext, data: Mapping[str, Any], index: int) -> Route:
-    policy = context.policy.routes[index]
-    path = _full_path(context.policy.base_path or "", policy.path)
-    if (route := context.memory.known(data, index, policy, path, context.written)) is None:
-        before, route = context.report.count, _route(context, index)
-        if context.report.count == before:
-            context.memory.keep(data, data["routes"][index], route)
-            return context.memory.known(data, index, policy, path, context.written) or route
-    return route
+def _to_remember(context: ServiceContext, data: Mapping[str, Any], index: int, path: PathTemplate) -> Route:
+    before, route = context.report.count, _route(context, index)
+    if context.report.count != before:
+        return route
+    context.memory.keep(data, data["routes"][index], route)
+    return context.memory.known(data, index, context.policy.routes[index], path, context.written) or route
 
 
 _UPSTREAM = {name: name for name in ("endpoints", "tls", "concurrency", "breaker", "health")}
