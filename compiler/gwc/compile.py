@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from typing import TYPE_CHECKING
 
 from gwc.diagnostics import Report
 from gwc.discovery import InstalledTarget, target_names
@@ -22,8 +23,11 @@ from gwc.policy.variants import Loaded, quick_variants, service_of, under
 from gwc.resolve import ReadPublic, read_beside, resolve
 from gwc.source import Source
 from gwc.suggest import did_you_mean
-from gwc.support import SupportTable, check
+from gwc.support import SupportTable
 from gwc.target import Artifact, Assembled, MeasuresInPart, OutputFile, Target, profile_of
+
+if TYPE_CHECKING:
+    from gwc.survey import Recall, Survey
 
 Watching = Callable[[frozenset[Family]], Mapping[str, Assembled]]
 """Alert rules and dashboards for a gateway that serves these families."""
@@ -38,6 +42,8 @@ class Rendered:
     artifact: Artifact
     in_parts: bool
     """Whether files of the target itself have parts, which it judges as it makes them."""
+    survey: Survey
+    """What this target and those beside it do not keep exactly."""
 
     @property
     def name(self) -> str:
@@ -154,18 +160,23 @@ def render(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report)
     return None if report.failed else rendered
 
 
-def emitted(gateway: Gateway, targets: Sequence[InstalledTarget], report: Report) -> tuple[Rendered, ...] | None:
+def emitted(
+    gateway: Gateway, targets: Sequence[InstalledTarget], report: Report, recall: Recall | None = None
+) -> tuple[Rendered, ...] | None:
     """Gateway -> what each target makes of it, to be made piece by piece and then to be judged; None after findings."""
+    from gwc.survey import objections, survey
+
     promised = tables(gateway, targets, report)
+    found = survey(gateway, promised, recall)
     for table in promised:
-        report.extend(check(gateway, table))
+        report.extend(objections(gateway, found, table))
     if report.failed:
         return None
     from gwc.observability import emit as observability
 
     dateless = replace(gateway, now=date.min)  # an output does not depend on the day that it was made on
     watching = cache(lambda served: observability.files(dateless, served))  # most targets serve all families
-    return tuple(_emit(dateless, *pair, watching) for pair in zip(targets, promised, strict=True))
+    return tuple(_emit(dateless, *pair, found, watching) for pair in zip(targets, promised, strict=True))
 
 
 def judged(one: Rendered, fit: bool, report: Report) -> bool:
@@ -213,7 +224,9 @@ def _table(target: Target, gateway: Gateway, report: Report) -> SupportTable | N
     return None
 
 
-def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable, watching: Watching) -> Rendered:
+def _emit(
+    gateway: Gateway, installed: InstalledTarget, table: SupportTable, found: Survey, watching: Watching
+) -> Rendered:
     from gwc.record import NAME, record_file
 
     artifact = installed.target.emit(gateway, table.profile)
@@ -221,7 +234,7 @@ def _emit(gateway: Gateway, installed: InstalledTarget, table: SupportTable, wat
     beside = {**watching(_served(installed.target, table.profile)), NAME: description}
     assert not beside.keys() & artifact.files.keys(), "a target writes where what is the same for all belongs"
     in_parts = any(isinstance(file, Assembled) for file in artifact.files.values())
-    return Rendered(installed, table, replace(artifact, files={**artifact.files, **beside}), in_parts)
+    return Rendered(installed, table, replace(artifact, files={**artifact.files, **beside}), in_parts, found)
 
 
 def _served(target: Target, profile: str) -> frozenset[Family]:

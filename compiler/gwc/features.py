@@ -12,11 +12,13 @@ from gwc.diagnostics import Span
 from gwc.frozen import dataclass
 from gwc.ir import Gateway, Limit, LimitKey, Node, Origin, Route, Service
 
+PLATFORM = "the platform"
+
 
 class Use:
     """One use of a feature: the field of the node that holds it; for whoever asks, who wrote it and where.
 
-    `subject` is "the platform", "assistant" or "assistant/ask".
+    `subject` is PLATFORM, "assistant" or "assistant/ask".
     """
 
     __slots__ = ("field", "node", "subject")  # no dataclass: each check of a target makes one a route and feature
@@ -53,7 +55,7 @@ def routes(gateway: Gateway) -> tuple[tuple[str, Service, Route], ...]:
 
 def limits(gateway: Gateway) -> Iterator[tuple[str, Limit]]:
     """Every limit of every level once, with its subject."""
-    yield from (("the platform", limit) for limit in gateway.limits)
+    yield from ((PLATFORM, limit) for limit in gateway.limits)
     for service in gateway.services:
         yield from ((service.name, limit) for limit in service.limits)
     for subject, _, route in routes(gateway):
@@ -65,7 +67,7 @@ def _platform(pick: Callable[[Gateway], tuple[Node | None, str]], when: Callable
     def found(gateway: Gateway) -> Iterator[Use]:
         node, field = pick(gateway)
         if node is not None and when(gateway):
-            yield Use(node, field, "the platform")
+            yield Use(node, field, PLATFORM)
 
     return found
 
@@ -115,7 +117,7 @@ def _weights(gateway: Gateway) -> Iterator[Use]:
 def _jwt_urls(gateway: Gateway) -> Iterator[Use]:
     for provider in gateway.identity.jwt:
         if provider.jwks_url is not None:
-            yield Use(provider, "jwks_url", "the platform")
+            yield Use(provider, "jwks_url", PLATFORM)
 
 
 def _any_of(gateway: Gateway) -> Iterator[Use]:

@@ -7,20 +7,19 @@ relative to the policies directory, those of outputs to the build directory.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
-from operator import attrgetter
 from pathlib import PurePosixPath
 from typing import Any
 
 from gwc import __version__
 from gwc.compile import Rendered
-from gwc.diagnostics import Span
 from gwc.ir import Gateway
 from gwc.source import policy_name
-from gwc.support import SupportTable, spans
+from gwc.support import SupportTable
+from gwc.survey import Survey, accepted_by
 
 NAME = "manifest.json"
 SCHEMA = 1
@@ -28,8 +27,6 @@ SECRETS = "secrets"
 """The directory below each target's that holds secret files. No manifest ever speaks of what is in it."""
 
 Entry = dict[str, Any]
-_named = lru_cache(maxsize=64)(policy_name)  # places come in the order of their files
-_IN_ORDER = attrgetter("file", "line", "column", "end_line", "end_column")
 
 
 class ManifestError(Exception):
@@ -76,10 +73,7 @@ def build_manifest(
     made_from = digest(json.dumps(facts, sort_keys=True))
     targets = {
         **before.content["targets"],
-        **{
-            one.name: _target(one, made_from, outputs[one.name], kept_inexactly)
-            for one, kept_inexactly in zip(rendered, inexact(gateway, [one.table for one in rendered]), strict=True)
-        },
+        **{one.name: _target(one, made_from, outputs[one.name], gateway) for one in rendered},
     }
     return Manifest({"schema": SCHEMA, **facts, "now": gateway.now.isoformat(), "targets": targets})
 
@@ -118,35 +112,33 @@ def digest(text: str) -> str:
     return sha256(text.encode("utf-8")).hexdigest()
 
 
-def _target(one: Rendered, made_from: str, files: Mapping[str, str], kept_inexactly: list[Entry]) -> Entry:
+def _target(one: Rendered, made_from: str, files: Mapping[str, str], gateway: Gateway) -> Entry:
     return {
         "profile": one.artifact.profile,
         "distribution": one.installed.distribution,
         "made_from": made_from,
         "files": dict(sorted(files.items())),
-        "inexact": kept_inexactly,
+        "inexact": inexact(one.survey, gateway, one.table),
     }
 
 
-def inexact(gateway: Gateway, tables: Sequence[SupportTable]) -> list[list[Entry]]:
-    """For each target, every feature in use that it does not keep exactly, accepted or not, with the places that use
+def inexact(found: Survey, gateway: Gateway, table: SupportTable) -> list[Entry]:
+    """Every feature in use that the table's target does not keep exactly, accepted or not, with the places that use
     it."""
-    below = [(number, entry) for number, table in enumerate(tables) for entry in table.below(gateway)]
-    places = spans([uses for _, (_, _, uses) in below])
-    found: list[list[Entry]] = [[] for _ in tables]
-    for (number, (name, support, _)), at in zip(below, places, strict=True):
-        options = gateway.targets.get(tables[number].target)
-        found[number].append(
-            {
-                "feature": name,
-                "fidelity": support.fidelity.value,
-                "accepted": options is not None and name in options.accept,
-                "note": support.note,
-                "at": [_place(span) for span in sorted(at, key=_IN_ORDER)],
-            }
-        )
-    return found
+    accepted = accepted_by(gateway, table)
+    return [
+        {
+            "feature": one.feature,
+            "fidelity": one.support.fidelity.value,
+            "accepted": one.feature in accepted,
+            "note": one.support.note,
+            "at": [place for file in sorted(one.files) for place in _places(file, one.files[file])],
+        }
+        for one in found.inexact(table, placed=True)
+    ]
 
 
-def _place(span: Span) -> str:
-    return f"{_named(span.file)}:{span.line}:{span.column}"
+def _places(file: str, spans: Sequence[int]) -> Iterator[str]:
+    """`spans` are four numbers each; what is said is where they begin."""
+    name = policy_name(file)
+    return (f"{name}:{spans[at]}:{spans[at + 1]}" for at in range(0, len(spans), 4))

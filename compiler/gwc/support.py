@@ -1,4 +1,4 @@
-"""What a target promises of each feature, and the check of a Gateway against it.
+"""What a target promises of each feature. `gwc.survey` holds a Gateway against it.
 
 Three locks keep features from being dropped: the table refuses to exist when one is missing, everything below exact
 carries the note that the user reads, and the perturbation test holds the table against the output.
@@ -6,15 +6,12 @@ carries the note that the user reads, and the perturbation test holds the table 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from itertools import chain
-from typing import Any
 
-from gwc.diagnostics import Diagnostic, Related, Severity, Span
 from gwc.features import FEATURES, Use
 from gwc.frozen import dataclass
-from gwc.ir import Gateway, Level
+from gwc.ir import Gateway
 
 
 class Fidelity(StrEnum):
@@ -39,17 +36,32 @@ class Support:
             raise SupportError(f"{self.fidelity} needs a note")
 
 
+Words = tuple[object, ...]
+"""Plain data, whose repr says all of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """`support` instead of the usual promise for a use that `when` picks; `condition` words it for the tables.
 
+    `when` looks at the platform and at the service of the use, for it may be asked in a Gateway without the others
+    (`gwc.survey`). What it has to know of those `across` tells, which looks at all of them; `when` gets it as a third
+    word. Of the platform's own uses it is asked in the whole Gateway.
     `of_all`: it picks all uses in a Gateway or none, and so is asked of one of them.
     """
 
     condition: str
-    when: Callable[[Gateway, Use], bool]
+    when: Callable[..., bool]
     support: Support
     of_all: bool = False
+    across: Callable[[Gateway], Words] | None = None
+
+    def told(self, gateway: Gateway) -> Case:
+        """The same, once it has been told of all services of this Gateway."""
+        if self.across is None:
+            return self
+        words = self.across(gateway)
+        return Case(self.condition, lambda asked, use: self.when(asked, use, words), self.support, self.of_all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +73,13 @@ class Conditional:
 
     def of(self, gateway: Gateway, use: Use) -> Support:
         for case in self.cases:
-            if case.when(gateway, use):
+            if case.told(gateway).when(gateway, use):
                 return case.support
         return self.usual
+
+    def told(self, gateway: Gateway) -> Conditional:
+        """For uses in a Gateway that has one of the services of this one."""
+        return Conditional(self.usual, tuple([case.told(gateway) for case in self.cases]))
 
     def after(self, gateway: Gateway, use: Use) -> Support | Conditional:
         """What is left to ask of each use, once `use` has told what holds of all."""
@@ -75,9 +91,6 @@ class Conditional:
                 return Conditional(case.support, tuple(left)) if left else case.support
         return Conditional(self.usual, tuple(left)) if left else self.usual
 
-
-MOST_RELATED = 3
-"""Further lines that a diagnostic names; the manifest has them all."""
 
 EXACT = Support(Fidelity.EXACT)
 
@@ -107,81 +120,25 @@ class SupportTable:
         entry = self.entries[feature]
         return entry.of(gateway, use) if isinstance(entry, Conditional) else entry
 
-    def below(self, gateway: Gateway) -> Iterator[tuple[str, Support, list[Use]]]:
-        """Every feature that the Gateway uses and that is not exact there, with its uses under each promise."""
-        for name, feature in FEATURES.items():
-            promised = _promised(self.entries[name], feature.uses(gateway), gateway)
-            yield from ((name, support, uses) for support, uses in promised if support.fidelity is not Fidelity.EXACT)
+    def across(self, gateway: Gateway) -> list[tuple[str, list[Words]]]:
+        """What its cases are told of all services."""
+        return [(name, words) for name, entry in self.entries.items() if (words := across(entry, gateway))]
 
 
-def _promised(
-    entry: Support | Conditional, uses: Iterator[Use], gateway: Gateway
-) -> Iterable[tuple[Support, list[Use]]]:
-    """The uses under each promise of `entry`. Nobody looks for those of what is always exact."""
-    first = None if entry == EXACT else next(uses, None)
-    if first is None:
-        return ()
-    left = entry.after(gateway, first) if isinstance(entry, Conditional) else entry
-    if isinstance(left, Support):
-        return ((left, [first, *uses]),) if left != EXACT else ()
-    merged: dict[Support, list[Use]] = {}
-    known: dict[int, list[Use]] = {}  # by identity: to hash a promise for each use is not cheap
-    for use in chain((first,), uses):
-        support = left.of(gateway, use)
-        if (together := known.get(id(support))) is None:
-            together = known[id(support)] = merged.setdefault(support, [])
-        together.append(use)
-    return merged.items()
+def supports(entry: Support | Conditional) -> tuple[Support, ...]:
+    """All promises of an entry, each once."""
+    return tuple(dict.fromkeys(_all(entry)))
 
 
-def check(gateway: Gateway, table: SupportTable) -> Iterator[Diagnostic]:
-    """What `table` cannot do exactly for this Gateway and nobody accepted.
-
-    One diagnostic a feature and promise, however many lines and routes use it: it is one decision to take.
-    """
-    options = gateway.targets.get(table.target)
-    accepted = frozenset(options.accept) if options else frozenset()
-    for name, support, uses in table.below(gateway):
-        if name not in accepted:
-            yield _diagnostic(table, name, support, uses)
+def numbers(entry: Support | Conditional) -> dict[int, int]:
+    """The place in `supports` of each promise of an entry, by its identity: to hash one for each use is not cheap."""
+    return {id(one): supports(entry).index(one) for one in _all(entry)}
 
 
-def _diagnostic(table: SupportTable, name: str, support: Support, uses: list[Use]) -> Diagnostic:
-    unsupported_ = support.fidelity is Fidelity.UNSUPPORTED
-    verb = "cannot express" if unsupported_ else "only approximates"
-    first, *others = _shown(uses)
-    subjects = len({use.subject for use in uses})
-    named = first.subject if subjects == 1 else f"{first.subject} and {subjects - 1} more"
-    return Diagnostic(
-        first.span,
-        "GWC601" if unsupported_ else "GWC602",
-        Severity.ERROR if unsupported_ else Severity.WARNING,
-        f"{table.target} ({table.profile}) {verb} {name} for {named}: {support.note}",
-        f"change the policy, or take it knowingly: targets.{table.target}.accept: [{name}]",
-        tuple(Related(use.span, "and here") for use in others),
-    )
+def _all(entry: Support | Conditional) -> tuple[Support, ...]:
+    return (entry,) if isinstance(entry, Support) else (entry.usual, *(case.support for case in entry.cases))
 
 
-def _shown(uses: list[Use]) -> tuple[Use, ...]:
-    """As many as are named, each of another place, the written ones if there are any: to look for all takes time."""
-    found: dict[Span, Use] = {}
-    for use in uses:
-        if (origin := use.origin).level is not Level.DEFAULT:
-            found.setdefault(origin.span, use)
-        if len(found) > MOST_RELATED:
-            break
-    return tuple(found.values()) or (uses[0],)
-
-
-def spans(uses: Sequence[Sequence[Use]]) -> list[set[Span]]:
-    """Where each of them is written. A service's are looked for together, so that its policy is opened once."""
-    by_service: dict[str, list[Any]] = {}
-    for number, some in enumerate(uses):
-        for use in some:
-            by_service.setdefault(use.subject.partition("/")[0], []).extend((number, use))
-    found = [set[Span]() for _ in uses]
-    for together in by_service.values():
-        pairs = iter(together)
-        for number, use in zip(pairs, pairs, strict=True):
-            found[number].add(use.span)
-    return found
+def across(entry: Support | Conditional, gateway: Gateway) -> list[Words]:
+    cases = entry.cases if isinstance(entry, Conditional) else ()
+    return [case.across(gateway) for case in cases if case.across is not None]

@@ -20,7 +20,8 @@ from conformance.conftest import on_each_gateway
 from conformance.harness import Choice, Service, accepted_gateway, compile_policies
 from conformance.scenario import DUMMIES
 from conformance.variants import Variant, variants
-from gwc.support import Fidelity, check
+from gwc.support import Fidelity
+from gwc.survey import check
 from ratelimit_double import Redis, redis_missing
 
 

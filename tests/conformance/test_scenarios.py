@@ -14,7 +14,8 @@ from conformance.pace import EVEN
 from conformance.scenario import DUMMIES, Case, Scenario, all_scenarios
 from conformance.variants import Variant, layouts, variants
 from gwc.diagnostics import Severity
-from gwc.support import Fidelity, check
+from gwc.support import Fidelity
+from gwc.survey import check
 
 _SCENARIOS = all_scenarios()
 _SAMPLE = frozenset(

@@ -1,47 +1,34 @@
-"""A build that copies parts of the one before is the build that would have been made from nothing, byte for byte."""
+"""A build that copies parts of the one before, and takes from there what was found of services, is the build that would
+have been made from nothing, byte for byte, manifest and findings included."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import json
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiling import gateway_of, sources_of
+from compiling import NOW, POLICIES
 from gwc import cache
-from gwc.cli.build import Finished, packages, prepare, write
-from gwc.cli.kept import Facts
-from gwc.compile import emitted
-from gwc.diagnostics import Report
+from gwc.cli.build import prepare, write
+from gwc.cli.compile import _kept
+from gwc.cli.job import Job
+from gwc.diagnostics import Diagnostic
 from gwc.discovery import load_targets
 from gwc.features import FEATURES
-from gwc.ir import Gateway, TargetOptions
+from gwc.source import Source
 from property.strategies import policies
 
 Policies = Mapping[str, Any]
 
-PROFILES = [(one.target.name, profile) for one in load_targets([]) for profile in one.target.profiles]
-
-
-@st.composite
-def changes(draw: st.DrawFn) -> tuple[Policies, Policies]:
-    """Policies, and what became of them: services left out, others instead, and one that is another."""
-    one, other = draw(policies()), draw(policies())
-    services = [name for name, data in one.items() if data["kind"] == "Service"]
-    after = {name: data for name, data in one.items() if name not in services or draw(st.integers(0, 3))}
-    added = {
-        f"new-{name}": {**data, "service": f"{data['service'][:40]}-new"}
-        for name, data in other.items()
-        if data["kind"] == "Service" and draw(st.booleans())
-    }
-    changed = draw(st.sampled_from(services))
-    return one, {**after, **(_moved(added)), changed: {**one[changed], "owner": "team-other", "limits": draw(_LIMITS)}}
-
-
+PROFILES = {one.target.name: one.target.profiles for one in load_targets([])}
 _LIMITS = st.lists(
     st.fixed_dictionaries(
         {"per": st.just("ip"), "rate": st.sampled_from(["7/min", "9/s"]), "burst": st.integers(1, 9)}
@@ -50,39 +37,118 @@ _LIMITS = st.lists(
 )
 
 
-def _moved(services: Policies) -> Policies:
+class Run:
+    """What somebody compiles, and with which words. No dataclass: of that hypothesis prints all that is in it."""
+
+    def __init__(self, sources: Sequence[Source], environment: str | None, targets: Sequence[str]) -> None:
+        self.sources, self.environment, self.targets = tuple(sources), environment, targets
+
+    def __repr__(self) -> str:
+        return f"Run({[source.name for source in self.sources]}, {self.environment!r}, {self.targets})"
+
+
+@st.composite
+def _written(draw: st.DrawFn, name: str, data: Any) -> Source:
+    """As people write it, or on one line; and somebody may have put a line in front of it, which moves all places."""
+    plain = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    text = draw(st.sampled_from([plain, plain, json.dumps(data, ensure_ascii=False), f"# new\n{plain}"]))
+    return Source(str(POLICIES / f"{name}.yaml"), text)
+
+
+@st.composite
+def _platforms(draw: st.DrawFn, data: Any) -> Any:
+    """With other profiles, and other features that are taken knowingly. What is not supported fails; seldom here."""
+    missing = draw(st.lists(st.sampled_from([*FEATURES]), max_size=2))
+    accepted = [name for name in FEATURES if name not in missing]
+    targets = {
+        name: {"profile": draw(st.sampled_from(profiles)), "accept": accepted} for name, profiles in PROFILES.items()
+    }
+    return {**data, "targets": targets, "environments": {"prod": {"concurrency": 77}}}
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> list[Run]:
+    """Several after one another: of services that stay, change, come, and go, below a platform that mostly stays."""
+    one, other = draw(policies()), draw(policies())
+    services = {name: data for name, data in one.items() if data["kind"] == "Service"}
+    moved = {f"new-{name}": _moved(name, data) for name, data in other.items() if data["kind"] == "Service"}
+    platform = draw(_platforms(one["platform"]))
+    found = []
+    for number in range(3):
+        if number and not draw(st.integers(0, 3)):
+            platform = draw(_platforms(draw(st.sampled_from([one["platform"], platform]))))
+        there = {name: data for name, data in {**services, **moved}.items() if draw(st.integers(0, 3))} or services
+        changed = draw(st.sampled_from(sorted(there)))
+        if number:
+            there[changed] = {**there[changed], "owner": "team-other", "limits": draw(_LIMITS)}
+        sources = [draw(_written(name, data)) for name, data in ({"platform": platform} | there).items()]
+        targets = draw(st.sampled_from([(), (), tuple(PROFILES)[:1], tuple(PROFILES)[1:]]))
+        found.append(Run(sources, draw(st.sampled_from([None, None, "prod"])), targets))
+    return found
+
+
+def _moved(name: str, data: Any) -> Any:
     """Away from the paths of the others."""
-    return {name: {**data, "base_path": f"/{name}"} for name, data in services.items()}
+    return {**data, "service": f"{data['service'][:40]}-new", "base_path": f"/new-{name}"}
 
 
 @settings(max_examples=25)
-@given(changes())
-def test_what_is_copied_is_what_would_be_made(tmp_path_factory: Any, change: tuple[Policies, Policies]) -> None:
-    before, after = change
-    for target, profile in PROFILES:
-        directory: Path = tmp_path_factory.mktemp("kept")
-        with pytest.MonkeyPatch.context() as environ:
-            environ.delenv(cache.OFF, raising=False)
-            environ.setenv(cache.DIRECTORY, str(directory / "cache"))
-            _written(before, target, profile, directory / "build")
-            _written(after, target, profile, directory / "build")
-        _written(after, target, profile, directory / "anew", keep=False)
-        assert _tree(directory / "build") == _tree(directory / "anew"), (target, profile)
+@given(runs())
+def test_what_is_kept_is_what_would_be_made(tmp_path_factory: Any, wanted: list[Run]) -> None:
+    directory = tmp_path_factory.mktemp("builds")
+    with pytest.MonkeyPatch.context() as environ:
+        environ.delenv(cache.OFF, raising=False)
+        environ.setenv(cache.DIRECTORY, str(directory / "cache"))
+        for number, run in enumerate(wanted):
+            anew = directory / f"anew-{number}"
+            if number:  # a build of some targets leaves those of others as they are
+                shutil.copytree(directory / "build", anew, dirs_exist_ok=True)
+            found = _run(run, directory / "build")
+            assert found == _run(run, anew, "--no-cache")
+            assert _tree(directory / "build") == _tree(anew), (number, run.targets)
 
 
-def _written(policies: Policies, target: str, profile: str, directory: Path, *, keep: bool = True) -> Finished:
-    gateway = _accepting(gateway_of(policies), target, profile)
-    rendered = emitted(gateway, load_targets([target]), Report())
-    assert rendered is not None
-    texts = {source.name: source.text for source in sources_of(policies)}
-    own = {data["service"]: str(data) for data in policies.values() if data["kind"] == "Service"}
-    shared = {name: str(data) for name, data in policies.items() if data["kind"] == "Platform"}
-    facts = Facts(None, shared, own, packages(rendered)) if keep else None
-    return write(prepare(str(directory), gateway, texts, rendered, facts), with_secrets=False)
+@settings(max_examples=10)
+@given(runs(), st.integers(0, 2**32), st.booleans())
+def test_damage_is_found(tmp_path_factory: Any, wanted: list[Run], seed: int, shorter: bool) -> None:
+    """Of what is kept as of what was written, wherever it is."""
+    directory = tmp_path_factory.mktemp("builds")
+    with pytest.MonkeyPatch.context() as environ:
+        environ.delenv(cache.OFF, raising=False)
+        environ.setenv(cache.DIRECTORY, str(directory / "cache"))
+        for number, run in enumerate(Run(run.sources, run.environment, ()) for run in wanted):
+            found = _run(run, directory / "build")
+            (there := directory / f"anew-{number}").mkdir()
+            assert found == _run(run, there, "--no-cache")
+            files = [path for path in sorted(there.rglob("*")) if path.is_file()]
+            assert {path: (directory / "build" / path.relative_to(there)).read_bytes() for path in files} == {
+                path: path.read_bytes() for path in files
+            }
+            _damage(directory, Random(seed + number), shorter)
 
 
-def _accepting(gateway: Gateway, target: str, profile: str) -> Gateway:
-    return replace(gateway, targets={target: TargetOptions(profile=profile, accept=tuple(FEATURES))})
+def _damage(directory: Path, random: Random, shorter: bool) -> None:
+    """One byte of three files is another or missing; the manifest's loss would make the build somebody else's."""
+    files = [path for path in sorted(directory.glob("[cb]*/**/*")) if path.is_file() and path.name != "manifest.json"]
+    for path in random.sample(files, min(3, len(files))):
+        data = bytearray(path.read_bytes() or b"0")
+        at = random.randrange(len(data))
+        data[at : at + 1] = b"" if shorter else bytes([data[at] ^ 1])
+        path.write_bytes(data)
+
+
+def _run(run: Run, directory: Path, *words: str) -> tuple[tuple[Diagnostic, ...], bool]:
+    """What it finds, and whether it writes."""
+    job = Job("compile", sources=run.sources)
+    gateway = job.resolve(run.environment, NOW)
+    if gateway is None:
+        return job.report.diagnostics, False
+    kept = None if words else _kept(job, run.environment, run.targets, str(directory))
+    rendered = job.emit(gateway, run.targets, kept)
+    if rendered is None:
+        return job.report.diagnostics, False
+    write(prepare(str(directory), gateway, job.inputs, rendered, kept), with_secrets=False, judge=job.judged)
+    return job.report.diagnostics, True
 
 
 def _tree(directory: Path) -> dict[str, bytes]:

@@ -6,19 +6,21 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from types import ModuleType
 
 from gwc import observed
-from gwc.cli import drafting, kept, output, secret_files, together
+from gwc.cli import drafting, output, secret_files, together
 from gwc.cli.drafting import Draft, Place, Room
 from gwc.cli.exits import CommandError, ExitCode
+from gwc.cli.kept import Kept, remember
 from gwc.cli.output import File, NewFile, OutputError, Plan
 from gwc.cli.transaction import Mode, Transaction
 from gwc.compile import Rendered
 from gwc.counted import counted
+from gwc.discovery import InstalledTarget
 from gwc.ir import Gateway
 from gwc.manifest import (
     EMPTY,
@@ -53,8 +55,8 @@ class Build:
     inputs: Mapping[str, str]
     rendered: tuple[Rendered, ...]
     before: Manifest | None
-    facts: kept.Facts | None = None
-    """What its parts follow from; None: no part of an earlier build is used, and none of this one is remembered."""
+    kept: Kept | None = None
+    """What is known of the last build; None: no part of it is used, and none of this one is remembered."""
 
     @property
     def own(self) -> frozenset[str]:
@@ -62,10 +64,6 @@ class Build:
         if self.before is None or self.before is EMPTY:
             return frozenset()
         return frozenset({NAME, *(path for one in self.rendered for path in self.before.files(one.name))})
-
-    @cached_property
-    def kept(self) -> kept.Kept | None:
-        return None if self.facts is None else kept.recall(self.directory, self.facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +85,16 @@ def prepare(
     gateway: Gateway,
     inputs: Mapping[str, str],
     rendered: tuple[Rendered, ...],
-    facts: kept.Facts | None = None,
+    kept: Kept | None = None,
 ) -> Build:
     _check_paths(rendered)
     place = Path(directory)
-    return Build(place, gateway, inputs, rendered, _manifest_in(place), facts)
+    return Build(place, gateway, inputs, rendered, _manifest_in(place), kept)
 
 
-def packages(rendered: Sequence[Rendered]) -> tuple[str, ...]:
-    """The directories of the targets' code: of a package that several distributions share, all that it has."""
-    modules = {sys.modules[type(one.installed.target).__module__.partition(".")[0]] for one in rendered}
+def packages(targets: Sequence[InstalledTarget]) -> tuple[str, ...]:
+    """The directories of their code: of a package that several distributions share, all that it has."""
+    modules = {sys.modules[type(one.target).__module__.partition(".")[0]] for one in targets}
     return tuple(sorted({place for module in modules for place in _places(module)}))
 
 
@@ -105,9 +103,9 @@ def _places(module: ModuleType) -> list[str]:
     return [str(Path(file).parent)] if file else [*module.__path__]
 
 
-def libraries(rendered: Sequence[Rendered]) -> tuple[str, ...]:
+def libraries(targets: Sequence[InstalledTarget]) -> tuple[str, ...]:
     """What gwc and the targets stand on, with versions: others may read or print the same policy in another way."""
-    names = {"gwc", *(one.installed.distribution.partition(" ")[0] for one in rendered)}
+    names = {"gwc", *(one.distribution.partition(" ")[0] for one in targets)}
     needed = {re.split(r"[^\w.-]", one, maxsplit=1)[0] for name in names for one in _required(name)}
     return tuple(f"{name} {_version(name)}" for name in sorted(needed))
 
@@ -152,9 +150,10 @@ def write(build: Build, with_secrets: bool, judge: Judge | None = None) -> Finis
             output.fulfil(done.plan, transaction)
     except OutputError as error:
         raise CommandError(ExitCode.USAGE, str(error)) from error
-    if build.kept is not None:
-        own_files = {path: (draft.sha256, draft.places) for path, draft in done.drafts.items()}
-        kept.remember(build.directory, {**build.kept.beside({one.name for one in build.rendered}), **own_files})
+    if build.kept is not None and build.rendered:
+        files = {path: (draft.sha256, draft.places) for path, draft in done.drafts.items()}
+        targets = {one.name for one in build.rendered}
+        remember(build.directory, build.kept.after(targets, files, build.rendered[0].survey))
     return done
 
 
@@ -193,10 +192,10 @@ def _outputs(build: Build) -> Iterator[tuple[str, Output]]:
         yield from ((f"{one.name}/{name}", file) for name, file in sorted(one.artifact.files.items()))
 
 
-def _drafted(build: Build, known: kept.Kept | None, room: Room | None, group: tuple[Output, list[str]]) -> list[Draft]:
+def _drafted(build: Build, known: Kept | None, room: Room | None, group: tuple[Output, list[str]]) -> list[Draft]:
     file, paths = group
     places = [Place(build.directory / path, known.file(path) if known is not None else None) for path in paths]
-    return drafting.draft(places, file.pieces(), Mode(file.executable), room)
+    return drafting.draft(places, file.pieces, Mode(file.executable), room)
 
 
 def _finished(

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from gwc.cli.build import Build, Finished
     from gwc.cli.job import Job
-    from gwc.cli.kept import Facts
+    from gwc.cli.kept import Facts, Kept
     from gwc.cli.output import Plan
-    from gwc.compile import Rendered
+    from gwc.discovery import InstalledTarget
     from gwc.ir import Gateway
 
 
@@ -56,15 +56,17 @@ def compile_command(
     gateway = job.resolve(env, parse_now(now))
     if emit is Emit.IR:
         return _print_ir(job, gateway)
-    rendered = None if gateway is None else job.emit(gateway, target)
-    if gateway is None or rendered is None:
+    if gateway is None:
+        return _refused(job, check)
+    kept = None if no_cache else _kept(job, env, target, output)
+    rendered = job.emit(gateway, target, kept)
+    if rendered is None:
         return _refused(job, check)
     from gwc.cli.build import RefusedError, prepare
     from gwc.cli.turns import turn
 
-    facts = None if no_cache else _facts(job, env, rendered)
     with turn(Path(output), writing=not check):
-        build = prepare(output, gateway, job.inputs, rendered, facts)
+        build = prepare(output, gateway, job.inputs, rendered, kept)
         try:
             return _compare(job, build) if check else _write(job, build, with_secrets)
         except RefusedError:
@@ -75,7 +77,14 @@ def _refused(job: Job, check: bool) -> ExitCode:
     return job.publish(job.outcome, "not compared" if check else "nothing written")
 
 
-def _facts(job: Job, environment: str | None, rendered: Sequence[Rendered]) -> Facts:
+def _kept(job: Job, environment: str | None, targets: Sequence[str], directory: str) -> Kept | None:
+    from gwc.cli.kept import recall
+    from gwc.discovery import load_targets
+
+    return recall(Path(directory), _facts(job, environment, load_targets(targets)))
+
+
+def _facts(job: Job, environment: str | None, targets: Sequence[InstalledTarget]) -> Facts:
     """Names as this run was given them: alert rules say in which file of the policies something stands."""
     from gwc.cli.build import libraries, packages
     from gwc.cli.kept import Facts
@@ -85,7 +94,7 @@ def _facts(job: Job, environment: str | None, rendered: Sequence[Rendered]) -> F
     shared = {f"file {name}": text for name, text in job.public.items()}
     shared |= {f"policy {name}": text for name, text in job.texts.items() if name not in own}
     texts = {name: f"{source.name}\n{source.text}" for name, source in job.services.items()}
-    return Facts(environment, shared, texts, packages(rendered), libraries(rendered))
+    return Facts(environment, shared, texts, packages(targets), libraries(targets))
 
 
 def _reject_contradictions(check: bool, emit: Emit, with_secrets: bool) -> None:

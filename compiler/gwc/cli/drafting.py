@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from gwc.cli.kept import KeptFile, Places
 from gwc.cli.transaction import Mode
 from gwc.parts import Part, Piece, made
 
-_BLOCK = 1024 * 1024
+if TYPE_CHECKING:
+    from _hashlib import HASH
+
+_BLOCK = 256 * 1024
+"""Bytes that are read at once: the processor still has them when they are hashed and written."""
+_BUFFER = memoryview(bytearray(_BLOCK))
 _LEAST = 64 * 1024
 """Bytes that are worth a look at once: shorter pieces are put together first."""
 
@@ -46,23 +51,54 @@ class Draft:
         return self.same
 
 
+class StaleError(OSError):
+    """A file is not what it was: not the one that was remembered, or not any more the one that was there before."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "it is changed while it is read")
+
+
 class Present:
-    """The file that is in its place, as far as it is one that could stay."""
+    """The file that is in its place, as far as it is one that could stay. What is read of it in turn is hashed."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self.size = os.fstat(descriptor).st_size
+        self._state, self._hashed = sha256(), 0
 
-    def read(self, offset: int, length: int) -> bytes:
-        return os.pread(self._descriptor, length, offset)
+    def holds(self, offset: int, data: bytes) -> bool:
+        return os.pread(self._descriptor, len(data), offset) == data
 
-    @cached_property
+    def blocks(self, begin: int, end: int) -> Iterator[memoryview]:
+        """What is between, or as much of it as is there. A block is good until the next one."""
+        if begin > self._hashed:
+            self._hash(begin)
+        while begin < end:
+            until = min(end, begin + _BLOCK) if begin >= self._hashed else min(end, begin + _BLOCK, self._hashed)
+            block = _BUFFER[: os.preadv(self._descriptor, [_BUFFER[: until - begin]], begin)]
+            if not block:
+                return
+            if begin == self._hashed:
+                self._state.update(block)
+                self._hashed += len(block)
+            begin += len(block)
+            yield block
+
+    def _hash(self, end: int) -> None:
+        for _ in self.blocks(self._hashed, end):
+            pass
+
+    def before(self, end: int) -> HASH:
+        """The hash of what is before `end`, once all of that and nothing else was read. Raises StaleError."""
+        if self._hashed != end:
+            raise StaleError
+        return self._state.copy()
+
+    @property
     def sha256(self) -> str:
-        state, offset = sha256(), 0
-        while block := self.read(offset, _BLOCK):
-            state.update(block)
-            offset += len(block)
-        return state.hexdigest()
+        """Of the whole file."""
+        self._hash(sys.maxsize)
+        return self._state.hexdigest()
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -87,28 +123,41 @@ class Place:
     kept: KeptFile | None = None
 
 
-def draft(places: Sequence[Place], pieces: Iterable[Piece], mode: Mode, room: Room | None) -> list[Draft]:
+def draft(places: Sequence[Place], pieces: Callable[[], Iterable[Piece]], mode: Mode, room: Room | None) -> list[Draft]:
     """`pieces` as the file in each of `places`, made once for all of them. Without `room` they are compared only.
 
+    Whether a file is the one that was remembered shows while it is copied, and what came of another one is thrown away.
     Raises OSError.
     """
+    try:
+        return _drafted(places, pieces(), mode, room)
+    except StaleError:
+        forgotten = [replace(place, kept=None if place.kept is None else place.kept.without()) for place in places]
+        return _drafted(forgotten, pieces(), mode, room)
+
+
+def _drafted(places: Sequence[Place], pieces: Iterable[Piece], mode: Mode, room: Room | None) -> list[Draft]:
     with ExitStack() as stack:
-        writer = _Writer([stack.enter_context(_Pen(place, mode, room)) for place in places])
-        return writer.put(pieces)
+        pens = [stack.enter_context(_Pen(place, mode, room)) for place in places]
+        fit = _Writer(pens).put(pieces)
+        return [pen.drafted(fit=fit) for pen in pens]
 
 
 class _Pen:
     """Writes one file, but not before the first byte that differs from what is there, and in portions worth a look."""
 
     def __init__(self, place: Place, mode: Mode, room: Room | None) -> None:
-        there = present(place.path, mode)
-        known = None if place.kept is None else place.kept.of(there.sha256 if there and place.kept.sha256 else "")
-        self._there, self._same, self.mode, self._room = there, there is not None, mode, room
-        self.kept, self.places = known, Places()
+        self._there = present(place.path, mode)
+        self._same, self.mode, self._room = self._there is not None, mode, room
+        self.kept, self.places = place.kept, Places()
+        self.known = place.kept.places if place.kept is not None and self._there is not None else {}
         self.offset = 0
         """Where the next byte comes to stand."""
         self._done = 0
         self._waiting: list[bytes] = []
+        self._run: tuple[int, int] | None = None
+        """What is to be copied: neighbours in the file that is there become neighbours again."""
+        self._copies = False
         self._state = sha256()
         self._staged: Path | None = None
         self._file: BinaryIO | None = None
@@ -123,24 +172,27 @@ class _Pen:
             self._there.close()
 
     def add(self, data: bytes) -> None:
+        if self._run is not None:
+            self._copy()
         self._waiting.append(data)
         self.offset += len(data)
         if self.offset - self._done >= _LEAST:
             self._flush()
 
     def copy(self, offset: int, length: int) -> None:
-        """What is there at `offset`."""
-        self._flush()
-        if self._same and offset == self.offset:
-            self.offset = self._done = offset + length
-        elif self._there is not None:
-            data = self._there.read(offset, length)
-            if len(data) < length:
-                raise OSError(0, "it was cut short while it was read")  # copied, it would be a part of a part
-            self.add(data)
+        """From the file that is there."""
+        begin = end = offset
+        if self._run is not None and self._run[1] == offset:
+            begin = self._run[0]
+        else:
+            self._settle()
+        self._run = (begin, end + length)
+        self.offset += length
 
     def drafted(self, *, fit: bool) -> Draft:
-        self._flush()
+        self._settle()
+        if self._copies and (self._there is None or self.kept is None or self._there.sha256 != self.kept.sha256):
+            raise StaleError
         if self._same and self._there is not None:
             if self._there.size == self.offset:
                 return Draft(self._there.sha256, True, None, self.mode, fit, self.places)
@@ -151,12 +203,31 @@ class _Pen:
             self._file.close()  # a full disk shows here at the latest
         return Draft(self._state.hexdigest(), False, self._staged, self.mode, fit, self.places)
 
+    def _settle(self) -> None:
+        if self._run is not None:
+            self._copy()
+        else:
+            self._flush()
+
+    def _copy(self) -> None:
+        assert self._run is not None and self._there is not None
+        (begin, end), self._run, self._copies = self._run, None, True
+        if self._same and begin != self._done:
+            self._begin()
+        if not self._same:
+            for block in self._there.blocks(begin, end):
+                self._write(block)
+                begin += len(block)
+            if begin < end:
+                raise StaleError  # copied, it would be a part of a part
+        self._done = self.offset
+
     def _flush(self) -> None:
         if not self._waiting:
             return
         data = b"".join(self._waiting)
         self._waiting.clear()
-        if self._same and self._there is not None and self._there.read(self._done, len(data)) != data:
+        if self._same and self._there is not None and not self._there.holds(self._done, data):
             self._begin()
         if not self._same:
             self._write(data)
@@ -165,14 +236,16 @@ class _Pen:
     def _begin(self) -> None:
         """From here on it differs: what came before is the same."""
         self._same = False
-        offset = 0
-        while self._there is not None and offset < self._done:
-            block = self._there.read(offset, min(_BLOCK, self._done - offset))
-            self._write(block)
-            offset += len(block)
+        if self._there is not None and self._done:
+            for block in self._there.blocks(0, self._done):
+                self._put(block)
+            self._state = self._there.before(self._done)
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         self._state.update(data)
+        self._put(data)
+
+    def _put(self, data: bytes | memoryview) -> None:
         if self._file is None:
             self._open()
         if self._file is not None:
@@ -188,8 +261,10 @@ class _Writer:
 
     def __init__(self, pens: Sequence[_Pen]) -> None:
         self._pens, self._fit = pens, True
+        self._keeps = next((pen.kept for pen in pens if pen.kept is not None), None)
 
-    def put(self, pieces: Iterable[Piece]) -> list[Draft]:
+    def put(self, pieces: Iterable[Piece]) -> bool:
+        """Whether all of them are fit."""
         for piece in pieces:
             if isinstance(piece, Part):
                 self._part(piece)
@@ -197,20 +272,20 @@ class _Writer:
                 data, _ = self._made(piece)
                 for pen in self._pens:
                     pen.add(data)
-        return [pen.drafted(fit=self._fit) for pen in self._pens]
+        return self._fit
 
     def _part(self, part: Part) -> None:
         data, fit = None, True
+        key = None if self._keeps is None else self._keeps.key(part)
         for pen in self._pens:
-            key = None if pen.kept is None else pen.kept.key(part)
-            place = pen.kept.places.get(key) if pen.kept is not None and key is not None else None
+            place = None if key is None else pen.known.get(key)
             begin = pen.offset
             if place is None:
                 data, fit = self._made(part) if data is None else (data, fit)
                 pen.add(data)
             else:
                 pen.copy(*place)
-            if key is not None and fit:
+            if key is not None and pen.kept is not None and fit:
                 pen.places.note(key, begin, pen.offset - begin)  # an unfit one is made again, and judged each time
 
     def _made(self, piece: Piece) -> tuple[bytes, bool]:

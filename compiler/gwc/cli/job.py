@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from gwc.cli.exits import ExitCode
 from gwc.cli.mistakes import check_targets as check_targets
@@ -20,6 +20,9 @@ from gwc.discovery import load_targets
 from gwc.ir import Gateway
 from gwc.resolve import read_beside
 from gwc.source import Source, policy_name, read_policies
+
+if TYPE_CHECKING:
+    from gwc.cli.kept import Kept
 
 _UNSUPPORTED = "GWC601"
 
@@ -68,10 +71,10 @@ class Job:
         with progress("compiling"):
             return render(gateway, load_targets(targets), self.report)
 
-    def emit(self, gateway: Gateway, targets: Sequence[str]) -> tuple[Rendered, ...] | None:
+    def emit(self, gateway: Gateway, targets: Sequence[str], kept: Kept | None = None) -> tuple[Rendered, ...] | None:
         """As `render`, without texts: whoever makes them asks whether they are `judged` well."""
         with progress("compiling"):
-            return emitted(gateway, load_targets(targets), self.report)
+            return emitted(gateway, load_targets(targets), self.report, None if kept is None else kept.found)
 
     def judged(self, one: Rendered, fit: bool) -> bool:
         return judged(one, fit, self.report)

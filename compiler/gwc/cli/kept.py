@@ -1,4 +1,5 @@
-"""Where the parts of the last build are, so that the next one copies those that follow from the same.
+"""Where the parts of the last build are, so that the next one copies those that follow from the same; and what was
+found of each service then.
 
 A part is known by a hash of all that it follows from: gwc's own code, the platform's policy and the public files that
 it names, the environment, the service's policy, and what crosses services (`gwc.parts.Part.given`). Where it
@@ -7,7 +8,6 @@ is, is worth nothing once the file is another than the one that was written, so 
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import struct
@@ -18,77 +18,141 @@ from pathlib import Path
 
 from gwc.cache import compiler, digest, usable
 from gwc.parts import Part
+from gwc.survey import Survey
 
-_PLACE = struct.Struct("<16sQI")
 _KEY = 16
-_LARGEST = 2**32 - 1
+_ENTRY = _KEY + 16
+"""Bytes of a place."""
+_FOUND = "found"
+"""The name of what was found of a service, among those of its parts: as a name of theirs it has no file."""
 
 
 class Places:
     """Where parts are in a file, by their keys: offset and length in bytes."""
 
-    __slots__ = ("_packed",)
+    __slots__ = ("_keys", "_lengths", "_offsets")
 
     def __init__(self, packed: bytes = b"") -> None:
         """Raises ValueError for what was not packed here."""
-        if len(packed) % _PLACE.size:
+        count, rest = divmod(len(packed), _ENTRY)
+        if rest:
             raise ValueError("not whole")
-        self._packed = bytearray(packed)
+        end = count * _KEY
+        numbers = struct.unpack(f"<{2 * count}Q", packed[end:])
+        self._keys = [packed[begin : begin + _KEY] for begin in range(0, end, _KEY)]
+        self._offsets, self._lengths = [*numbers[:count]], [*numbers[count:]]
 
     def note(self, key: bytes, offset: int, length: int) -> None:
-        if length <= _LARGEST:
-            self._packed += _PLACE.pack(key, offset, length)
+        self._keys.append(key)
+        self._offsets.append(offset)
+        self._lengths.append(length)
 
     def by_key(self) -> dict[bytes, tuple[int, int]]:
-        return {key: (offset, length) for key, offset, length in _PLACE.iter_unpack(self._packed)}
+        return dict(zip(self._keys, zip(self._offsets, self._lengths, strict=True), strict=True))
 
     def __bool__(self) -> bool:
-        return bool(self._packed)
+        return bool(self._keys)
+
+    def __reduce__(self) -> tuple[type[Places], tuple[bytes]]:
+        return Places, (self.packed,)
 
     @property
     def packed(self) -> bytes:
-        return bytes(self._packed)
+        return b"".join(self._keys) + struct.pack(f"<{2 * len(self._keys)}Q", *self._offsets, *self._lengths)
+
+
+def _key(facts: bytes, service: str, name: str, given: str) -> bytes:
+    """Each word ends where its length says."""
+    return blake2b(facts + f"{len(service)} {len(name)} {service}{name}{given}".encode(), digest_size=_KEY).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """The parts of one file as it was written last, with that file's hash; without one there are none."""
+    """The parts of one file as it was written last, with that file's hash; without one there are none.
+
+    `services` have a hash of all that the parts of each follow from.
+    """
 
     services: Mapping[str, bytes]
     sha256: str = ""
     places: Mapping[bytes, tuple[int, int]] = field(default_factory=dict)
 
-    def of(self, sha256: str) -> KeptFile:
-        """Of the file that has this hash: where it is another than the one that was written, nothing is known of it."""
-        return self if self.sha256 == sha256 else KeptFile(self.services)
+    def without(self) -> KeptFile:
+        """Of another file than was written."""
+        return KeptFile(self.services)
 
     def key(self, part: Part) -> bytes:
         """Of everything that the part follows from."""
-        state = blake2b(self.services[part.service], digest_size=_KEY)
-        for word in (part.service, part.name, part.given):
-            data = word.encode()
-            state.update(len(data).to_bytes(8, "big") + data)
-        return state.digest()
+        return _key(self.services[part.service], part.service, part.name, part.given)
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What is known of a build: of each file its sha256 and its Places, packed; and what was found of services, by the
+    hash of all that this follows from."""
+
+    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    found: Mapping[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def packed(self) -> bytes:
+        files = [(name, sha, len(places)) for name, (sha, places) in self.files.items() if places]
+        found = [(key.hex(), len(value)) for key, value in self.found.items()]
+        head = json.dumps({"files": files, "found": found}).encode()
+        places = (self.files[name][1] for name, _, _ in files)
+        return b"".join((len(head).to_bytes(8, "little"), head, *places, *self.found.values()))
+
+    @staticmethod
+    def unpacked(entry: bytes) -> Last:
+        """Nothing, if it was kept by another state of gwc, in another form."""
+        begin = 8 + int.from_bytes(entry[:8], "little")
+        try:
+            known = json.loads(entry[8:begin])
+            rest = _Slices(entry, begin)
+            files = {str(name): (str(sha), rest.next(_whole(length))) for name, sha, length in known["files"]}
+            found = {bytes.fromhex(key): rest.next(length) for key, length in known["found"]}
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return Last()
+        return Last(files, found)
+
+
+class _Slices:
+    def __init__(self, data: bytes, begin: int) -> None:
+        self._data, self._begin = data, begin
+
+    def next(self, length: int) -> bytes:
+        begin, self._begin = self._begin, self._begin + length
+        if not 0 <= length <= len(self._data) - begin:
+            raise ValueError("not whole")
+        return self._data[begin : self._begin]
+
+
+def _whole(length: int) -> int:
+    if length % _ENTRY:
+        raise ValueError("no places")
+    return length
 
 
 class Kept:
-    """The last build in one directory."""
+    """The last build in one directory, for one that follows from `services`: hashes as a KeptFile has them."""
 
-    def __init__(self, services: Mapping[str, bytes], files: Mapping[str, tuple[str, bytes]]) -> None:
-        """`services`: a hash of all that the parts of each follow from. `files`: the sha256 and the places of each."""
-        self._services, self._files = services, files
+    def __init__(self, services: Mapping[str, bytes], last: Last) -> None:
+        self._services, self._last = services, last
 
     def file(self, name: str) -> KeptFile:
-        sha, packed = self._files.get(name, ("", b""))
-        try:
-            return KeptFile(self._services, sha, Places(packed).by_key())
-        except ValueError:
-            return KeptFile(self._services)  # another version's
+        sha, packed = self._last.files.get(name, ("", b""))
+        return KeptFile(self._services, sha, Places(packed).by_key())
 
-    def beside(self, targets: Collection[str]) -> dict[str, tuple[str, Places]]:
-        """What is known of other targets' files: a build of some targets leaves those of the others as they are."""
-        others = (name for name in self._files if name.partition("/")[0] not in targets)
-        return {name: (self._files[name][0], Places(self._files[name][1])) for name in others if self.file(name).places}
+    def found(self, service: str, given: str) -> bytes | None:
+        """What was found of a service (`gwc.survey`), unless something that it follows from has changed."""
+        return self._last.found.get(_key(self._services[service], service, _FOUND, given))
+
+    def after(self, targets: Collection[str], files: Mapping[str, tuple[str, Places]], survey: Survey) -> Last:
+        """What is known once `targets` have these files: those of others are as they were."""
+        others = {name: known for name, known in self._last.files.items() if name.partition("/")[0] not in targets}
+        own = {name: (sha, places.packed) for name, (sha, places) in files.items()}
+        found = {_key(self._services[s], s, _FOUND, survey.given): packed for s, packed in survey.services.items()}
+        return Last({**others, **own}, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,28 +178,19 @@ def recall(directory: Path, facts: Facts) -> Kept | None:
     if (cache := usable()) is None:
         return None
     try:
-        return Kept(facts.by_service(), _files(cache.get(_key(directory))))
+        return Kept(facts.by_service(), Last.unpacked(cache.get(_name(directory)) or b""))
     finally:
         cache.close()
 
 
-def _files(entry: bytes | None) -> dict[str, tuple[str, bytes]]:
-    try:
-        known = json.loads(entry or b"{}")
-        return {name: (str(sha), base64.b64decode(packed)) for name, (sha, packed) in known.items()}
-    except (ValueError, TypeError, AttributeError):
-        return {}  # kept by another state of gwc, in another form
-
-
-def remember(directory: Path, files: Mapping[str, tuple[str, Places]]) -> None:
-    """For the next build there: the sha256 and the places of each file."""
-    known = {name: (sha, base64.b64encode(places.packed).decode()) for name, (sha, places) in files.items() if places}
+def remember(directory: Path, last: Last) -> None:
+    """For the next build there."""
     if (cache := usable()) is not None:
         try:
-            cache.put(_key(directory), json.dumps(known).encode())
+            cache.put(_name(directory), last.packed)
         finally:
             cache.close()
 
 
-def _key(directory: Path) -> str:
+def _name(directory: Path) -> str:
     return digest("build", os.path.realpath(directory))

@@ -38,7 +38,7 @@ def caveats(gateway: Gateway, targets: Sequence[str]) -> tuple[str, ...]:
     return tuple(
         f"{one.name} {entry['fidelity']}: {entry['feature']}: {entry['note']}"
         for one in rendered(gateway, targets)
-        for entry in inexact(gateway, [one.table])[0]
+        for entry in inexact(one.survey, gateway, one.table)
         if _modelled(str(entry["feature"]))
     )
 

@@ -36,22 +36,26 @@ def _other_status(_: Gateway, use: Use) -> bool:
     return isinstance(use.node, Retries) and not set(use.node.statuses) <= NEXT_UPSTREAM_STATUSES
 
 
-def _stricter_than_the_node(gateway: Gateway, use: Use) -> bool:
+def _of_the_node(gateway: Gateway) -> tuple[tuple[int, ...], bool]:
+    """The answers that any route retries, and whether any route tries an unsafe method again."""
+    unsafe = any(route.retries.unsafe and route.retries.attempts > 0 for route in _routes(gateway))
+    return tuple(sorted(node_statuses(gateway))), unsafe
+
+
+def _stricter_than_the_node(gateway: Gateway, use: Use, node: tuple[tuple[int, ...], bool]) -> bool:
     """A retrying route that leaves a failed answer as it is which nginx, for another route's sake, has dropped."""
     if not isinstance(use.node, Retries):
         return False
-    if node_statuses(gateway) - set(use.node.statuses):
+    statuses, unsafe = node
+    if set(statuses) - set(use.node.statuses):
         return True
-    return not use.node.unsafe and bool(use.node.statuses) and id(use.node) in _beside_unsafe(gateway)
+    return unsafe and not use.node.unsafe and bool(use.node.statuses) and id(use.node) in _with_unsafe(gateway)
 
 
 @per_gateway
-def _beside_unsafe(gateway: Gateway) -> frozenset[int]:
-    """The identities of the retries of routes with unsafe methods, where any route tries such a one again."""
-    routes = _routes(gateway)
-    if not any(route.retries.unsafe and route.retries.attempts > 0 for route in routes):
-        return frozenset()
-    return frozenset(id(route.retries) for route in routes if set(route.methods) - _SAFE)
+def _with_unsafe(gateway: Gateway) -> frozenset[int]:
+    """The identities of the retries of routes with unsafe methods."""
+    return frozenset(id(route.retries) for route in _routes(gateway) if set(route.methods) - _SAFE)
 
 
 def _unreadable_variable(_: Gateway, use: Use) -> bool:
@@ -154,7 +158,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
                 "Kong can try again after answers 500, 502, 503 and 504 only; leave the other statuses out of when")),
             Case("a status or method that only another route retries", _stricter_than_the_node, approximate(
                 "nothing is tried again that this route does not list; but an answer that another route would retry "
-                "reaches the client as the gateway's problem with that status, even if the service sent its own")),
+                "reaches the client as the gateway's problem with that status, even if the service sent its own"),
+                across=_of_the_node),
         ),
     ),
     "retries.per_try": approximate(

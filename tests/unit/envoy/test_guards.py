@@ -8,7 +8,8 @@ import pytest
 
 from gwc.features import FEATURES
 from gwc.ir import Gateway
-from gwc.support import Fidelity, check
+from gwc.support import Fidelity
+from gwc.survey import check
 from gwc_envoy import TARGET
 from unit.envoy.policies import gateway, route
 from unit.envoy.test_emit import bootstrap, manager, named

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gwc.features import FEATURES
-from gwc.support import Conditional, Fidelity, Support, check
+from gwc.support import Conditional, Fidelity, Support
+from gwc.survey import check
 from gwc_nginx import TARGET
 from unit.nginx.gateways import gateway, route
 
