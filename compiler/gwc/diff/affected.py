@@ -9,7 +9,7 @@ from dataclasses import replace
 from gwc.diff.change import Change, Subject
 from gwc.features import FEATURES, Use
 from gwc.ir import Gateway
-from gwc.support import Conditional, Fidelity, SupportTable
+from gwc.support import Conditional, Fidelity, Support, SupportTable
 
 _FOR_PEOPLE = ("owner", "description")
 _FEATURE_OF = {
@@ -80,12 +80,14 @@ def features_of(field: str) -> Iterator[str]:
 
 
 def _renders(table: SupportTable, feature: str, gateway: Gateway, uses: Sequence[Use]) -> bool:
-    return any(table.of(feature, gateway, use).fidelity is not Fidelity.UNSUPPORTED for use in uses) or (
-        not uses and _usually(table, feature)
-    )
-
-
-def _usually(table: SupportTable, feature: str) -> bool:
+    """Without uses, what usually holds."""
     entry = table.entries[feature]
-    usual = entry.usual if isinstance(entry, Conditional) else entry
-    return usual.fidelity is not Fidelity.UNSUPPORTED
+    if not isinstance(entry, Conditional):
+        return _rendered(entry)
+    if len(every := {_rendered(one) for one in (entry.usual, *(case.support for case in entry.cases))}) == 1:
+        return every.pop()  # to find the case may take a look at the whole Gateway
+    return any(_rendered(entry.of(gateway, use)) for use in uses) or (not uses and _rendered(entry.usual))
+
+
+def _rendered(support: Support) -> bool:
+    return support.fidelity is not Fidelity.UNSUPPORTED

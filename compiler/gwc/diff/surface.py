@@ -41,8 +41,8 @@ class Answered:
 
 def answered(old: Gateway, new: Gateway) -> Iterator[Answered]:
     """Every kind of request that one of the two answers, but for those that the very same route answers in both."""
-    wanted = _may_differ(old, new)
-    first, second = _Tables(old, wanted), _Tables(new, wanted)
+    scope = _scope(old, new)
+    first, second = _Tables(old, scope), _Tables(new, scope)
     for host in (*sorted(first.named.keys() | second.named.keys()), None):
         for asked in _asked(host, (*first.entries(host), *second.entries(host))):
             yield Answered(asked, first.route(asked), second.route(asked))
@@ -57,13 +57,32 @@ def _asked(host: str | None, entries: Iterable[PathEntry]) -> Iterator[Asked]:
                 yield Asked(host, entry.path, method)
 
 
-def _may_differ(old: Gateway, new: Gateway) -> Wanted:
-    """Shapes of services that are not the very same on both sides; and what their patterns for a host go before there,
-    which are paths of services for every host."""
-    same = {id(service) for service in old.services} & {id(service) for service in new.services}
-    other = [service for gateway in (old, new) for service in gateway.services if id(service) not in same]
-    own = {route.path.shape for service in other for route in service.routes}
-    patterns = (route.path.shape for service in other if service.hosts for route in service.routes)
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What is asked about: shapes that are `wanted`, which services with an id in `apart` have none of."""
+
+    wanted: Wanted
+    apart: frozenset[int]
+
+    def entries(self, services: Sequence[Service]) -> tuple[PathEntry, ...]:
+        return path_entries((service for service in services if id(service) not in self.apart), self.wanted)
+
+
+def _scope(old: Gateway, new: Gateway) -> _Scope:
+    here = {id(service) for service in old.services}
+    same = [service for service in new.services if id(service) in here]
+    known = {id(service) for service in same}
+    other = [service for gateway in (old, new) for service in gateway.services if id(service) not in known]
+    wanted = _may_differ(other)
+    apart = (id(service) for service in same if not any(wanted(route.path.shape) for route in service.routes))
+    return _Scope(wanted, frozenset(apart))
+
+
+def _may_differ(services: Sequence[Service]) -> Wanted:
+    """Shapes of `services`, which are not the very same on both sides; and what their patterns for a host go before
+    there, which are paths of services for every host."""
+    own = {route.path.shape for service in services for route in service.routes}
+    patterns = (route.path.shape for service in services if service.hosts for route in service.routes)
     before = {shape[0] for shape in patterns if _is_pattern(shape)}
     if not before.isdisjoint(_PATTERNS):
         return lambda _: True
@@ -78,9 +97,9 @@ class _Entries:
     """Those of some services in the order of matching. A kind of request is matched by its own shape first: whatever
     else matches it is less specific."""
 
-    def __init__(self, services: Sequence[Service], wanted: Wanted) -> None:
+    def __init__(self, services: Sequence[Service], scope: _Scope) -> None:
         self._services = services
-        self.wanted = path_entries(services, wanted)
+        self.wanted = scope.entries(services)
         self._by_shape = {entry.path.shape: entry for entry in self.wanted}
 
     def of(self, path: PathTemplate) -> PathEntry | None:
@@ -103,13 +122,13 @@ class _Entries:
 class _Tables:
     """A host's own entries go before those of services without hosts."""
 
-    def __init__(self, gateway: Gateway, wanted: Wanted) -> None:
+    def __init__(self, gateway: Gateway, scope: _Scope) -> None:
         by_host: dict[str | None, list[Service]] = {None: []}
         for service in gateway.services:
             for host in service.hosts or (None,):
                 by_host.setdefault(host, []).append(service)
-        self._anywhere = _Entries(by_host.pop(None), wanted)
-        self.named = {host: _Entries(services, wanted) for host, services in by_host.items() if host is not None}
+        self._anywhere = _Entries(by_host.pop(None), scope)
+        self.named = {host: _Entries(services, scope) for host, services in by_host.items() if host is not None}
 
     def entries(self, host: str | None) -> tuple[PathEntry, ...]:
         own = self._own(host)
