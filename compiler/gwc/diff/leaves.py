@@ -13,6 +13,22 @@ Show = Callable[[Any], str]
 Differences = Iterator[Difference]
 
 
+class At:
+    """Who wrote a leaf of the old node, and of the new one. To find that takes longer than to compare them, so it is
+    looked for when somebody asks."""
+
+    __slots__ = ("_leaf", "_nodes")
+
+    def __init__(self, old: Node, new: Node, leaf: str) -> None:
+        self._nodes, self._leaf = (old, new), leaf
+
+    def __getitem__(self, side: int) -> Origin:
+        return self._nodes[side].provenance[self._leaf]
+
+    def __iter__(self) -> Iterator[Origin]:
+        return (node.provenance[self._leaf] for node in self._nodes)
+
+
 def ordered(field: str, old: Node, new: Node, leaf: str, show: Show = str) -> Differences:
     """A number whose order the model declares; None is no bound."""
     before, after = getattr(old, leaf), getattr(new, leaf)
@@ -38,7 +54,7 @@ def switch(field: str, old: Node, new: Node, leaf: str, on: Level, off: Level) -
 def members(field: str, old: Node, new: Node, leaf: str, gone: Level, come: Level, what: str = "") -> Differences:
     """A set: each member that was taken away or added is a difference of its own."""
     before, after = getattr(old, leaf), getattr(new, leaf)
-    origins = old.provenance[leaf], new.provenance[leaf]
+    origins = At(old, new, leaf)
     yield from several(field, before, after, origins, gone, come, what)
 
 
@@ -46,7 +62,7 @@ def several(
     field: str,
     before: Iterable[object],
     after: Iterable[object],
-    origins: tuple[Origin, Origin],
+    origins: At,
     gone: Level,
     come: Level,
     what: str = "",
@@ -60,9 +76,7 @@ def several(
         yield Difference(come, field, None, Value(", ".join(won), origins[1]), f"{what} added".strip())
 
 
-def appears(
-    field: str, old: object, new: object, at: tuple[Origin, Origin], come: Level, gone: Level, text: str
-) -> Differences:
+def appears(field: str, old: object, new: object, at: At, come: Level, gone: Level, text: str) -> Differences:
     """A whole section that is there in one of the two only; `text` is what it says."""
     if (old is None) != (new is None):
         there, level = (at[1], come) if old is None else (at[0], gone)

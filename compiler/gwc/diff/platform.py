@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gwc.diff.change import Difference, Level, Value
-from gwc.diff.leaves import Differences, appears, members, ordered, plain, several, switch
+from gwc.diff.leaves import At, Differences, appears, members, ordered, plain, several, switch
 from gwc.diff.limits import limits
-from gwc.ir import Address, Gateway, Https, JwtProvider, Origin, RateLimitStore, Secret, TargetOptions
+from gwc.ir import Address, Gateway, Https, JwtProvider, RateLimitStore, Secret, TargetOptions
 from gwc.units import format_duration, format_share
 
 B, T, L, A, N = Level.BREAKING, Level.TIGHTENED, Level.LOOSENED, Level.ADDED, Level.NEUTRAL
@@ -34,10 +34,10 @@ def platform(old: Gateway, new: Gateway) -> Differences:
 
 def _listen(old: Gateway, new: Gateway) -> Differences:
     before, after = old.listen, new.listen
-    at = before.provenance["http"], after.provenance["http"]
+    at = At(before, after, "http")
     yield from _address("listen.http", before.http, after.http, at)
     yield from plain("listen.admin", before, after, "admin", N)
-    secure = before.provenance["https"], after.provenance["https"]
+    secure = At(before, after, "https")
     yield from _address("listen.https", _at(before.https), _at(after.https), secure)
     if before.https and after.https:
         yield from _https(before.https, after.https)
@@ -47,7 +47,7 @@ def _at(https: Https | None) -> Address | None:
     return https.address if https else None
 
 
-def _address(field: str, old: Address | None, new: Address | None, at: tuple[Origin, Origin]) -> Differences:
+def _address(field: str, old: Address | None, new: Address | None, at: At) -> Differences:
     """A listener that moved is one taken away and another added."""
     if old != new:
         was, now = (Value(str(address), o) if address else None for address, o in zip((old, new), at, strict=True))
@@ -70,7 +70,7 @@ def _secret(secret: Secret) -> str:
 def _identity(old: Gateway, new: Gateway) -> Differences:
     before, after = old.identity, new.identity
     yield from plain("identity.user_header", before, after, "user_header", N)
-    at = before.provenance["gateway_secret"], after.provenance["gateway_secret"]
+    at = At(before, after, "gateway_secret")
     said = [f"{s.header}, {_secret(s.secret)}" if s else "" for s in (before.gateway_secret, after.gateway_secret)]
     if said[0] != said[1]:
         was, now = (Value(text, origin) if text else None for text, origin in zip(said, at, strict=True))
@@ -81,7 +81,7 @@ def _identity(old: Gateway, new: Gateway) -> Differences:
 
 def _jwt(old: Gateway, new: Gateway) -> Differences:
     before, after = ({p.issuer: p for p in gateway.identity.jwt} for gateway in (old, new))
-    at = old.identity.provenance["jwt"], new.identity.provenance["jwt"]
+    at = At(old.identity, new.identity, "jwt")
     yield from several("identity.jwt", before, after, at, B, L, "issuer")
     for issuer in sorted(before.keys() & after.keys()):
         yield from _issuer(before[issuer], after[issuer])
@@ -90,7 +90,7 @@ def _jwt(old: Gateway, new: Gateway) -> Differences:
 def _issuer(old: JwtProvider, new: JwtProvider) -> Differences:
     yield from members("identity.jwt.audience", old, new, "audiences", B, L, "audience")
     yield from members("identity.jwt.algorithms", old, new, "algorithms", B, L, "algorithm")
-    at = old.provenance["jwks"], new.provenance["jwks"]
+    at = At(old, new, "jwks")
     yield from several("identity.jwt.jwks", _keys(old), _keys(new), at, B, L, "key")
     yield from plain("identity.jwt.jwks.url", old, new, "jwks_url", N)
     yield from plain("identity.jwt.user", old, new, "user_claim", B)
@@ -108,7 +108,7 @@ def _keys(provider: JwtProvider) -> tuple[str, ...]:
 
 def _api_key(old: Gateway, new: Gateway) -> Differences:
     before, after = old.identity.api_key, new.identity.api_key
-    at = old.identity.provenance["api_key"], new.identity.provenance["api_key"]
+    at = At(old.identity, new.identity, "api_key")
     said = before or after
     yield from appears("identity.api_key", before, after, at, L, B, f"{{header: {said.header}}}" if said else "")
     if before and after:
@@ -125,7 +125,7 @@ def _api_key(old: Gateway, new: Gateway) -> Differences:
 
 
 def _tracing(old: Gateway, new: Gateway) -> Differences:
-    at = old.provenance["tracing"], new.provenance["tracing"]
+    at = At(old, new, "tracing")
     said = old.tracing or new.tracing
     yield from appears("tracing", old.tracing, new.tracing, at, N, N, said.otlp if said else "")
     if old.tracing and new.tracing:
@@ -135,7 +135,7 @@ def _tracing(old: Gateway, new: Gateway) -> Differences:
 
 def _store(old: Gateway, new: Gateway) -> Differences:
     before, after = old.rate_limit_store, new.rate_limit_store
-    at = old.provenance["rate_limit_store"], new.provenance["rate_limit_store"]
+    at = At(old, new, "rate_limit_store")
     was, now = (_store_text(store) for store in (before, after))
     if was != now:
         before_, after_ = (Value(text, origin) if text else None for text, origin in zip((was, now), at, strict=True))

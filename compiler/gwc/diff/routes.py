@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gwc.diff.change import Difference, Level, Value
-from gwc.diff.leaves import Differences, appears, members, ordered, plain, several, switch, words
+from gwc.diff.leaves import At, Differences, appears, members, ordered, plain, several, switch, words
 from gwc.diff.limits import limits
 from gwc.ir import Auth, Cache, Cors, HeaderChanges, Node, Retries, Route
 from gwc.units import format_duration, format_share, format_size
@@ -22,7 +22,7 @@ def route(old: Route, new: Route) -> Differences:
 
 
 def _auth(old: Route, new: Route) -> Differences:
-    at = old.provenance["auth"], new.provenance["auth"]
+    at = At(old, new, "auth")
     if old.auth is None or new.auth is None:
         yield from _guard(old.auth, new.auth, old, new)
         return
@@ -53,7 +53,7 @@ def _retries(old: Route, new: Route) -> Differences:
     yield from ordered("retries.attempts", before, after, "attempts")
     if not (before.attempts and after.attempts):
         return
-    at = before.provenance["causes"], after.provenance["causes"]
+    at = At(before, after, "causes")
     yield from several("retries.when", _causes(before), _causes(after), at, T, L, "cause")
     yield from ordered("retries.per_try", before, after, "per_try", format_duration)
     yield from ordered("retries.budget", before, after, "budget", format_share)
@@ -76,7 +76,7 @@ def _cost(old: Route, new: Route) -> Differences:
 
 
 def _cors(old: Route, new: Route) -> Differences:
-    at = old.provenance["cors"], new.provenance["cors"]
+    at = At(old, new, "cors")
     said = old.cors or new.cors
     yield from appears("cors", old.cors, new.cors, at, L, B, f"{{origins: {words(said.origins)}}}" if said else "")
     if old.cors and new.cors:
@@ -93,7 +93,7 @@ def _cors_fields(old: Cors, new: Cors) -> Differences:
 
 
 def _cache(old: Route, new: Route) -> Differences:
-    at = old.provenance["cache"], new.provenance["cache"]
+    at = At(old, new, "cache")
     said = old.cache or new.cache
     yield from appears("cache", old.cache, new.cache, at, L, T, f"{{ttl: {format_duration(said.ttl)}}}" if said else "")
     if old.cache and new.cache:
@@ -138,7 +138,7 @@ def _headers(old: Route, new: Route) -> Differences:
 def _header_changes(
     field: str, old: HeaderChanges, new: HeaderChanges, before: Node, after: Node, side: str
 ) -> Differences:
-    at = before.provenance[side], after.provenance[side]
+    at = At(before, after, side)
     for leaf, was, now in (
         ("set", {f"{name}: {value}" for name, value in old.set}, {f"{name}: {value}" for name, value in new.set}),
         ("remove", set(old.remove), set(new.remove)),

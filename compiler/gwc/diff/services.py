@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gwc.diff.change import Difference, Level, Value
-from gwc.diff.leaves import Differences, appears, ordered, plain, words
+from gwc.diff.leaves import At, Differences, appears, ordered, plain, words
 from gwc.diff.limits import budget, limits
 from gwc.ir import Endpoint, Service, Upstream, UpstreamTls
 from gwc.units import format_duration
@@ -45,7 +45,7 @@ def _text(endpoint: Endpoint) -> str:
 
 
 def _breaker(old: Upstream, new: Upstream) -> Differences:
-    at = old.provenance["breaker"], new.provenance["breaker"]
+    at = At(old, new, "breaker")
     said = old.breaker or new.breaker
     text = f"{{failures: {said.failures}, open: {format_duration(said.open)}}}" if said else ""
     yield from appears("upstream.breaker", old.breaker, new.breaker, at, T, L, text)
@@ -55,7 +55,7 @@ def _breaker(old: Upstream, new: Upstream) -> Differences:
 
 
 def _health(old: Upstream, new: Upstream) -> Differences:
-    at = old.provenance["health"], new.provenance["health"]
+    at = At(old, new, "health")
     said = old.health or new.health
     text = f"{{path: {said.path}, every: {format_duration(said.every)}}}" if said else ""
     yield from appears("upstream.health", old.health, new.health, at, T, L, text)
@@ -65,7 +65,7 @@ def _health(old: Upstream, new: Upstream) -> Differences:
 
 
 def _tls(old: Upstream, new: Upstream) -> Differences:
-    at = old.provenance["tls"], new.provenance["tls"]
+    at = At(old, new, "tls")
     was, now = (_tls_text(upstream.tls) for upstream in (old, new))
     if was != now:
         yield Difference(N, "upstream.tls", Value(was, at[0]) if was else None, Value(now, at[1]) if now else None)
