@@ -10,13 +10,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Sequence
-from operator import itemgetter
-from typing import TypeVar
+from dataclasses import fields
+from itertools import count
+from operator import attrgetter, is_not, itemgetter
+from typing import Any, NamedTuple, TypeVar
 
-from gwc.ir import Node
+from gwc.ir import Gateway, Node
 from gwc.parts import Made
 
-Make = Callable[[Sequence[str]], Made]
+
+class Number(NamedTuple):
+    """A number among the words. It is printed as `text`, and is one of those between `least` and `most`, which nobody
+    treats differently."""
+
+    text: str
+    least: float
+    most: float
+
+
+Word = str | Number
+Make = Callable[[Sequence[Any]], Made]
 """The text that follows from words, which are only ever put into it, as they are."""
 
 _T = TypeVar("_T")
@@ -25,6 +38,8 @@ _ALPHABETS = (0xE000, 0xF000)
 _MOST_WORDS = 256
 _ABOUT = 8
 """Words of about the same length share a text with holes: most lines break alike with them."""
+_ANY = 1 << 30
+"""As long as no word is."""
 
 
 class _Template:
@@ -45,23 +60,24 @@ class _Template:
 class Sheet:
     """The texts with holes of one kind, by what they follow from."""
 
-    def __init__(self, escape: Callable[[str], str], most: int = 1024) -> None:
-        """`escape` is how a word stands in a text, each character by itself. At most so many texts are kept."""
-        self._escape, self._most = escape, most
+    def __init__(self, escape: Callable[[str], str], most: int = 1024, *, measured: bool = True) -> None:
+        """`escape` is how a word stands in a text, each character by itself. At most so many texts are kept. Of words
+        that are not `measured`, nothing counts but whether they are empty."""
+        self._escape, self._most, self._steps = escape, most, (_ABOUT, 1) if measured else (_ANY,)
         self._known: dict[Hashable, _Template | None] = {}
         self._met: set[Hashable] = set()
 
-    def text(self, key: Hashable, words: Sequence[str], make: Make, plainly: Callable[[], Made]) -> Made:
+    def text(self, key: Hashable, words: Sequence[Word], make: Make, plainly: Callable[[], Made]) -> Made:
         """What is made `plainly`: it follows from `key` and `words`, which stand in it as others in `make(others)`."""
-        for step in (_ABOUT, 1):
+        for step in self._steps:
             shape = (key, step, *[-(-len(word) // step) for word in words])
             if shape not in self._known:
                 return self._learned(shape, step, words, make, plainly())
             if (found := self._known[shape]) is not None:
-                return Made(found.filled([*map(self._escape, words)]))
+                return Made(found.filled(self._printed(words)))
         return plainly()
 
-    def _learned(self, shape: Hashable, step: int, words: Sequence[str], make: Make, made: Made) -> Made:
+    def _learned(self, shape: Hashable, step: int, words: Sequence[Word], make: Make, made: Made) -> Made:
         """What comes only once is not worth a text with holes."""
         if len(self._known) >= self._most:
             self._known.clear()
@@ -72,26 +88,72 @@ class Sheet:
         self._met.add(shape)
         return made
 
-    def _template(self, step: int, words: Sequence[str], make: Make, made: Made) -> _Template | None:
+    def _template(self, step: int, words: Sequence[Word], make: Make, made: Made) -> _Template | None:
         if len(words) > _MOST_WORDS or not made.fit:
             return None
-        longest = [-(-len(word) // step) * step for word in words]
-        shortest = [max(length - step + 1, 0) for length in longest]
-        long, short = (self._cut(*one, make) for one in zip(_ALPHABETS, (longest, shortest), strict=True))
+        long, short = (self._cut(words, short, step, make) for short in (False, True))
         if long is None or long != short:
             return None
         template = _Template(*long)
-        return template if template.filled([*map(self._escape, words)]) == made.text else None
+        return template if template.filled(self._printed(words)) == made.text else None
 
-    def _cut(self, first: int, lengths: Sequence[int], make: Make) -> tuple[list[str], list[int]] | None:
+    def _printed(self, words: Sequence[Word]) -> list[str]:
+        return [self._escape(word) if type(word) is str else word[0] for word in words]
+
+    def _cut(self, words: Sequence[Word], short: bool, step: int, make: Make) -> tuple[list[str], list[int]] | None:
         """The text between the holes, and whose each of them is."""
-        words = [chr(first + index) * length for index, length in enumerate(lengths)]
-        holes = {self._escape(word): index for index, word in enumerate(words) if word}
-        made = make(words)
+        first = _ALPHABETS[short]
+        others = [_hole(chr(first + index), word, short, step) for index, word in enumerate(words)]
+        holes = {self._escape(hole) if type(hole) is str else str(hole): index for index, hole in enumerate(others)}
+        holes.pop("", None)
+        made = make(others)
         if not made.fit or not holes:
             return None
         pieces = re.split(f"({'|'.join(map(re.escape, holes))})", made.text)
         return pieces[::2], [holes[hole] for hole in pieces[1::2]]
+
+
+def _hole(sign: str, word: Word, short: bool, step: int) -> str | _Whole | _Broken:
+    """What stands for a word: as short or as long, as small or as large as any of its kind."""
+    if isinstance(word, Number):
+        value = word.least if short else word.most
+        number: _Whole | _Broken = _Whole(value, sign) if type(value) is int else _Broken(value, sign)
+        return number
+    longest = min(-(-len(word) // step) * step, len(word) + _ABOUT)
+    return sign * (max(longest - min(step, _ABOUT) + 1, min(longest, 1)) if short else longest)
+
+
+class _Sign:
+    """A number that is printed as a sign, and equal to nothing else."""
+
+    def __new__(cls, value: float, sign: str) -> Any:
+        found = super().__new__(cls, value)  # type: ignore[call-arg]
+        found.sign = sign  # type: ignore[attr-defined]
+        return found
+
+    def __str__(self) -> str:
+        return self.sign  # type: ignore[attr-defined,no-any-return]
+
+    def __format__(self, _how: str) -> str:
+        return str(self)
+
+    def is_integer(self) -> bool:
+        """Nobody takes the sign for digits."""
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+class _Whole(_Sign, int):
+    """Of whole numbers."""
+
+
+class _Broken(_Sign, float):
+    """Of others."""
 
 
 def bare(kind: type[_T], **values: object) -> _T:
@@ -120,3 +182,17 @@ def settled(node: Node | None) -> str:
         text = repr(node)
         known = _settled[id(values)] = values, _texts.setdefault(text, text)
     return known[1]
+
+
+_PLATFORM = attrgetter(*(one.name for one in fields(Gateway) if one.name not in ("services", "provenance")))
+_numbers = count()
+_last: tuple[tuple[object, ...], int] = ((), -1)
+
+
+def platform(gateway: Gateway) -> int:
+    """A number of the platform, which is known by identity."""
+    global _last
+    values = _PLATFORM(gateway)
+    if len(_last[0]) != len(values) or any(map(is_not, values, _last[0])):
+        _last = (values, next(_numbers))
+    return _last[1]

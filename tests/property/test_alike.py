@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -12,15 +12,22 @@ from hypothesis import strategies as st
 from compiling import gateway_of
 from gwc.holes import Sheet
 from gwc.ir import Gateway
-from gwc.parts import Part, made
-from gwc_envoy import routing
-from gwc_envoy.emit import bootstrap, document
+from gwc.parts import Part, Piece, made
+from gwc_envoy import emit as bootstrap
+from gwc_envoy import routing as envoy_routing
 from gwc_envoy.printing import render
-from gwc_envoy.streaming import pieces
+from gwc_envoy.streaming import pieces as envoy
+from gwc_kong import services as kong_services
+from gwc_kong.document import document
+from gwc_kong.pieces import pieces as kong
+from gwc_kong.plugin import ServiceConfig
+from gwc_kong.yaml_text import text
 from property.strategies import labels, one_line, policies, rates
 from unit.envoy.policies import gateway, route
 
 Policies = Mapping[str, Any]
+Pieces = Callable[[Gateway], Iterable[Piece]]
+Whole = Callable[[Gateway], str]
 _NAMES = labels | st.from_regex(r"[a-z]{20,40}", fullmatch=True)
 _PATHS = st.from_regex(r"(/[a-zA-Z0-9._~!$&'()+,;=:@-]{1,12}[a-z]){1,3}", fullmatch=True)
 
@@ -48,17 +55,29 @@ def _limited(data: dict[str, Any], rate: str) -> dict[str, Any]:
 
 @settings(max_examples=15)
 @given(likes())
-def test_envoy_prints_paths_that_are_alike_as_it_prints_each(written: Policies) -> None:
+def test_what_is_alike_is_printed_as_each_is(written: Policies) -> None:
     crowd = gateway_of(written)
     for _ in range(2):  # what was printed for one is still known in the second round
-        assert _text(crowd) == render(bootstrap(crowd))
+        for pieces, whole in TARGETS.values():
+            assert _text(pieces(crowd)) == whole(crowd)
 
 
-def _text(crowd: Gateway) -> str:
-    return "".join([made(piece).text for piece in pieces(crowd, document(crowd))])
+TARGETS: dict[str, tuple[Pieces, Whole]] = {
+    "envoy": (lambda crowd: envoy(crowd, bootstrap.document(crowd)), lambda crowd: render(bootstrap.bootstrap(crowd))),
+    "kong": (lambda crowd: kong(crowd, "plugin"), lambda crowd: text(document(crowd, "plugin"))),
+}
+"""What each target tells in pieces, and the same made as a whole."""
+every_target = pytest.mark.parametrize(("pieces", "whole"), TARGETS.values(), ids=[*TARGETS])
+
+
+def _text(pieces: Iterable[Piece]) -> str:
+    found = [*map(made, pieces)]
+    assert all(piece.fit for piece in found)
+    return "".join([piece.text for piece in found])
 
 
 _LIMIT = {"per": "ip", "rate": "5/s", "burst": 7}
+_ENDPOINTS = [{"url": "http://127.0.0.1:8001"}, {"url": "http://127.0.0.1:8002"}]
 _PLAIN = {
     "retries": {"attempts": 2, "per_try": "1s", "budget": "20%"},
     "limits": [_LIMIT],
@@ -89,14 +108,22 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "budget": {"budget": {"units": "9/hour"}},
     "budget with a charge": {"budget": {"units": "9/hour", "charge": "X-C"}},
     "base path": {"keep_base_path": True},
+    "concurrency": {"upstream": {"endpoints": _ENDPOINTS, "concurrency": 5}},
+    "breaker": {"upstream": {"endpoints": _ENDPOINTS, "breaker": {"failures": 3, "open": "5s"}}},
+    "health": {"upstream": {"endpoints": _ENDPOINTS, "health": {"path": "/up", "every": "5s"}}},
+    "weight": {"upstream": {"endpoints": [{**_ENDPOINTS[0], "weight": 7}, _ENDPOINTS[1]]}},
+    "endpoints": {"upstream": {"endpoints": [*_ENDPOINTS, {"url": "http://localhost:7777"}]}},
+    "ports": {"upstream": {"endpoints": [{"url": "http://127.0.0.1:65535"}, {"url": "http://127.0.0.1:1"}]}},
+    "tls": {"upstream": {"endpoints": [{"url": "https://localhost:8443"}, {"url": "https://localhost"}], "tls": {}}},
     "hosts": {"hosts": ["a.example.com"]},
 }
 _OF_ROUTES = {"methods", "cache", "stream", "websocket"}
-_OF_SERVICES = {"budget", "keep_base_path", "hosts"}
+_OF_SERVICES = {"upstream", "budget", "keep_base_path", "hosts"}
 
 
+@every_target
 @pytest.mark.parametrize("name", _OTHERS)
-def test_all_that_a_path_of_envoy_follows_from_tells_it_apart(name: str) -> None:
+def test_all_that_a_route_follows_from_tells_it_apart(name: str, pieces: Pieces, whole: Whole) -> None:
     """Services that are alike but for one thing that some say, or some of their routes."""
     more, none = _OTHERS[name], dict[str, Any]()
     plain = {"auth": {"any_of": ["api_key"]}, **({} if {"stream", "websocket"} & more.keys() else _PLAIN)}
@@ -108,7 +135,7 @@ def test_all_that_a_path_of_envoy_follows_from_tells_it_apart(name: str) -> None
         if not _OF_ROUTES & more.keys():
             services.append(_service(f"b{number}", {**plain, **odd}, none))
     crowd = gateway(*services, identity={"api_key": {"header": "X-Key", "consumers": [_CONSUMER]}})
-    assert _text(crowd) == render(bootstrap(crowd))
+    assert _text(pieces(crowd)) == whole(crowd)
 
 
 _CONSUMER = {"name": "a", "secret": {"env": "KEY"}}
@@ -119,15 +146,36 @@ def _service(name: str, plain: dict[str, Any], more: dict[str, Any]) -> dict[str
     limits = {"limits": plain["limits"]} if "limits" in plain else {}
     paths = {"a": "/a/{id}", "b": "/b", "c": "/cccc/**", "d": "/ddddddd"}
     routes = [{**route(key, path), **limits, **(more if key in "bd" else {})} for key, path in paths.items()]
+    plain = {"upstream": {"endpoints": _ENDPOINTS}, **plain}
     return {"service": name, "owner": f'"{name}" ü', "base_path": f"/{name}", **plain, "routes": routes}
 
 
-def test_a_limit_s_header_tells_a_path_apart() -> None:
+@every_target
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({"ttl": ttl} for ttl in ("1ms", "1.5s", "365d")),
+        {"negative_ttl": "5s"},
+        {"vary": {"query": ["a"]}},
+        {"vary": {"headers": ["X-A"]}},
+        {"stale": {"if_error": "5s"}},
+        {"stale": {"while_revalidate": "5s"}},
+    ],
+)
+def test_all_of_a_cache_tells_a_route_apart(more: dict[str, Any], pieces: Pieces, whole: Whole) -> None:
+    caches = [{"cache": {"ttl": "5s"}}, {"cache": {"ttl": "5s"} | more}]
+    crowd = gateway(*(_service(f"s{number}", caches[number >= 4], {}) for number in range(8)))
+    assert _text(pieces(crowd)) == whole(crowd)
+
+
+@every_target
+def test_a_limit_s_header_tells_a_route_apart(pieces: Pieces, whole: Whole) -> None:
     limits = [{"limits": [{**_LIMIT, "per": {"header": name}}]} for name in ("X-A", "X-B")]
     crowd = gateway(*(_service(f"s{number}", limits[number >= 4], {}) for number in range(8)))
-    assert _text(crowd) == render(bootstrap(crowd))
+    assert _text(pieces(crowd)) == whole(crowd)
 
 
+@every_target
 @pytest.mark.parametrize(
     "more",
     [
@@ -137,22 +185,32 @@ def test_a_limit_s_header_tells_a_path_apart() -> None:
         {"errors": {"type": "https://other.example.com/"}},
     ],
 )
-def test_another_platform_is_another_text(more: dict[str, Any]) -> None:
+def test_another_platform_is_another_text(more: dict[str, Any], pieces: Pieces, whole: Whole) -> None:
     for platform in ({}, more, {}):
         crowd = gateway(*(_service(f"s{number}", _PLAIN, {}) for number in range(4)), **platform)
-        assert _text(crowd) == render(bootstrap(crowd))
+        assert _text(pieces(crowd)) == whole(crowd)
 
 
-def test_paths_that_are_alike_are_printed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+_LONG_WAY = {"envoy": [(envoy_routing, "_forward")], "kong": [(ServiceConfig, "of"), (kong_services, "_reached")]}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_is_alike_is_printed_once(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise all of the above would be shown of nothing."""
+    pieces, whole = TARGETS[target]
     crowd = gateway(*(_service(f"s{number}", _PLAIN, {}) for number in range(9)))
     for _ in range(3):
-        assert _text(crowd) == render(bootstrap(crowd))  # what is there only once is not kept, so twice are needed
+        assert _text(pieces(crowd)) == whole(crowd)  # what is there only once is not kept, so twice are needed
+    texts = _routes(pieces(crowd))
 
     def plainly(*_: object) -> None:
         raise AssertionError
 
-    for owner, name in ((Sheet, "_learned"), (routing, "_forward")):
+    for owner, name in ((Sheet, "_learned"), *_LONG_WAY[target]):
         monkeypatch.setattr(owner, name, plainly)
-    routes = [piece for piece in pieces(crowd, document(crowd)) if isinstance(piece, Part) and "http/" in piece.name]
-    assert len(routes) == 9 and all(made(piece).text for piece in routes)
+    assert len(texts) == (9 if target == "envoy" else 27) and _routes(pieces(crowd)) == texts
+
+
+def _routes(pieces: Iterable[Piece]) -> list[str]:
+    parts = [piece for piece in pieces if isinstance(piece, Part)]
+    return [part.make().text for part in parts if part.name.startswith(("http/", "services/", "routes/", "plugin/"))]

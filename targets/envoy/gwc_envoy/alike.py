@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import count
 from json.encoder import encode_basestring_ascii as _quoted
-from operator import attrgetter, is_not
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from gwc.holes import Sheet, bare, settled
+from gwc.holes import Sheet, bare, platform, settled
 from gwc.ir import Auth, Cache, Gateway, HeaderChanges, Headers, Limit, LimitKey, Retries, Route, Service, Timeouts
 from gwc.routing import MethodRoute, PathEntry
 from gwc.units import Rate
@@ -86,7 +85,7 @@ class Likeness:
         self._entries, self._gateway, self._service, self._idle = entries, gateway, service, idle
         self._plain = service.budget is None and _are_names(service.name) and _counted_alone(service.limits)
         self._above = tuple(map(_limit_facts, service.limits))
-        self._key = _number(gateway), idle, self._above
+        self._key = platform(gateway), idle, self._above
         self._words = (service.name, service.owner, pattern(service.strip), *_limit_words(service.limits))
 
     def of(self, entry: PathEntry, path: Json) -> Alike | None:
@@ -115,7 +114,6 @@ class Likeness:
 
 _SECTIONS = attrgetter("auth", "timeouts", "retries", "headers.request", "headers.response")
 _VALUES = attrgetter("methods", "cost", "max_body")
-_PLATFORM = attrgetter(*(one.name for one in fields(Gateway) if one.name not in ("services", "provenance")))
 _are_names = re.compile(r"[a-z0-9/_.-]*\Z").match
 """Words that are the same wherever they stand."""
 
@@ -170,16 +168,3 @@ def _limit(facts: _LimitFacts, name: str, tokens: str) -> Limit:
     key, header, period, burst, shadow = facts
     rate = bare(Rate, tokens=tokens, period=period)
     return bare(Limit, id=name, key=key, header=header, rate=rate, burst=burst, shadow=shadow, cluster=False)
-
-
-_numbers = count()
-_last: tuple[tuple[object, ...], int] = ((), -1)
-
-
-def _number(gateway: Gateway) -> int:
-    """Of its platform, which is known by identity."""
-    global _last
-    platform = _PLATFORM(gateway)
-    if len(_last[0]) != len(platform) or any(map(is_not, platform, _last[0])):
-        _last = (platform, next(_numbers))
-    return _last[1]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gwc.ir import Cors
-from gwc_kong.routing import Ranked, row_name
+from gwc_kong.routing import Ranks, row_name
 from gwc_kong.sharing import At, Shared, at
 
 
-def cors_config(path: Ranked) -> list[At]:
+def cors_config(path: Ranks) -> list[At]:
     """Of all routes of a path, by Kong's names for them, in their order."""
-    host, entry, _ = path
+    host, entry = path.host, path.entry
     return [
         at(
             cors,

@@ -11,7 +11,7 @@ from gwc_kong.admin import PROMETHEUS
 from gwc_kong.bundled import functions, lua_literal
 from gwc_kong.plugin import NOT_FOUND_CONFIG, ServiceConfig, path_config, platform_config
 from gwc_kong.routing import NOT_FOUND, Ranked, first_matches, ranked
-from gwc_kong.services import kong_service, not_found, refusal
+from gwc_kong.services import kong_route, kong_service, not_found, refusal, rows
 
 FORMAT: Mapping[str, object] = {"_format_version": "3.0"}
 LUA_MODULES = (
@@ -29,7 +29,10 @@ def document(gateway: Gateway, profile: str) -> Mapping[str, object]:
     config = {**platform_config(gateway, profile), "routes": routes}
     return {
         **FORMAT,
-        "services": [kong_service(*found) for found in first_matches([*ranked(gateway)])],
+        "services": [
+            kong_service(service, route, rows(service, route, matches))
+            for service, route, matches in first_matches([*ranked(gateway)])
+        ],
         "routes": [*_refusals(gateway), not_found()],
         "plugins": [{"name": "gwc", "config": config, **EVERYWHERE}] if profile == "plugin" else _bundled(config),
     }
@@ -38,7 +41,7 @@ def document(gateway: Gateway, profile: str) -> Mapping[str, object]:
 def _refusals(gateway: Gateway) -> Iterator[Mapping[str, object]]:
     for path in ranked(gateway):
         first = path.entry.routes[0]
-        yield refusal(first.service, first.route, path.host, path.refusal)
+        yield kong_route(*refusal(first.service, first.route, path.host, path.refusal))
 
 
 def route_configs(gateway: Gateway, paths: Iterable[Ranked], profile: str) -> Iterator[tuple[str, object]]:

@@ -7,7 +7,7 @@ which count the rows of all services.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain, groupby
 from typing import Any
@@ -15,13 +15,14 @@ from typing import Any
 from gwc.ir import Gateway, Route, Service
 from gwc.parts import Made, Part, Piece, alone
 from gwc.routing import MethodRoute, PathEntry
-from gwc_kong.accepting import plugin_accepted, plugin_routes_accepted, route_accepted, service_accepted
+from gwc_kong.accepting import plugin_accepted, plugin_routes_accepted, route_accepted
 from gwc_kong.admin import PROMETHEUS
+from gwc_kong.alike import Likeness, refusal_row, service_row
 from gwc_kong.bundled import functions, lua_entries
 from gwc_kong.document import EVERYWHERE, FORMAT, modules, route_configs
 from gwc_kong.plugin import NOT_FOUND_CONFIG, platform_config
 from gwc_kong.routing import NOT_FOUND, Ranked, distinct, distinct_rows, first_matches, ranked
-from gwc_kong.services import kong_service, not_found, refusal
+from gwc_kong.services import not_found, refusal, rows
 from gwc_kong.yaml_text import items, text
 
 _Given = tuple[Any, ...]
@@ -40,7 +41,7 @@ def pieces(gateway: Gateway, profile: str) -> Iterator[Piece]:
     yield from _parts("services", _services, gateway, _service_rows(paths))
     yield Made("routes:\n")
     yield from _parts("routes", _refusals, gateway, _refusal_rows(paths))
-    yield _kong_routes([not_found()])
+    yield Made(items([not_found()], "  "), route_accepted(not_found()))
     yield Made("plugins:\n")
     yield from _plugin(gateway, paths) if profile == "plugin" else _bundled(gateway, paths)
 
@@ -64,8 +65,8 @@ def _service_rows(paths: list[Ranked]) -> Iterator[_Row]:
 
 def _services(one: Gateway, given: _Given) -> Made:
     service, routes = _only(one)
-    found = [kong_service(service, routes[name], matches) for name, matches in given]
-    return Made(items(found, "  "), distinct_rows(service) and all(map(service_accepted, found)))
+    found = [service_row(service, routes[name], rows(service, routes[name], matches)) for name, matches in given]
+    return Made("".join([row.text for row in found]), distinct_rows(service) and all(row.fit for row in found))
 
 
 def _only(one: Gateway) -> tuple[Service, Mapping[str, Route]]:
@@ -81,11 +82,8 @@ def _refusal_rows(paths: list[Ranked]) -> Iterator[_Row]:
 
 def _refusals(one: Gateway, given: _Given) -> Made:
     service, routes = _only(one)
-    return _kong_routes([refusal(service, routes[name], host, priority) for name, host, priority in given])
-
-
-def _kong_routes(found: Sequence[Mapping[str, object]]) -> Made:
-    return Made(items(found, "  "), all(map(route_accepted, found)))
+    found = [refusal_row(refusal(service, routes[name], host, priority)) for name, host, priority in given]
+    return Made("".join([row.text for row in found]), all(row.fit for row in found))
 
 
 def _plugin(gateway: Gateway, paths: list[Ranked]) -> Iterator[Piece]:
@@ -115,8 +113,10 @@ def _path_row(path: Ranked) -> _Row:
 def _paths(one: Gateway, given: _Given) -> Made:
     service, routes = _only(one)
     entries = [(host, [MethodRoute(service, routes[name]) for name in names], first) for host, names, first in given]
+    likeness = Likeness(one, service, _configs)
     paths = [Ranked(host, PathEntry(found[0].route.path, tuple(found)), first) for host, found, first in entries]
-    return _configs(route_configs(one, paths, "plugin"))
+    made = [*map(likeness.rows, paths)]
+    return Made("".join([path.text for path in made]), all(path.fit for path in made))
 
 
 def _configs(found: Iterable[tuple[str, object]]) -> Made:

@@ -27,7 +27,7 @@ from gwc_kong.cors import cors_config
 from gwc_kong.https import redirect_config
 from gwc_kong.limits import Guards, shared_store
 from gwc_kong.observability import log_config, metrics_config, tracing_config
-from gwc_kong.routing import Ranked, host_header, path_pattern, refusal_name, row_name
+from gwc_kong.routing import Ranks, host_header, refusal_name, row_name
 from gwc_kong.secrets import vault_reference
 from gwc_kong.sharing import At, Record, Shared, at
 from gwc_kong.upstream_tls import tls_config
@@ -85,12 +85,11 @@ class ServiceConfig:
         yield Shared(_forwarded, route.retries, route.headers.request, route.headers.response)
 
 
-def path_config(path: Ranked, configs: Callable[[Service], ServiceConfig]) -> Iterator[tuple[str, object]]:
+def path_config(path: Ranks, configs: Callable[[Service], ServiceConfig]) -> Iterator[tuple[str, object]]:
     """The rows of a path by Kong's names for them, in their order: its routes, and the 405 for all other methods."""
-    host, entry, priority = path
-    pattern, every = path_pattern(entry.path), _every_row(path)
+    host, entry, pattern, every = path.host, path.entry, path.pattern, _every_row(path)
     for index, (service, route) in enumerate((matched.service, matched.route) for matched in entry.routes):
-        match = {"pattern": pattern, "priority": priority - index, **every}
+        match = {"pattern": pattern, "priority": path.row(index), **every}
         yield row_name(service, route, host), configs(service).of(route, match)
     first = entry.routes[0]
     answer = {"answer": "method-not-allowed", "allow": ", ".join(entry.allow)}
@@ -98,7 +97,7 @@ def path_config(path: Ranked, configs: Callable[[Service], ServiceConfig]) -> It
     yield refusal_name(first.service, first.route, host), refusal
 
 
-def _every_row(path: Ranked) -> dict[str, object]:
+def _every_row(path: Ranks) -> dict[str, object]:
     """What the rows of a path have in common."""
     config: dict[str, object] = {} if path.host is None else {"host": host_header(path.host)}
     cors = cors_config(path)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import takewhile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gwc.ir import Gateway, PathTemplate, Route, Segment, SegmentKind, Service
 from gwc.routing import HostTable, PathEntry, host_tables
@@ -18,6 +18,20 @@ from gwc.routing import HostTable, PathEntry, host_tables
 _SEPARATOR = r"[/\\]+"
 _PARAM = r"[^/\\]+"
 _ADDRESS = r"^{}(:[0-9]+)?\z"
+
+
+class Ranks(Protocol):
+    """What `Ranked` tells of the rows of a path, whoever tells it."""
+
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def entry(self) -> PathEntry: ...
+    @property
+    def pattern(self) -> str: ...
+    @property
+    def refusal(self) -> int: ...
+    def row(self, index: int) -> int: ...
 
 
 class Ranked(NamedTuple):
@@ -29,6 +43,14 @@ class Ranked(NamedTuple):
     host: str | None
     entry: PathEntry
     priority: int
+
+    @property
+    def pattern(self) -> str:
+        return path_pattern(self.entry.path)
+
+    def row(self, index: int) -> int:
+        """The priority of one of its routes."""
+        return self.priority - index
 
     @property
     def refusal(self) -> int:

@@ -6,7 +6,8 @@ when the plugin does not run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import starmap
 
 from gwc.ir import Route, Service
 from gwc_kong.routing import NOT_FOUND, Matches, expression, refusal_name, row_name
@@ -24,7 +25,18 @@ def service_name(service: Service, route: Route) -> str:
     return f"{service.name}.{route.name}"
 
 
-def kong_service(service: Service, route: Route, matches: Matches) -> At:
+Row = tuple[str, str, int]
+"""Of the router: its name, its expression and its priority."""
+
+
+def rows(service: Service, route: Route, matches: Matches) -> list[Row]:
+    """Those that lead to a route."""
+    return [
+        (row_name(service, route, host), expression(host, route.path, route), priority) for host, priority in matches
+    ]
+
+
+def kong_service(service: Service, route: Route, rows: Iterable[Row]) -> At:
     """A service with the routes that lead to it."""
     reached = Shared(
         _reached,
@@ -35,7 +47,7 @@ def kong_service(service: Service, route: Route, matches: Matches) -> At:
         route.timeouts.connect,
         route.timeouts.idle,
     )
-    routes = {"routes": list(_routes(service, route, matches))}
+    routes = {"routes": list(starmap(kong_route, rows))}
     return at(route, "path", Record({"name": service_name(service, route)}, reached, routes))
 
 
@@ -53,22 +65,17 @@ def _reached(name: str, port: int, tls: bool, retries: int, connect: float, idle
     return entity | ({"tls_verify": True, "tls_verify_depth": _VERIFY_DEPTH} if tls else {})
 
 
-def _routes(service: Service, route: Route, matches: Matches) -> Iterator[Record]:
-    for host, priority in matches:
-        yield _route(row_name(service, route, host), expression(host, route.path, route), priority)
-
-
-def refusal(service: Service, route: Route, host: str | None, priority: int) -> Record:
+def refusal(service: Service, route: Route, host: str | None, priority: int) -> Row:
     """The plugin itself answers the methods that the path of `route` does not serve: 405."""
-    return _route(refusal_name(service, route, host), expression(host, route.path, None), priority)
+    return refusal_name(service, route, host), expression(host, route.path, None), priority
 
 
 def not_found() -> Record:
     """And whatever no path takes: 404."""
-    return _route(NOT_FOUND, 'http.path ^= "/"', 1)
+    return kong_route(NOT_FOUND, 'http.path ^= "/"', 1)
 
 
-def _route(name: str, expression: str, priority: int) -> Record:
+def kong_route(name: str, expression: str, priority: int) -> Record:
     return Record({"name": name, "expression": expression, "priority": priority}, _FORWARDED)
 
 

@@ -70,13 +70,13 @@ def items(sequence: Iterable[object], indent: str) -> str:
 
 def _entry_text(head: str, plain: object, indent: str) -> str:
     nested = _nested_text(plain, indent + "  ")
-    return f"{head}\n{nested}" if nested else f"{head} {_scalar(plain)}\n"
+    return f"{head}\n{nested}" if nested else f"{head} {scalar(plain)}\n"
 
 
 def _item_text(plain: object, indent: str) -> str:
     inner = indent + "  "
     nested = _nested_text(plain, inner)
-    return f"{indent}- {nested[len(inner) :]}" if nested else f"{indent}- {_scalar(plain)}\n"
+    return f"{indent}- {nested[len(inner) :]}" if nested else f"{indent}- {scalar(plain)}\n"
 
 
 def _nested_text(plain: object, indent: str) -> str:
@@ -140,7 +140,7 @@ def _span(value: object, span: Span | None) -> Span | None:
 def _entry(head: str, item: object, indent: str, span: Span | None) -> Iterator[Line]:
     plain, own = bare(item), _span(item, span)
     if isinstance(plain, str) or not isinstance(plain, Mapping | Sequence) or not plain:
-        yield Line(f"{head} {_scalar(plain)}", own)
+        yield Line(f"{head} {scalar(plain)}", own)
         return
     yield Line(head, own)
     yield from _block(plain, indent, own)
@@ -149,14 +149,14 @@ def _entry(head: str, item: object, indent: str, span: Span | None) -> Iterator[
 def _item(item: object, indent: str, span: Span | None) -> Iterator[Line]:
     plain, own = bare(item), _span(item, span)
     if isinstance(plain, str) or not isinstance(plain, Mapping | Sequence) or not plain:
-        yield Line(f"{indent}- {_scalar(plain)}", own)
+        yield Line(f"{indent}- {scalar(plain)}", own)
         return
     first, *rest = _block(plain, indent + "  ", own)
     yield Line(f"{indent}- {first.text.lstrip()}", first.span)
     yield from rest
 
 
-def _scalar(value: object) -> str:
+def scalar(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
