@@ -20,7 +20,7 @@ _V = TypeVar("_V")
 MAX_TEXT = 100_000
 """Characters: far below what the strict reader's own bounds can be about."""
 MAX_DEPTH = 20
-_MOST_LINES = 20_000
+_MOST_LINES = 4_000
 _MOST_BLOCKS = 4_000
 _LARGE = 500
 """Characters. What is longer is not the same in two policies, but the items of a list may be."""

@@ -13,8 +13,7 @@ Convert = Callable[[Any], Any]
 REFUSALS = (ValueError, TypeError, KeyError, AttributeError)
 
 _MAX_COUNT = 1_000_000_000
-_MOST_KNOWN = 20_000
-_MOST_SAME = 4_000
+_MOST_KNOWN = 2_000
 
 
 class Shape:
@@ -51,8 +50,7 @@ def known_texts(parse: Callable[[str], Any]) -> Convert:
             return known[value]
         except KeyError:
             parsed = parse(as_text(value))
-        if len(known) < _MOST_KNOWN:
-            known[value] = parsed
+        _remember(known, value, parsed)
         return parsed
 
     return convert
@@ -67,9 +65,7 @@ def once(settings: Convert) -> Convert:
         if found is not None and found[0] is value:
             return found[1]
         made = settings(value)
-        if len(known) >= _MOST_SAME:
-            known.clear()
-        known[id(value)] = value, made  # no other value has its id while it is here
+        _remember(known, id(value), (value, made))  # no other value has its id while it is here
         return made
 
     return convert
@@ -84,11 +80,17 @@ def known_values(settings: Convert) -> Convert:
         if said in known:
             return known[said]
         made = settings(value)
-        if len(known) < _MOST_KNOWN:
-            known[said] = made
+        _remember(known, said, made)
         return made
 
     return once(convert)
+
+
+def _remember(known: dict[Any, Any], key: object, value: object) -> None:
+    """All is forgotten when there is too much of it: what a fleet repeats is soon there again."""
+    if len(known) >= _MOST_KNOWN:
+        known.clear()
+    known[key] = value
 
 
 def as_text(value: Any) -> str:
