@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from gwc.live.source import LiveError
 from gwc.live.tree import Kind
 from gwc.target import Binary, EngineMissingError
+from gwc_nginx.fields import read
 from live.gateways import VALUE, Rendered, edit, nginx_dump, rendered, running, swap
 
 
@@ -39,15 +41,23 @@ def test_what_it_does_not_show_is_said(tmp_path: Path) -> None:
 
 
 def shorter_timeout(directory: Path) -> None:
-    swap(directory / "gwc.json", r'("notes/create": \{.*?"timeout":)15000', r"\g<1>5000")
+    swap(directory / "gwc.json", r'("notes/create": "[^"]*?\\t)15000', r"\g<1>5000")
+
+
+def location(directory: Path, route: str) -> str:
+    """Where it begins: a location may have the name of another route that says the same."""
+    found = json.loads((directory / "gwc.json").read_text(encoding="utf-8"))["settings"][route]
+    return rf"route/{read(found)['admission']['place']}\" \{{"
 
 
 def larger_body(directory: Path) -> None:
-    swap(directory / "public.conf", r"(route/notes/create\" \{.*?client_max_body_size )262144", r"\g<1>1048576")
+    begin = location(directory, "notes/create")
+    swap(directory / "public.conf", rf"({begin}.*?client_max_body_size )262144", r"\g<1>1048576")
 
 
 def lower_cap(directory: Path) -> None:
-    swap(directory / "public.conf", r"(route/assistant/usage\" \{.*?limit_conn gwc_service_cap )64", r"\g<1>7")
+    begin = location(directory, "assistant/usage")  # which has the name of another of its routes
+    swap(directory / "public.conf", rf"({begin}.*?limit_conn gwc_service_cap )64", r"\g<1>7")
 
 
 def other_upstream(directory: Path) -> None:
@@ -55,11 +65,12 @@ def other_upstream(directory: Path) -> None:
 
 
 def without_auth(directory: Path) -> None:
-    swap(directory / "gwc.json", r'("notes/sync": \{.*?"auth":)\{[^}]*\}', r"\g<1>null")
+    swap(directory / "gwc.json", r'("notes/sync": "[^"]*?\\t)jwt[ a-z_]*', r"\g<1>")
 
 
 def without_route(directory: Path) -> None:
-    swap(directory / "public.conf", r"    location = \"/_gwc/route/media/reading\" \{.*?\n    \}\n", "")
+    begin = location(directory, "media/reading")
+    swap(directory / "public.conf", rf"    location = \"/_gwc/{begin}.*?\n    \}}\n", "")
 
 
 def backdoor(directory: Path) -> None:
@@ -71,7 +82,8 @@ def deaf_breaker(directory: Path) -> None:
 
 
 def leaked_secret(directory: Path) -> None:
-    swap(directory / "public.conf", r"(route/assistant/ask\" \{.*?\"X-Team\" )\"assistant\"", rf'\g<1>"{VALUE}"')
+    begin = location(directory, "assistant/ask")
+    swap(directory / "public.conf", rf"({begin}.*?\"X-Team\" )\"assistant\"", rf'\g<1>"{VALUE}"')
 
 
 def other_script(directory: Path) -> None:
@@ -85,7 +97,7 @@ def trusted_everybody(directory: Path) -> None:
 DRIFTS: list[tuple[Callable[[Path], None], Kind, str, str]] = [
     (shorter_timeout, Kind.CHANGED, "notes/create", "timeouts.request"),
     (larger_body, Kind.CHANGED, "notes/create", "max_body"),
-    (lower_cap, Kind.CHANGED, "assistant/usage", "upstream.concurrency"),
+    (lower_cap, Kind.CHANGED, "assistant/scripture", "upstream.concurrency"),
     (other_upstream, Kind.CHANGED, "notes", "upstream.endpoints"),
     (without_auth, Kind.MISSING, "notes/sync", "auth.any_of"),
     (without_route, Kind.MISSING, "media/reading", "route"),

@@ -24,6 +24,7 @@ Parts = dict[tuple[str, str, str, str], str]
 
 CORS = ({"origins": ["https://a.example"]}, {"origins": ["*"], "credentials": False})
 CACHES = ({"ttl": "1m", "vary": {"query": ["q"]}}, {"ttl": "2m", "vary": {"query": ["a", "q"]}})
+LIMITS = [{"per": "ip", "rate": "5/min"}]
 UPSTREAM = {
     "endpoints": [{"url": "http://one.internal:1"}, {"url": "http://127.0.0.1:2"}],
     "breaker": {"failures": 3, "open": "5s"},
@@ -39,11 +40,16 @@ def writes(*numbers: int) -> list[dict[str, Any]]:
     return [route(name=f"w{n}", path=f"/{n}", methods=["POST"], retries={"attempts": n}) for n in numbers]
 
 
+def own(number: int) -> dict[str, Any]:
+    """Whose locations say what nobody else's do."""
+    return route(name="own", path=f"/own{number}", timeouts={"idle": f"{number + 40}s"}, cache={"ttl": "1m"})
+
+
 NEIGHBOURS = (
-    {"service": "a", "hosts": ["h.test", "::1"], "routes": [*reads(0, 2, 4, 6), *writes(1)]},
-    {"service": "b", "routes": [*reads(0, 1, 2, 4), *writes(3)], "budget": {"units": "5/min"}},
-    {"service": "c", "routes": writes(0, 5, 6), "limits": [{"per": "ip", "rate": "5/min"}], "upstream": UPSTREAM},
-    {"service": "d", "base_path": "/d", "routes": [*reads(0, 1, 2), *writes(3)], "upstream": UPSTREAM},
+    {"service": "a", "hosts": ["h.test", "::1"], "routes": [*reads(0, 2, 4, 6), *writes(1), own(1)]},
+    {"service": "b", "routes": [*reads(0, 1, 2, 4), *writes(3), own(2)], "budget": {"units": "5/min"}},
+    {"service": "c", "routes": [*writes(0, 5, 6), own(3)], "limits": LIMITS, "upstream": UPSTREAM},
+    {"service": "d", "base_path": "/d", "routes": [*reads(0, 1, 2), *writes(3), own(4)], "upstream": UPSTREAM},
 )
 """Whose rows lie between those of each other, who serve paths together, and who share settings and locations."""
 

@@ -36,7 +36,8 @@ def environment(gateway: Gateway) -> list[str]:
 def of_route(route: Route) -> dict[str, str] | None:
     if route.auth is None:
         return None
-    return {"providers": " ".join(route.auth.providers), "scopes": " ".join(route.auth.scopes)}
+    # Nothing would mean that anybody may.
+    return {"providers": " ".join(route.auth.providers) or "-", "scopes": " ".join(route.auth.scopes)}
 
 
 def reference(secret: Secret) -> dict[str, str]:

@@ -20,8 +20,9 @@ from collections.abc import Iterator
 
 from gwc.derived import per_gateway
 from gwc.ir import Cache, Gateway, HeaderChanges, Route, Service
-from gwc_nginx import body, concurrency, headers, sharing, timeouts
+from gwc_nginx import body, concurrency, headers, timeouts
 from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.doors import Door
 from gwc_nginx.headers import Base
 from gwc_nginx.quoting import q
 from gwc_nginx.request_id import variable_of
@@ -68,6 +69,15 @@ _IGNORED = (*headers.ACCEL, "Cache-Control", "Expires", "Set-Cookie", "Vary")
 """All of it is judged in njs."""
 
 _ERRAND = "X-Gwc-Errand"
+_STATUSES = ("200", "301", "404")
+_STORED = (
+    d("proxy_cache", STORE),
+    d("proxy_cache_key", "$gwc_cache_key"),
+    d("proxy_no_cache", "$gwc_cache_unfit"),
+    d("if_modified_since", "before"),
+    d("proxy_ignore_headers", *_IGNORED),
+    d("proxy_hide_header", "X-Cache"),
+)
 
 
 @per_gateway
@@ -87,13 +97,18 @@ def of_njs(gateway: Gateway) -> Iterator[Directive]:
     found = cached(gateway)
     if found:
         yield store(found)
+        # Only an outer bound, the same for all: which statuses of a route are kept, and for how long, njs decides.
+        yield d("proxy_cache_valid", *_STATUSES, _longest(found))
 
 
 def store(found: tuple[Cache, ...]) -> Directive:
     """Where answers are kept: files below the prefix that nobody but the workers may read."""
-    idle = f"{max(_life(cache) for cache in found)}s"
-    bounds = (f"max_size={MAX_SIZE}", f"inactive={idle}", "use_temp_path=off", "manager_files=1000")
+    bounds = (f"max_size={MAX_SIZE}", f"inactive={_longest(found)}", "use_temp_path=off", "manager_files=1000")
     return d("proxy_cache_path", "cache", "levels=1:2", f"keys_zone={STORE}:{KEYS}", *bounds)
+
+
+def _longest(found: tuple[Cache, ...]) -> str:
+    return f"{max(_life(cache) for cache in found)}s"
 
 
 def names(gateway: Gateway) -> dict[str, bool]:
@@ -140,19 +155,20 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def outer(platform: Gateway, service: Service, given: str) -> Iterator[Directive]:
-    """Of a service, on the public listener."""
-    for route in sharing.chosen(service, given.split()):
-        name = sharing.route_name(service, route)
-        yield _location("cache", name, route, (
-            d("js_header_filter", "cache.headers"),
-            d("js_body_filter", "cache.body", "buffer_type=buffer"),
-            *_store(route),
-            *_asking(platform, route, "$gwc_errand"),
-            _to_hop("miss"),
-        ))  # fmt: skip
-        if route.cache is not None and route.cache.stale_while_revalidate:
-            yield _location("renew", name, route, (*_asking(platform, route, "$gwc_renewal"), _to_hop("renew")))
+def outer(platform: Gateway, _: Service, route: Route) -> Iterator[Door]:
+    """On the public listener."""
+    if route.cache is None:
+        return
+    origin = (route.cache, "ttl")
+    yield Door("cache", (
+        d("js_header_filter", "cache.headers"),
+        d("js_body_filter", "cache.body", "buffer_type=buffer"),
+        *_STORED,
+        *_asking(platform, route, "$gwc_errand"),
+        _to_hop("miss"),
+    ), origin)  # fmt: skip
+    if route.cache.stale_while_revalidate:
+        yield Door("renew", (*_asking(platform, route, "$gwc_renewal"), _to_hop("renew")), origin)
 
 
 def outer_doors() -> tuple[Directive, ...]:
@@ -168,30 +184,30 @@ def outer_doors() -> tuple[Directive, ...]:
     )  # fmt: skip
 
 
-def inner(platform: Gateway, service: Service, given: str) -> Iterator[Directive]:
-    """Of a service, on the inner hop."""
-    for route in sharing.chosen(service, given.split()):
-        name = sharing.route_name(service, route)
-        yield _location("asked", name, route, (
-            *concurrency.caps(platform, service),
-            d("error_page", "503", "@gwc_capped"),
-            d("js_header_filter", "misses.asked"),
-            *body.flow(route),
-            *timeouts.to_retries(route, watch=False),
-            *_handed_on(("X-Gwc-Hop", "$gwc_hop")),
-            # What the tries say of themselves stays in; a service's word of a cache does not.
-            d("proxy_hide_header", "X-Cache"),
-            d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),
-        ))  # fmt: skip
-        if route.cache is not None and route.cache.stale_while_revalidate:
-            hop = ("X-Gwc-Hop", "$gwc_hop")
-            yield _location("renewal", name, route, (
-                d("js_header_filter", "misses.renewed"),
-                *_store(route),
-                *timeouts.within(),
-                *_handed_on(hop, (_ERRAND, "$gwc_errand")),
-                _to_hop("miss"),
-            ))  # fmt: skip
+def inner(platform: Gateway, service: Service, route: Route) -> Iterator[Door]:
+    """On the inner hop."""
+    if route.cache is None:
+        return
+    origin = (route.cache, "ttl")
+    yield Door("asked", (
+        *concurrency.caps(platform, service),
+        d("error_page", "503", "@gwc_capped"),
+        d("js_header_filter", "misses.asked"),
+        *body.flow(route),
+        *timeouts.to_retries(route, watch=False),
+        *_handed_on(("X-Gwc-Hop", "$gwc_hop")),
+        # What the tries say of themselves stays in; a service's word of a cache does not.
+        d("proxy_hide_header", "X-Cache"),
+        d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),
+    ), origin)  # fmt: skip
+    if route.cache.stale_while_revalidate:
+        yield Door("renewal", (
+            d("js_header_filter", "misses.renewed"),
+            *_STORED,
+            *timeouts.within(),
+            *_handed_on(("X-Gwc-Hop", "$gwc_hop"), (_ERRAND, "$gwc_errand")),
+            _to_hop("miss"),
+        ), origin)  # fmt: skip
 
 
 def inner_doors() -> tuple[Directive, ...]:
@@ -201,38 +217,6 @@ def inner_doors() -> tuple[Directive, ...]:
         block("location", "/_gwc/renew/", of=(d("keepalive_timeout", "0"), d("js_content", "misses.renew"))),
         block("location", "@gwc_capped", of=(d("js_content", "misses.capped"),)),
         block("location", "/cache/purge/", of=(d("js_content", "misses.purge"),)),
-    )
-
-
-def located(gateway: Gateway) -> Iterator[tuple[Service, tuple[Route, ...]]]:
-    """As in `gwc_nginx.sharing`, of the routes that have a cache."""
-    for service, every in sharing.located(gateway):
-        if kept := tuple([route for route in every if route.cache is not None]):
-            yield service, kept
-
-
-def _location(kind: str, name: str, route: Route, of: tuple[Directive, ...]) -> Directive:
-    origin = (route.cache, "ttl") if route.cache is not None else None
-    return block("location", "=", q(f"/_gwc/{kind}/{name}"), of=(d("internal"), *of), origin=origin)
-
-
-def _store(route: Route) -> tuple[Directive, ...]:
-    assert route.cache is not None
-    return _stored(_life(route.cache), negative=route.cache.negative_ttl is not None)
-
-
-@remembered
-def _stored(life: int, *, negative: bool) -> tuple[Directive, ...]:
-    """NGINX's own validity is only the outer bound."""
-    statuses = ("200", "301", "404") if negative else ("200",)
-    return (
-        d("proxy_cache", STORE),
-        d("proxy_cache_key", "$gwc_cache_key"),
-        d("proxy_cache_valid", *statuses, f"{life}s"),
-        d("proxy_no_cache", "$gwc_cache_unfit"),
-        d("if_modified_since", "before"),
-        d("proxy_ignore_headers", *_IGNORED),
-        d("proxy_hide_header", "X-Cache"),
     )
 
 

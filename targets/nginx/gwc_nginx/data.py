@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
@@ -24,6 +24,7 @@ from gwc_nginx import (
     tracing,
     upstream,
 )
+from gwc_nginx.places import places
 from gwc_nginx.sections import platform_of
 from gwc_nginx.sharing import route_name, sharing
 
@@ -40,7 +41,7 @@ def pieces(gateway: Gateway) -> Iterator[Piece]:
 def _texts(gateway: Gateway) -> Iterator[tuple[str, str]]:
     yield from _compact({**errors.data(gateway), **_platform(gateway)})
     yield from _compact(_services(gateway))
-    yield from zip(("hosts", "anywhere"), routing.tables(gateway), strict=True)
+    yield from routing.tables(gateway)
     yield from _compact(auth.data(gateway))
 
 
@@ -78,20 +79,30 @@ def _services(gateway: Gateway) -> dict[str, Any]:
 
 
 def _settings(gateway: Gateway) -> Iterator[Piece]:
-    """Of a service those that no service before it has, and where their locations are, which may be another's."""
-    platform, shared = platform_of(gateway), sharing(gateway)
+    """Of a service those that no service before it has, and where their locations are, which may be others'."""
+    platform, shared, where = platform_of(gateway), sharing(gateway), places(gateway)
     settled = [service for service in gateway.services if shared.settled[service.name]]
     for service in settled:
         routes = shared.settled[service.name]
-        rows = [f"{route.name} {shared.locations[route_name(service, route)]}" for route in routes]
+        rows = [_row(route.name, where.of[route_name(service, route)]) for route in routes]
         given = "\n".join(["last" if service is settled[-1] else "more", *rows])
         yield Part(service.name, "settings", partial(_lines, platform, service, given), given)
     if not settled:
         yield Made("\n")
 
 
+def _row(name: str, places: Mapping[str, str]) -> str:
+    return " ".join([name, *(f"{kind}={place}" for kind, place in places.items())])
+
+
+def _read(rows: Iterable[str]) -> dict[str, dict[str, str]]:
+    """No name holds a space or an equals sign."""
+    found = (row.split(" ") for row in rows)
+    return {name: dict(place.split("=") for place in places) for name, *places in found}
+
+
 def _lines(platform: Gateway, service: Service, given: str) -> Made:
     """Each but the last one of all is followed by a comma."""
     position, *rows = given.split("\n")
-    text = ",\n".join(settings.lines(platform, service, dict(row.split(" ") for row in rows)))
+    text = ",\n".join(settings.lines(platform, service, _read(rows)))
     return Made(text + ("\n" if position == "last" else ",\n"))

@@ -42,7 +42,7 @@ _ADMIN = "The admin listener, and the inner hop on the loopback interface."
 MODULES = (
     *("routing", "problem", "redirect", "retry", "secrets", "tokens"),
     *("admission", "answers", "auth", "breaker", "budget", "cache", "caps", "cors", "counts", "errands", "fitness"),
-    *("flights", "health", "ledger", "limits", "locks", "misses"),
+    *("flights", "health", "ledger", "limits", "locks", "misses", "settings"),
     *("log", "metrics", "tracing"),
 )
 _METRICS = "Needs the stub_status module. A build without it does not know the directive: delete this file."
@@ -180,6 +180,8 @@ def _upstreams(gateway: Gateway) -> Iterator[Section]:
     platform = platform_of(gateway)
     if upstream.has_names(gateway) or tracing.named(gateway):
         yield Shared((d("resolver", *upstream.RESOLVER.split()),))
+    if upstream.has_names(gateway):
+        yield Shared((upstream.room(gateway),))
     for service in gateway.services:
         yield Own(platform, service, "upstreams", upstream.upstreams)
     hop = d("server", q(listen.hop_address(gateway)), "max_fails=0")

@@ -3,6 +3,7 @@ header repeats all of them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -97,7 +98,5 @@ def response(route: Route) -> dict[str, object]:
     """The changes of the response, as data for the njs filter: no quoting, no level to repeat. `Server` goes from every
     answer (banner.conf); to remove it earlier would make NGINX add its own."""
     changes = route.headers.response
-    return {
-        "remove": [name for name in changes.remove if name.lower() != "server"],
-        "set": [list(pair) for pair in changes.set],
-    }
+    removed = [name for name in changes.remove if name.lower() != "server"]
+    return {"remove": removed, "set": json.dumps(changes.set, separators=(",", ":")) if changes.set else None}

@@ -1,4 +1,4 @@
-"""Limits as data for the njs module: one line a bucket, parted by spaces, in the stage that it belongs to."""
+"""Limits as data for the njs module: words parted by spaces for a bucket, in the stage that it belongs to."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stages(limits: Iterable[Limit], *, known: bool) -> Stages:
 def data(wider: Stages, own: Stages) -> dict[str, str]:
     """A stage without limits is left out."""
     early, late = wider[0] + own[0], wider[1] + own[1]
-    return {name: "\n".join(lines) for name, lines in (("early", early), ("late", late)) if lines}
+    return {name: ",".join(lines) for name, lines in (("early", early), ("late", late)) if lines}
 
 
 def count(gateway: Gateway, service: Service) -> int:

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from gwc.ir import Address, Gateway, Route, Service
-from gwc_nginx import (
-    auth,
-    body,
-    breaker,
-    cache,
-    concurrency,
-    errors,
-    headers,
-    health,
-    https,
-    metrics,
-    retries,
-    scripts,
-    timeouts,
-    tracing,
-    upstream,
-)
+from gwc.ir import Address, Gateway
+from gwc_nginx import auth, cache, errors, headers, health, https, metrics, retries, scripts, tracing
 from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.places import sections
 from gwc_nginx.quoting import q
-from gwc_nginx.sections import Make, Own, Section, Shared, platform_of
-from gwc_nginx.sharing import chosen, located, route_name
+from gwc_nginx.sections import Section, Shared, platform_of
 
 LOOPBACK = "127.0.0.1"
 
@@ -43,9 +27,9 @@ def admin(gateway: Gateway) -> Iterator[Section]:
     """Readiness, and behind a password that no file holds the tries of the routes that retry."""
     yield "server {"
     yield Shared(_admin(gateway), depth=1)
-    yield from _own(gateway, "asked", cache.inner, cache.located(gateway))
+    yield from sections(gateway, "asked")
     yield Shared((*health.location(gateway), *auth.examination(gateway), *tracing.location(gateway)), depth=1)
-    yield from _own(gateway, "lanes", retries.locations, located(gateway))
+    yield from sections(gateway, "lane")
     yield "}"
 
 
@@ -77,20 +61,11 @@ def public(gateway: Gateway) -> Iterator[Section]:
         yield Shared((_redirect(gateway),))
     yield "server {"
     yield Shared(_public(platform_of(gateway)), depth=1)
-    yield from _own(gateway, "routes", routes, located(gateway))
-    yield from _own(gateway, "cached", cache.outer, cache.located(gateway))
+    yield from sections(gateway, "place")
+    yield from sections(gateway, "store")
     if cache.cached(gateway):
         yield Shared(cache.outer_doors(), depth=1)
     yield "}"
-
-
-def _own(
-    gateway: Gateway, name: str, make: Make, located: Iterable[tuple[Service, tuple[Route, ...]]]
-) -> Iterator[Section]:
-    """What services say of their routes that others share the locations of."""
-    platform = platform_of(gateway)
-    for service, routes in located:
-        yield Own(platform, service, name, make, " ".join([route.name for route in routes]), depth=1)
 
 
 def _public(platform: Gateway) -> tuple[Directive, ...]:
@@ -141,37 +116,3 @@ def listeners(gateway: Gateway, *options: str, old: bool = False) -> Iterator[Di
         words = ("ssl", "http2") if old else ("ssl",)
         yield d("listen", address(encrypted.address), *words, *options, origin=(gateway.listen, "https"))
         yield from () if old else (d("http2", "on"),)
-
-
-def routes(platform: Gateway, service: Service, given: str) -> Iterator[Directive]:
-    """The locations of a service's routes, of which others have the same."""
-    caps = concurrency.caps(platform, service)
-    for route in chosen(service, given.split()):
-        name = q(f"/_gwc/route/{route_name(service, route)}")
-        of = (d("internal"), *caps, *_settings(platform, service, route))
-        yield block("location", "=", name, of=of, origin=(route, "path"))
-
-
-def _settings(platform: Gateway, service: Service, route: Route) -> tuple[Directive, ...]:
-    return (
-        *body.limit(route),
-        *timeouts.client(route),
-        *body.flow(route),
-        d("js_header_filter", "problem.headers"),
-        d("js_body_filter", "problem.replace", "buffer_type=buffer"),
-        *headers.own(headers.of_njs(platform), route),
-        *_forward(service, route),
-    )
-
-
-def _forward(service: Service, route: Route) -> tuple[Directive, ...]:
-    if retries.needs_hop(route, guarded=breaker.guarded(service)):
-        return (
-            *timeouts.to_retries(route, watch=True),
-            d("proxy_pass", "http://gwc_hop/_gwc/hop/$gwc_settings/$gwc_route$gwc_uri"),
-        )
-    return (
-        *timeouts.to_service(route),
-        *upstream.verification(service),
-        d("proxy_pass", f"{upstream.scheme(service)}://$gwc_upstream$gwc_uri"),
-    )

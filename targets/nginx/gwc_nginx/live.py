@@ -15,6 +15,7 @@ from typing import Any
 from gwc.live.source import LiveError, Running
 from gwc.live.tree import Series, Tree, keyed, tree_of
 from gwc.target import Artifact
+from gwc_nginx.fields import read
 
 _HEADING = re.compile(r"^# configuration file (/\S.*):$", re.MULTILINE)
 _TOKEN = re.compile(
@@ -66,12 +67,20 @@ def _files(text: str) -> dict[str, str]:
 def _content(name: str, text: str) -> Tree:
     if name == "gwc.json":
         try:
-            return tree_of(json.loads(text), _name)
+            return tree_of(_opened(json.loads(text)), _name)
         except (ValueError, RecursionError) as error:
             raise LiveError("gwc.json is not JSON") from error
     if name.endswith(".js"):
         return f"sha256 {sha256(text.strip().encode()).hexdigest()[:16]}"
     return directives(text, name)
+
+
+def _opened(found: Any) -> Any:
+    """With the settings of routes as what they are written from: a difference is then as small as it is."""
+    settings = found.get("settings") if isinstance(found, Mapping) else None
+    if not isinstance(settings, Mapping):
+        return found
+    return {**found, "settings": {name: read(str(text)) for name, text in settings.items()}}
 
 
 def _name(member: Mapping[str, Any]) -> str | None:

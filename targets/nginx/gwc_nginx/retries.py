@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from gwc.ir import Gateway, RetryCause, Route, Service
 from gwc_nginx import body, breaker, timeouts, upstream
 from gwc_nginx.conf import Directive, block, d
+from gwc_nginx.doors import Door
 from gwc_nginx.headers import Expressions, directives
 from gwc_nginx.quoting import q
-from gwc_nginx.sharing import chosen, route_name
 from gwc_nginx.values import remembered
 
 _OWN = ("502", "504")
@@ -62,20 +62,13 @@ def hop_headers() -> tuple[Directive, ...]:
     return directives(_HANDS_ON)
 
 
-def locations(_: Gateway, service: Service, given: str) -> Iterator[Directive]:
-    """The lanes of a service's routes that have a location of their own."""
-    guarded = breaker.guarded(service)
-    for route in chosen(service, given.split()):
-        if needs_hop(route, guarded=guarded):
-            yield from _lanes(route_name(service, route), service, route)
-
-
-def _lanes(name: str, service: Service, route: Route) -> Iterator[Directive]:
+def lanes(_: Gateway, service: Service, route: Route) -> Iterator[Door]:
+    if not needs_hop(route, guarded=breaker.guarded(service)):
+        return
     asking = _service(service, route)
     statuses = route.retries.statuses if route.retries.attempts else ()
     for kind, asks, then in _kinds(statuses, watched=timeouts.watched(route)):
-        of = (d("internal"), *(asking if asks else ()), *then)
-        yield block("location", "=", q(f"/_gwc/{kind}/{name}"), of=of, origin=(route, "retries"))
+        yield Door(kind, (*(asking if asks else ()), *then), (route, "retries"))
 
 
 @remembered

@@ -1,10 +1,13 @@
-"""The order of matching as a tree of path segments that the njs module walks. Precedence is the compiler's: within a
-node a literal comes before a parameter, which comes before a rest."""
+"""The order of matching as a table of nodes, which the njs module walks segment by segment. Precedence is the
+compiler's: of a node's children a literal comes before a parameter, which comes before a rest.
+
+A node is known by its path, and the table is flat: NGINX takes a time that grows with the square of the objects that it
+loads, and hardly any for a text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from io import StringIO
+from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii as quoted
 
 from gwc.ir import Gateway, SegmentKind
@@ -12,19 +15,22 @@ from gwc.routing import PathEntry, host_tables
 from gwc_nginx.sharing import route_name, sharing
 
 _PARAM, _REST = SegmentKind.PARAM.value, SegmentKind.REST.value
+_NAMES = {_PARAM: "{}", _REST: "{*}"}
+"""What no path of a request has in it: there a brace is escaped."""
 
 
-def tables(gateway: Gateway) -> tuple[str, str]:
-    """JSON of the tree of each named host, and of the tree of all others, which also stands behind every named one."""
+def tables(gateway: Gateway) -> Iterator[tuple[str, str]]:
+    """JSON of the named hosts, and of the nodes of all tables. Those of a host stand below its name, those of all
+    others, which also stand behind every named one, below nothing."""
     same = sharing(gateway).settings
     *named, last = host_tables(gateway)
     behind = len(last.entries)
-    own = (
-        f"{quoted(f':{bracketed(table.host)}')}:{tree(table.entries[: len(table.entries) - behind], same)}"
-        for table in named
-        if table.host
-    )
-    return f"{{{','.join(own)}}}", tree(last.entries, same)
+    hosts = [
+        (f":{bracketed(table.host)}", table.entries[: len(table.entries) - behind]) for table in named if table.host
+    ]
+    yield "hosts", f"{{{','.join([f'{quoted(host)}:true' for host, _ in hosts])}}}"
+    rows = [row for root, entries in (*hosts, ("", last.entries)) for row in nodes(root, entries, same)]
+    yield "nodes", "{\n" + ",\n".join(rows) + "\n}"
 
 
 def bracketed(host: str) -> str:
@@ -32,28 +38,23 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def tree(entries: Iterable[PathEntry], same: Mapping[str, str]) -> str:
-    """Keys: "/text" a literal, "{}" a parameter, "**" a rest, "." the end. The last two hold a leaf.
+def nodes(root: str, entries: Iterable[PathEntry], same: Mapping[str, str]) -> Iterator[str]:
+    """Members of an object: the path of each node, and the leaf at it or nothing.
 
-    Written as it is walked: paths are sorted, so that all that begin alike stand together. `at` is the node that is
-    open, whose members so far are closed.
+    Paths are sorted, so that all that begin alike stand together, and a node's own leaf comes before its children. `at`
+    is the node before.
     """
-    text = StringIO()
-    at: tuple[tuple[int, str], ...] = ()
-    comma = ""
+    at: tuple[tuple[int, str], ...] | None = None
     for entry in entries:
         shape = entry.path.shape
-        rest = shape[-1][0] == _REST
-        node = shape[:-1] if rest else shape
-        common = _alike(at, node)
-        opened = "".join([f"{_key(*segment)}:{{" for segment in node[common:]])
-        leaf = quoted(_leaf(entry, same))
-        text.write(f"{'}' * (len(at) - common)}{comma}{opened}{_ENDS[rest]}:{leaf}")
-        at, comma = node, ","
-    return f"{{{text.getvalue()}{'}' * len(at)}}}"
+        common = -1 if at is None else _alike(at, shape)
+        yield from (f'{_path(root, shape[:depth])}:""' for depth in range(common + 1, len(shape)))
+        yield f"{_path(root, shape)}:{quoted(_leaf(entry, same))}"
+        at = shape
 
 
-_ENDS = {True: quoted("**"), False: quoted(".")}
+def _path(root: str, segments: Iterable[tuple[int, str]]) -> str:
+    return quoted(root + "".join([f"/{_NAMES.get(kind, text)}" for kind, text in segments]))
 
 
 def _alike(one: tuple[tuple[int, str], ...], other: tuple[tuple[int, str], ...]) -> int:
@@ -64,12 +65,7 @@ def _alike(one: tuple[tuple[int, str], ...], other: tuple[tuple[int, str], ...])
     return min(len(one), len(other))
 
 
-def _key(kind: int, text: str) -> str:
-    return quoted("{}" if kind == _PARAM else f"/{text}")
-
-
 def _leaf(entry: PathEntry, same: Mapping[str, str]) -> str:
-    """For each method the method, the route and the route whose settings it shares, parted by spaces. NGINX is slow to
-    load values, so a leaf is one."""
+    """For each method the method, the route and the route whose settings it shares, parted by spaces."""
     named = [(method, route_name(m.service, m.route)) for m in entry.routes for method in m.route.methods]
     return " ".join([f"{method} {name} {same[name]}" for method, name in sorted(named)])

@@ -14,7 +14,7 @@ from gwc_nginx.values import reader, values
 _ELSEWHERE = frozenset({"name", "description", "path", "methods", "limits", "cost", "auth", "cors", "cache"})
 """What says nothing of a route's directives, and what is looked at by itself."""
 
-_directives = reader(Route, _ELSEWHERE)
+directives = reader(Route, _ELSEWHERE)
 
 _First = dict[Hashable, str]
 
@@ -32,34 +32,29 @@ def routes(gateway: Gateway) -> Iterator[tuple[str, Service, Route]]:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """By the name of a route: the first one with the same settings, and the first one with the same directives, whose
-    location it shares. By the name of a service: those of its routes that are such a first one."""
+    """By the name of a route, the first one with the same settings. By the name of a service, those of its routes that
+    are such a first one."""
 
     settings: dict[str, str]
-    locations: dict[str, str]
     settled: dict[str, tuple[Route, ...]]
-    located: dict[str, tuple[Route, ...]]
 
 
 @per_gateway
 def sharing(gateway: Gateway) -> Sharing:
-    found = Sharing({}, {}, {}, {})
-    alike, located, settled = _First(), _First(), _First()
+    found = Sharing({}, {})
+    settled = _First()
     for service in gateway.services:
-        forwarding = alike.setdefault(_forwarding(service), service.name)
-        guards = _guards(service)
+        way, guards = forwarding_of(service), _guards(service)
         names = [route_name(service, route) for route in service.routes]
         for route, name in zip(service.routes, names, strict=True):
-            place = located.setdefault((forwarding, _directives(route), values(route.cache)), name)
-            own = (place, values(route.auth), values(route.cors), guards, *_own(service, route, name))
-            found.locations[name] = place
-            found.settings[name] = settled.setdefault(own, name)
-        found.located[service.name] = _first(service, names, found.locations)
+            said = (directives(route), values(route.cache), values(route.auth), values(route.cors))
+            found.settings[name] = settled.setdefault((way, said, guards, *_own(service, route, name)), name)
         found.settled[service.name] = _first(service, names, found.settings)
     return found
 
 
-def _forwarding(service: Service) -> Hashable:
+def forwarding_of(service: Service) -> Hashable:
+    """What a service decides of its routes' directives."""
     upstream = service.upstream
     names = tuple(e.address.host for e in upstream.endpoints) if upstream.tls is not None else ()
     scheme = upstream.endpoints[0].scheme
@@ -77,12 +72,6 @@ def _own(service: Service, route: Route, name: str) -> tuple[str | None, int | N
 
 def _first(service: Service, names: Iterable[str], same: Mapping[str, str]) -> tuple[Route, ...]:
     return tuple([route for route, name in zip(service.routes, names, strict=True) if same[name] == name])
-
-
-def located(gateway: Gateway) -> Iterator[tuple[Service, tuple[Route, ...]]]:
-    """The services with locations of their own, and the routes that they are of."""
-    firsts = sharing(gateway).located
-    return ((service, routes) for service in gateway.services if (routes := firsts[service.name]))
 
 
 def chosen(service: Service, names: Iterable[str]) -> Iterator[Route]:

@@ -11,6 +11,13 @@ from gwc_nginx.conf import Directive, block, d
 from gwc_nginx.quoting import q
 from gwc_nginx.values import remembered
 
+ZONE = "gwc_names"
+"""Where NGINX keeps the addresses that names stand for. A zone takes 32k before it holds anything, so all share one."""
+
+_ROOM = (8 << 10, 8)
+"""Its KiB: for any number of upstreams, and for each beside. An address takes less than one; what is not used is no
+memory."""
+
 _KEPT = "4s"
 """How long an unused connection is kept: less than the 5 s after which common servers close theirs."""
 
@@ -36,21 +43,35 @@ def has_names(gateway: Gateway) -> bool:
     return any(is_name(e.address.host) for s in gateway.services for e in s.upstream.endpoints)
 
 
+def room(gateway: Gateway) -> Directive:
+    """An upstream of nobody's, which says how large the zone is."""
+    named = sum(_named(one) for service in gateway.services for _, one in _every(service))
+    base, each = _ROOM
+    nobody = d("server", "127.0.0.1:1", "down")
+    return block("upstream", ZONE, of=(d("zone", ZONE, f"{base + each * named}k"), nobody))
+
+
+def _named(endpoints: tuple[Endpoint, ...]) -> bool:
+    return any(is_name(endpoint.address.host) for endpoint in endpoints)
+
+
 def upstreams(_: Gateway, service: Service, __: str) -> Iterator[Directive]:
+    return (_upstream(name, endpoints) for name, endpoints in _every(service))
+
+
+def _every(service: Service) -> Iterator[tuple[str, tuple[Endpoint, ...]]]:
     endpoints = service.upstream.endpoints
-    yield _upstream(service.name, endpoints)
-    for name, rest in _others(service).values():
-        yield _upstream(name, rest)
+    yield service.name, endpoints
+    yield from _others(service).values()
     if breaker.guarded(service):
         for index, endpoint in enumerate(endpoints):
-            yield _upstream(breaker.endpoint_name(service, index), (endpoint,))
+            yield breaker.endpoint_name(service, index), (endpoint,)
 
 
 def _upstream(name: str, endpoints: tuple[Endpoint, ...]) -> Directive:
-    names = any(is_name(e.address.host) for e in endpoints)
     origin = (endpoints[0], "address")
     return block("upstream", name, origin=origin, of=(
-        *((d("zone", name, "128k"),) if names else ()),
+        *((d("zone", ZONE),) if _named(endpoints) else ()),
         *(server(e) for e in endpoints),
         d("keepalive", "64"),
         d("keepalive_timeout", _KEPT),

@@ -13,6 +13,8 @@ from gwc.diagnostics import Report
 from gwc.ir import Gateway
 from gwc.source import Source
 from gwc.target import Artifact
+from gwc_nginx import TARGET
+from gwc_nginx.fields import read
 
 _PLATFORM = {
     "apiVersion": "gwc/v1",
@@ -38,6 +40,12 @@ def gateway(*services: Mapping[str, Any], **platform: Any) -> Gateway:
 
 def route(**fields: Any) -> dict[str, Any]:
     return {"name": "r", "path": "/r", "methods": ["GET"], **fields}
+
+
+def known_to_njs(built: Gateway) -> dict[str, Any]:
+    """gwc.json, with the fields that the settings of each route have on their lines."""
+    found: dict[str, Any] = json.loads(TARGET.emit(built, "njs").files["gwc.json"].text)
+    return {**found, "settings": {name: read(text) for name, text in found["settings"].items()}}
 
 
 def write(artifact: Artifact, directory: Path) -> Path:

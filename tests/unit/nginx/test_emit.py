@@ -10,7 +10,7 @@ import pytest
 
 from gwc import placeholder
 from gwc_nginx import TARGET
-from unit.nginx.gateways import gateway, route
+from unit.nginx.gateways import gateway, known_to_njs, route
 
 PROFILES = ("njs", "plain")
 
@@ -21,8 +21,12 @@ def text(profile: str, *services: Any, **platform: Any) -> str:
 
 
 def data(*services: Any, **platform: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(TARGET.emit(gateway(*services, **platform), "njs").files["gwc.json"].text)
-    return found
+    return known_to_njs(gateway(*services, **platform))
+
+
+def admission(found: dict[str, Any], route: str) -> dict[str, str]:
+    said: dict[str, str] = found["settings"][route]["admission"]
+    return said
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -128,10 +132,10 @@ def test_an_unverified_route_is_closed() -> None:
 
 def test_a_key_is_named_and_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "hush-hush")
-    artifact = TARGET.emit(gateway({"routes": [route(auth={"any_of": ["api_key"]})]}, identity=KEYS), "njs")
-    held = json.loads(artifact.files["gwc.json"].text)
+    service = {"routes": [route(auth={"any_of": ["api_key"]})]}
+    held, artifact = data(service, identity=KEYS), TARGET.emit(gateway(service, identity=KEYS), "njs")
     assert held["apiKey"]["consumers"] == [{"name": "m", "secret": {"env": "KEY"}}]
-    assert held["settings"]["main/r"]["auth"] == {"providers": "api_key", "scopes": ""}
+    assert admission(held, "main/r")["auth.providers"] == "api_key"
     assert 'env "KEY";' in artifact.files["nginx.conf"].text
     assert "hush-hush" not in "".join(output.text for output in artifact.files.values())
 
@@ -140,12 +144,12 @@ def test_an_issuer_whose_keys_are_not_known_opens_nothing() -> None:
     identity = {"jwt": {"issuer": "https://i.example/", "audience": ["a"], "jwks": {"url": "https://i.example/jwks"}}}
     found = data({"routes": [route(auth={"any_of": ["jwt"]})]}, identity=identity)
     assert found["jwt"] == []
-    assert found["settings"]["main/r"]["auth"] == {"providers": "jwt", "scopes": ""}
+    assert admission(found, "main/r")["auth.providers"] == "jwt"
 
 
 def test_limits_are_in_the_stage_that_they_belong_to() -> None:
     limits = [{"per": "ip", "rate": "60/min", "burst": 5}, {"per": {"header": "X-Tenant"}, "rate": "1/day"}]
-    settings = data({"limits": limits})["settings"]["main/r"]
+    settings = admission(data({"limits": limits}), "main/r")
     assert re.fullmatch(r"\S+ ip 1000\.0 5 0 -", settings["early"])
     assert re.fullmatch(r"\S+ header 86400000\.0 1 0 x-tenant", settings["late"])
 
@@ -157,14 +161,26 @@ def test_equal_settings_share_a_location() -> None:
     assert public.count('location = "/_gwc/route/') == 1
 
 
-def test_the_tree_holds_the_order() -> None:
-    paths = ["/a/b", "/a/{x}", "/a/**", "/**", "/"]
-    tree = data({"routes": [route(name=f"r{i}", path=path) for i, path in enumerate(paths)]})["anywhere"]
-    assert tree == {
-        "/a": {"/b": {".": "GET main/r0 main/r0"}, "{}": {".": "GET main/r1 main/r0"}, "**": "GET main/r2 main/r0"},
-        "**": "GET main/r3 main/r0",
-        "/": {".": "GET main/r4 main/r0"},
+def test_the_nodes_hold_the_order() -> None:
+    paths = ["/a/b/c", "/a/{x}", "/a/**", "/**", "/", "/a"]
+    nodes = data({"routes": [route(name=f"r{i}", path=path) for i, path in enumerate(paths)]})["nodes"]
+    assert nodes == {
+        "": "",
+        "/": "GET main/r4 main/r0",
+        "/a": "GET main/r5 main/r0",
+        "/a/b": "",
+        "/a/b/c": "GET main/r0 main/r0",
+        "/a/{}": "GET main/r1 main/r0",
+        "/a/{*}": "GET main/r2 main/r0",
+        "/{*}": "GET main/r3 main/r0",
     }
+
+
+def test_a_named_host_has_nodes_of_its_own() -> None:
+    found = data({"hosts": ["h.test", "::1"]}, {"service": "other", "base_path": "/other"})
+    assert found["hosts"] == {":[::1]": True, ":h.test": True}
+    own = {f"{host}{path}": leaf for host in found["hosts"] for path, leaf in (("", ""), ("/r", "GET main/r main/r"))}
+    assert found["nodes"] == own | {"": "", "/other": "", "/other/r": "GET other/r other/r"}
 
 
 def test_retries_are_nginx_s_own_nowhere() -> None:
@@ -197,11 +213,11 @@ JWT = {"jwt": {"issuer": "https://i.example/", "audience": ["a"], "jwks": {"url"
 def test_a_budget_is_its_service_s_and_no_public_route_s() -> None:
     routes = [route(name="ask", path="/ask", auth={"any_of": ["jwt"]}, cost=5), route(name="open", path="/open")]
     budget = {"per": "user", "units": "20/day", "charge": "X-Cost-Units"}
-    settings = data({"routes": routes, "budget": budget}, identity=JWT)["settings"]
-    assert settings["main/ask"]["budget"] == "main 20 86400000"
-    assert settings["main/ask"]["cost"] == 5
-    assert "budget" not in settings["main/open"]
-    assert settings["main/open"]["charge"] == "X-Cost-Units"
+    found = data({"routes": routes, "budget": budget}, identity=JWT)
+    assert admission(found, "main/ask")["budget"] == "main 20 86400000"
+    assert admission(found, "main/ask")["cost"] == "5"
+    assert "budget" not in admission(found, "main/open")
+    assert admission(found, "main/open")["charge"] == "X-Cost-Units"
 
 
 def test_caps_are_nginx_s_own() -> None:
@@ -299,10 +315,10 @@ def test_a_service_with_a_breaker_shares_no_location_with_one_without() -> None:
         "service": "a",
         "upstream": {"endpoints": [{"url": "http://127.0.0.1:1"}], "breaker": {"failures": 3, "open": "2s"}},
     }
-    settings = data(guarded, {"service": "b", "base_path": "/b"})["settings"]
-    assert settings["b/r"]["place"] == "b/r"
-    assert settings["b/r"]["retries"] is None
-    assert settings["a/r"]["retries"] is not None
+    found = data(guarded, {"service": "b", "base_path": "/b"})
+    assert admission(found, "b/r")["place"] == "b/r"
+    assert "tries" not in found["settings"]["b/r"]
+    assert found["settings"]["a/r"]["tries"]["lane"] == "a/r"
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -51,3 +53,54 @@ def test_a_service_has_few_parts(profile: str) -> None:
     built = gateway(*(service(number) for number in range(FEW)))
     found = [piece for piece in pieces(built, profile) if isinstance(piece, Part)]
     assert len(found) <= 6 * FEW
+
+
+def differing(number: int, routes: int = 8) -> dict[str, Any]:
+    """A service whose routes have limits and clocks of their own, and directives that many others have."""
+    names = {"upstream": {"endpoints": [{"url": f"http://s{number}.internal:1"}]}}
+    own = [
+        route(
+            name=f"r{n}",
+            path=f"/a/{{id}}/{n}",
+            retries={"attempts": 2, "budget": f"{n + 10}%"},
+            limits=[{"per": "ip", "rate": f"{number + 7}/min"}],
+            headers={"response": {"set": {"X-N": f"{number}.{n}"}}},
+            **(
+                {"cache": {"ttl": f"{number + n + 1}s"}}
+                if n % 2
+                else {"cors": {"origins": [f"https://n{number}.test"]}}
+            ),
+        )
+        for n in range(routes)
+    ]
+    return {"service": f"s{number:02}", "base_path": f"/s{number}", "routes": own, **names}
+
+
+def containers(value: Any) -> int:
+    """Objects and lists, each of which NGINX takes time and memory to load."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, dict | list) + sum(map(containers, inner))
+
+
+def loaded(services: int, routes: int = 8) -> tuple[str, str]:
+    """gwc.json, and all directives."""
+    files = TARGET.emit(gateway(*(differing(number, routes) for number in range(services))), "njs").files
+    return files["gwc.json"].text, "".join(one.text for name, one in files.items() if name.endswith(".conf"))
+
+
+BYTES_OF_A_ROUTE = 700
+"""Of gwc.json, at most: its settings, its place among the nodes and that it has a cache."""
+
+
+def test_what_nginx_loads_does_not_grow_with_the_routes() -> None:
+    few, many = (loaded(FEW, routes) for routes in (4, 16))
+    assert containers(json.loads(many[0])) == containers(json.loads(few[0]))
+    assert many[1].count("location ") == few[1].count("location ")
+    assert len(many[0]) - len(few[0]) < BYTES_OF_A_ROUTE * FEW * 12
+
+
+def test_nor_does_it_with_services_that_say_what_others_say() -> None:
+    few, many = (loaded(services)[1] for services in (FEW, MANY))
+    assert many.count("location ") == few.count("location ")
+    assert many.count(" zone=") == few.count(" zone="), "zones have their price before they hold anything"
+    assert len(set(re.findall(r"zone (\S+)[ ;]", many))) == len(set(re.findall(r"zone (\S+)[ ;]", few)))

@@ -9,13 +9,14 @@ import errands from 'errands.js';
 import fitness from 'fitness.js';
 import flights from 'flights.js';
 import problem from 'problem.js';
+import settings from 'settings.js';
 
 // Of one exchange alone: a kept answer does not say it again.
 const MOMENTARY = /^(traceparent|tracestate|ratelimit.*|x-ratelimit-.*|proxy-authenticate|proxy-connection|keep-alive|trailer|upgrade|te)$/i;
 
 // Whether the store is asked at all. Other methods go past it.
-function serves(r, settings) {
-    return Boolean(settings.cache) && (r.method === 'GET' || r.method === 'HEAD');
+function serves(r, own) {
+    return Boolean(own.cache) && (r.method === 'GET' || r.method === 'HEAD');
 }
 
 function unescaped(name) {
@@ -55,11 +56,11 @@ function identity(r, cache, user) {
 }
 
 // The location of a request that may be answered from the store. `user` is charged when the service has to be asked.
-function place(r, settings, user) {
+function place(r, own, user) {
     const v = r.variables;
     const now = Date.now();
-    const found = answers.aim(identity(r, settings.cache, user), settings.cache, now);
-    const payer = settings.budget && encodeURIComponent(user);
+    const found = answers.aim(identity(r, own.cache, user), own.cache, now);
+    const payer = own.budget && encodeURIComponent(user);
     v.gwc_cache = 'MISS';
     v.gwc_cache_since = String(now);
     v.gwc_cache_key = found.key;
@@ -73,9 +74,9 @@ function place(r, settings, user) {
     v.gwc_errand = errands.written(now, found.substitute, payer, v.gwc_cache_flight, false);
     if (found.renewal) {
         v.gwc_renewal = errands.written(now, '', '', flights.of(found.renewal, 0), true);
-        r.subrequest('/_gwc/renew/' + settings.place, {method: 'GET', detached: true});
+        r.subrequest('/_gwc/renew/' + own.store, {method: 'GET', detached: true});
     }
-    return '/_gwc/cache/' + settings.place;
+    return '/_gwc/cache/' + own.store;
 }
 
 // js_content: somebody else has brought the answer.
@@ -84,7 +85,7 @@ function again(r) {
     const flight = flights.next(v.gwc_cache_flight);
     v.gwc_cache_flight = flight || v.gwc_cache_flight;
     v.gwc_errand = errands.written(v.gwc_cache_since, v.gwc_stale_key, v.gwc_cache_payer, v.gwc_cache_flight, !flight);
-    r.internalRedirect('/_gwc/cache/' + gwc.settings[v.gwc_settings].place);
+    r.internalRedirect('/_gwc/cache/' + settings.of(v.gwc_settings).store);
 }
 
 // The inner hop refused: what it says belongs into the answer and the log.
@@ -121,13 +122,13 @@ function forget(r) {
 // js_header_filter of what comes from the store or from the service.
 function headers(r) {
     const v = r.variables;
-    const settings = gwc.settings[v.gwc_settings];
+    const own = settings.of(v.gwc_settings);
     const hit = v.upstream_cache_status === 'HIT';
     if (hit) {
         v.gwc_cache = v.gwc_cache_kept;
         forget(r);
     } else {
-        fitness.judge(r, settings.cache);
+        fitness.judge(r, own.cache);
         refused(r);
     }
     condition(r);
@@ -136,9 +137,9 @@ function headers(r) {
     if (r.status === 412 && !(v.upstream_status || '').endsWith('412')) {
         problem.shape(r, 412);
     }
-    if (settings.timeout) {
+    if (own.timeout) {
         // Whoever waited for another's miss has waited; what is in the store is there.
-        v.gwc_deadline = hit ? '' : String(Number(v.gwc_cache_since) + settings.timeout);
+        v.gwc_deadline = hit ? '' : String(Number(v.gwc_cache_since) + own.timeout);
     }
 }
 
@@ -147,7 +148,7 @@ function body(r, data, flags) {
     const v = r.variables;
     if (!v.gwc_cache_unfit) {
         const size = Number(v.gwc_cache_size || 0) + data.length;
-        const cache = gwc.settings[v.gwc_settings].cache;
+        const cache = settings.of(v.gwc_settings).cache;
         v.gwc_cache_size = String(size);
         if (size > cache.largest || problem.heavy(r) || Date.now() > Number(v.gwc_deadline)) {
             v.gwc_cache_unfit = '1';

@@ -1,5 +1,7 @@
 // Cross-origin requests, answered by the Fetch standard's rules.
 
+import settings from 'settings.js';
+
 const OURS = ['Access-Control-Allow-Origin', 'Access-Control-Allow-Credentials', 'Access-Control-Allow-Methods',
               'Access-Control-Allow-Headers', 'Access-Control-Expose-Headers', 'Access-Control-Max-Age'];
 const ASKED = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers';
@@ -15,7 +17,7 @@ function allowed(r, cors) {
 
 function ofMethod(triples, method) {
     const at = triples.findIndex((text, index) => index % 3 === 0 && text === method);
-    return at >= 0 && gwc.settings[triples[at + 2]].cors ? at : -1;
+    return at >= 0 && settings.of(triples[at + 2]).cors ? at : -1;
 }
 
 // Which of a path's routes a preflight asks about, by its place among `triples`; -1 when the request is none, or no
@@ -29,8 +31,8 @@ function asked(r, triples) {
     return at >= 0 ? at : ofMethod(triples, 'OPTIONS');
 }
 
-function permitted(r, settings) {
-    return allowed(r, settings.cors) !== '';
+function permitted(r, own) {
+    return allowed(r, own.cors) !== '';
 }
 
 function varied(given) {
@@ -60,7 +62,7 @@ function respond(r, cors) {
 
 // js_content: a preflight that the policy grants.
 function preflight(r) {
-    const cors = gwc.settings[r.variables.gwc_settings].cors;
+    const cors = settings.of(r.variables.gwc_settings).cors;
     name(r, cors);
     r.headersOut['Access-Control-Allow-Methods'] = cors.methods;
     if (cors.headers) {

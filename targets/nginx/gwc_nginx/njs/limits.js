@@ -75,7 +75,7 @@ function stage(r, texts, user) {
     if (!texts) {
         return null;
     }
-    const limits = texts.split('\n').map(parsed);
+    const limits = texts.split(',').map(parsed);
     const decided = locks.locked(() => {
         const now = Date.now();
         const buckets = limits.map((limit) => bucket(r, limit, user, now));

@@ -3,6 +3,7 @@
 import cache from 'cache.js';
 import counts from 'counts.js';
 import ledger from 'ledger.js';
+import settings from 'settings.js';
 import tracing from 'tracing.js';
 
 const REDACTED = '***';
@@ -39,20 +40,20 @@ function keys(r) {
 }
 
 // Tries at the service, and the milliseconds that they took. Where an inner hop tries, it has counted them.
-function work(r, settings) {
+function work(r, own) {
     const v = r.variables;
-    const hop = settings && settings.retries;
+    const hop = own && own.tries;
     const counted = hop ? ledger.take(r, 'tries') : undefined;
     const paused = hop ? ledger.take(r, 'pause') || 0 : 0;
-    if (!v.upstream_status || (hop && counted === undefined && (v.gwc_reason || settings.cache))) {
+    if (!v.upstream_status || (hop && counted === undefined && (v.gwc_reason || own.cache))) {
         return {attempts: 0, ms: null};
     }
     const seconds = (v.upstream_response_time || '').split(/, | : /).reduce((sum, part) => sum + (Number(part) || 0), 0);
     return {attempts: counted || 1, ms: Math.max(0, Math.round(1000 * seconds - paused))};
 }
 
-function cost(r, settings) {
-    if (!settings || !settings.budget) {
+function cost(r, own) {
+    if (!own || !own.budget) {
         return null;
     }
     return Math.max(0, Number(r.variables.gwc_cost || 0) + (ledger.take(r, 'units') || 0));
@@ -73,13 +74,13 @@ function words(text) {
 
 function facts(r) {
     const v = r.variables;
-    const settings = v.gwc_settings ? gwc.settings[v.gwc_settings] : null;
+    const own = v.gwc_settings ? settings.of(v.gwc_settings) : null;
     const uri = v.request_uri || '';
     const cut = uri.indexOf('?');
     const route = v.gwc_route || '/';
     const status = Number(v.status);
     const ms = Math.round(1000 * Number(v.request_time));
-    const done = work(r, settings);
+    const done = work(r, own);
     return {
         time: new Date(Math.round(1000 * Number(v.msec)) - ms).toISOString(),
         request_id: v.gwc_request_id,
@@ -98,7 +99,7 @@ function facts(r) {
         duration_ms: ms,
         upstream_ms: done.ms,
         attempts: done.attempts,
-        cost: cost(r, settings),
+        cost: cost(r, own),
         cache: v.gwc_cache || '',
         limited_by: words(v.gwc_limited_by)[0] || '',
         shadowed_by: words(v.gwc_shadowed),

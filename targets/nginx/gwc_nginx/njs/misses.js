@@ -7,6 +7,7 @@ import errands from 'errands.js';
 import fitness from 'fitness.js';
 import flights from 'flights.js';
 import ledger from 'ledger.js';
+import settings from 'settings.js';
 import tokens from 'tokens.js';
 
 const MISS = '/_gwc/miss/';
@@ -16,22 +17,22 @@ const PURGE = '/cache/purge/';
 // The settings of a request that came through `door` with the password; null for any other.
 function entered(r, door) {
     const parts = r.variables.request_uri.slice(door.length).split('/');
-    const settings = gwc.settings[parts[0] + '/' + parts[1]];
-    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !settings || !settings.cache) {
+    const own = settings.of(parts[0] + '/' + parts[1]);
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !own || !own.cache) {
         return null;
     }
     r.variables.gwc_settings = parts[0] + '/' + parts[1];
     r.variables.gwc_route = parts[2] + '/' + parts[3];
     r.variables.gwc_uri = '/' + parts.slice(4).join('/');
-    return settings;
+    return own;
 }
 
 // The service has failed: the outer hop looks for what may stand in, and whoever waits for this answer does not wait on.
-function substitute(r, settings) {
+function substitute(r, own) {
     const errand = errands.told(r);
     if (errand.stale) {
         flights.refuse(errand.flight, 500);
-        r.headersOut['X-Accel-Redirect'] = '/_gwc/stale/' + settings.place;
+        r.headersOut['X-Accel-Redirect'] = '/_gwc/stale/' + own.store;
     }
 }
 
@@ -46,52 +47,52 @@ function broke(r, refusal) {
 
 // js_content: what is not in the store. One asks the service, the others wait for what it gets.
 function miss(r) {
-    const settings = entered(r, MISS);
-    if (settings) {
-        attend(r, settings, errands.told(r), flights.SHORTEST);
+    const own = entered(r, MISS);
+    if (own) {
+        attend(r, own, errands.told(r), flights.SHORTEST);
     } else {
         r.return(404);
     }
 }
 
-function attend(r, settings, errand, pause) {
-    if (Date.now() >= errand.since + settings.cache.request) {
-        substitute(r, settings);
+function attend(r, own, errand, pause) {
+    if (Date.now() >= errand.since + own.cache.request) {
+        substitute(r, own);
         r.return(504, '-');
         return;
     }
-    const state = errand.alone ? flights.FREE : flights.join(errand.flight, settings.cache);
+    const state = errand.alone ? flights.FREE : flights.join(errand.flight, own.cache);
     if (state === flights.FLYING) {
-        setTimeout(attend, pause, r, settings, errand, flights.longer(pause));
+        setTimeout(attend, pause, r, own, errand, flights.longer(pause));
     } else if (state === flights.LANDED) {
         r.headersOut['X-Accel-Redirect'] = '/_gwc/again';
         r.return(204);
     } else {
-        ask(r, settings, errand);
+        ask(r, own, errand);
     }
 }
 
-function ask(r, settings, errand) {
-    const refusal = errand.payer ? budget.spend(r, settings, decodeURIComponent(errand.payer)) : null;
+function ask(r, own, errand) {
+    const refusal = errand.payer ? budget.spend(r, own, decodeURIComponent(errand.payer)) : null;
     if (refusal) {
         broke(r, refusal);
     } else {
         // The outer hop logs what was taken.
         ledger.add(r, 'units', Number(r.variables.gwc_cost || 0));
-        r.internalRedirect('/_gwc/asked/' + settings.place);
+        r.internalRedirect('/_gwc/asked/' + own.asked);
     }
 }
 
 // js_header_filter of the service's answer, before it is kept.
 function asked(r) {
-    const settings = gwc.settings[r.variables.gwc_settings];
-    if (settings.charge) {
+    const own = settings.of(r.variables.gwc_settings);
+    if (own.charge) {
         const taken = Number(r.variables.gwc_cost || 0);
-        budget.settle(r, settings);
+        budget.settle(r, own);
         ledger.add(r, 'units', Number(r.variables.gwc_cost || 0) - taken);
     }
     if (r.status >= 500) {
-        substitute(r, settings);
+        substitute(r, own);
     }
 }
 
@@ -100,14 +101,14 @@ function capped(r) {
     r.headersOut['X-Gwc-Reason'] = 'overloaded';
     r.headersOut['X-Gwc-Limited'] = caps.refused(r);
     r.headersOut['Retry-After'] = '1';
-    substitute(r, gwc.settings[r.variables.gwc_settings]);
+    substitute(r, settings.of(r.variables.gwc_settings));
     r.return(503, '-');
 }
 
 // js_content: fetch an answer into the store. The client's request does not wait for it, nor does its connection.
 function renew(r) {
-    const settings = entered(r, RENEW);
-    if (!settings) {
+    const own = entered(r, RENEW);
+    if (!own) {
         r.return(404);
         return;
     }
@@ -116,7 +117,7 @@ function renew(r) {
     r.variables.gwc_cache_key = flight.split('#')[0];
     r.variables.gwc_cache_unfit = '1';
     r.variables.gwc_errand = errands.written(Date.now(), '', '', flight, true);
-    r.subrequest('/_gwc/renewal/' + settings.place, {method: 'GET', detached: true});
+    r.subrequest('/_gwc/renewal/' + own.asked, {method: 'GET', detached: true});
     r.return(204);
 }
 
@@ -124,7 +125,7 @@ function renew(r) {
 function renewed(r) {
     const v = r.variables;
     if (v.upstream_cache_status !== 'HIT') {
-        fitness.judge(r, gwc.settings[v.gwc_settings].cache, true);
+        fitness.judge(r, settings.of(v.gwc_settings).cache, true);
     }
     // It has failed, or there is a new answer: in either case the next one may begin when it is due.
     answers.renewed(v.gwc_cache_key);

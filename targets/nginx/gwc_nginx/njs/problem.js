@@ -3,6 +3,7 @@
 import budget from 'budget.js';
 import caps from 'caps.js';
 import cors from 'cors.js';
+import settings from 'settings.js';
 
 const PROBLEM = 'application/problem+json';
 // What may stay of an answer whose body is replaced: nothing that describes the old body or the service's inside.
@@ -32,9 +33,9 @@ function hygiene(r, removed) {
         }
     }
     if (r.variables.gwc_settings) {
-        const settings = gwc.settings[r.variables.gwc_settings];
-        change(r.headersOut, settings.response);
-        cors.respond(r, settings.cors);
+        const own = settings.of(r.variables.gwc_settings);
+        change(r.headersOut, own);
+        cors.respond(r, own.cors);
     }
     r.headersOut[gwc.requestIdHeader] = r.variables.gwc_request_id;
     if (r.variables.gwc_cache) {
@@ -81,21 +82,23 @@ function made(r) {
     answer(r, gwc.statuses[':' + status] || (status < 500 ? 'bad-request' : 'internal-error'), status);
 }
 
-// The policy's changes of a route's answers. Preloaded arrays have no methods.
-function change(out, changes) {
-    for (let i = 0; i < changes.remove.length; i++) {
-        delete out[changes.remove[i]];
+// The policy's changes of a route's answers.
+function change(out, own) {
+    if (own.remove) {
+        own.remove.split(' ').forEach((name) => delete out[name]);
     }
-    for (let i = 0; i < changes.set.length; i++) {
-        out[changes.set[i][0]] = changes.set[i][1];
+    if (own.set) {
+        JSON.parse(own.set).forEach((pair) => {
+            out[pair[0]] = pair[1];
+        });
     }
 }
 
 // js_content behind error_page for 502: the inner hop breaks off when a stream does not begin in time.
 function gone(r) {
-    const settings = gwc.settings[r.variables.gwc_settings];
+    const own = settings.of(r.variables.gwc_settings);
     const waited = 1000 * Number((r.variables.upstream_response_time || '0').split(/, | : /).pop());
-    const status = settings && settings.firstByte && waited >= settings.firstByte - 10 ? 504 : 502;
+    const status = own && own.firstByte && waited >= own.firstByte - 10 ? 504 : 502;
     answer(r, gwc.statuses[':' + status], status);
 }
 
@@ -105,7 +108,7 @@ function upstreamType(status) {
 
 // The inner hop's own word. It hides such a header of a service's.
 function reason(r) {
-    return gwc.settings[r.variables.gwc_settings].retries && r.headersOut['X-Gwc-Reason'] || '';
+    return settings.of(r.variables.gwc_settings).tries && r.headersOut['X-Gwc-Reason'] || '';
 }
 
 function shape(r, status) {
@@ -146,9 +149,9 @@ function deadline(r, timeout) {
 
 // js_header_filter on every answer of a service: the policy's changes, and the shape of its errors.
 function headers(r) {
-    const settings = gwc.settings[r.variables.gwc_settings];
-    if (settings.charge) {
-        budget.settle(r, settings);
+    const own = settings.of(r.variables.gwc_settings);
+    if (own.charge) {
+        budget.settle(r, own);
     }
     const error = r.status === 429 || r.status >= 500;
     if (r.httpVersion === '0.9') {
@@ -158,8 +161,8 @@ function headers(r) {
     } else {
         hygiene(r, (name) => BANNER.test(name));
     }
-    if (settings.timeout) {
-        r.variables.gwc_deadline = deadline(r, settings.timeout);
+    if (own.timeout) {
+        r.variables.gwc_deadline = deadline(r, own.timeout);
     }
 }
 

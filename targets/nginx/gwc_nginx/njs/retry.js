@@ -3,6 +3,7 @@
 
 import breaker from 'breaker.js';
 import ledger from 'ledger.js';
+import settings from 'settings.js';
 import tokens from 'tokens.js';
 
 const SAFE = {GET: true, HEAD: true, OPTIONS: true, PUT: true, DELETE: true};
@@ -16,7 +17,7 @@ const KEPT = 3600000;
 const LATE = 200;
 
 function own(r) {
-    return gwc.settings[r.variables.gwc_settings].retries;
+    return settings.tries(r.variables.gwc_settings);
 }
 
 function safe(r, retries) {
@@ -24,13 +25,13 @@ function safe(r, retries) {
 }
 
 function lane(r, retries, tries) {
-    return retries.statuses.length && safe(r, retries) && tries < retries.attempts ? 'try' : 'last';
+    return retries.statuses && safe(r, retries) && tries < retries.attempts ? 'try' : 'last';
 }
 
 // The location of the next try, which counts from now on.
 function place(r, retries, tries) {
     ledger.add(r, 'tries', 1);
-    return '/_gwc/' + lane(r, retries, tries) + '/' + gwc.settings[r.variables.gwc_settings].place;
+    return '/_gwc/' + lane(r, retries, tries) + '/' + retries.lane;
 }
 
 // Whether an upstream is one of the service's: itself, or some of its endpoints. Labels have no dots.
@@ -41,9 +42,9 @@ function belongs(upstream, service) {
 // js_content of the inner hop's only door. Its URI: the route with the same settings, the route, the service's URI.
 function enter(r) {
     const parts = r.variables.request_uri.slice(HOP.length).split('/');
-    const settings = gwc.settings[parts[0] + '/' + parts[1]];
+    const retries = settings.tries(parts[0] + '/' + parts[1]);
     const given = r.headersIn['X-Gwc-Upstream'];
-    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !settings || !settings.retries
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !retries
         || (given && !belongs(given, parts[2]))) {
         r.return(404);
         return;
@@ -53,12 +54,12 @@ function enter(r) {
     r.variables.gwc_uri = '/' + parts.slice(4).join('/');
     r.variables.gwc_upstream = given || parts[2];
     if (r.headersIn['X-Gwc-Lane'] === 'fault') {
-        r.internalRedirect('/_gwc/fault/' + settings.place);
+        r.internalRedirect('/_gwc/fault/' + retries.lane);
         return;
     }
     const tries = Number(r.headersIn['X-Gwc-Tries'] || 0);
-    r.variables.gwc_expires = String(Date.now() + (settings.firstByte || 0));
-    if (!tries && own(r).budget !== null) {
+    r.variables.gwc_expires = String(Date.now() + (retries.firstByte || 0));
+    if (!tries && retries.budget !== null) {
         live(r, 'requests', 1);
         r.variables.gwc_live = '1';
     }
@@ -67,7 +68,7 @@ function enter(r) {
         r.variables.gwc_endpoint = (/\.at\.([0-9]+)$/.exec(given) || [])[1] || '';
     }
     if (given || aim(r, -1)) {
-        r.internalRedirect(place(r, own(r), tries));
+        r.internalRedirect(place(r, retries, tries));
     }
 }
 
@@ -178,7 +179,7 @@ function done(r) {
     }
     // The outer hop gave up waiting. A client that went away long before says nothing about the service.
     if (r.variables.gwc_endpoint) {
-        const patience = gwc.settings[r.variables.gwc_settings].patience;
+        const patience = own(r).patience;
         if (Number(r.variables.request_time) * 1000 >= patience - Math.min(LATE, patience / 5)) {
             judge(r, false);
         }

@@ -1,11 +1,13 @@
 // Which route a request is for. The canonical path decides, and the canonical path is what the service gets.
 //
-// Preloaded data, `gwc` (gwc.json): hosts -> a tree of path segments. Keys of segments, methods and hosts start with a
-// character of their own ("/", ":") so that no client's text can name a property of Object.
+// Preloaded data, `gwc` (gwc.json): the nodes of a tree of path segments, by their paths; those of a named host stand
+// below its name. Keys start with a character of their own ("/", ":") so that no client's text can name a property of
+// Object, and a canonical path has no brace, so that none can name a parameter or a rest.
 
 import admission from 'admission.js';
 import cache from 'cache.js';
 import cors from 'cors.js';
+import settings from 'settings.js';
 import tokens from 'tokens.js';
 
 const UNRESERVED = /^(2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])/i;
@@ -70,22 +72,23 @@ function resolved(path) {
     return '/' + kept.filter((segment, index) => segment || index === kept.length - 1).join('/');
 }
 
-// The leaf that decides for the segments from `at` on: a literal before a parameter before a rest, from the left.
+// The leaf that decides for the segments from `at` on, below the node with the path `node`: a literal before a parameter
+// before a rest, from the left.
 function leaf(node, segments, at) {
-    if (at === segments.length) {
-        return node['.'];
+    const here = gwc.nodes[node];
+    if (here === undefined || at === segments.length) {
+        return here;
     }
     const segment = segments[at];
-    const literal = node['/' + segment];
-    return (literal && leaf(literal, segments, at + 1))
-        || (segment && node['{}'] && leaf(node['{}'], segments, at + 1))
-        || node['**'];
+    return leaf(node + '/' + segment, segments, at + 1)
+        || (segment && leaf(node + '/{}', segments, at + 1))
+        || gwc.nodes[node + '/{*}'];
 }
 
 function found(host, path) {
     const segments = path.slice(1).split('/');
-    const own = gwc.hosts[':' + host];
-    return (own && leaf(own, segments, 0)) || leaf(gwc.anywhere, segments, 0);
+    const own = ':' + host;
+    return (gwc.hosts[own] && leaf(own, segments, 0)) || leaf('', segments, 0);
 }
 
 function foreign(r) {
@@ -114,14 +117,14 @@ function refusal(r, status) {
 function settle(r, triples, at) {
     r.variables.gwc_route = triples[at + 1];
     r.variables.gwc_settings = triples[at + 2];
-    return gwc.settings[triples[at + 2]];
+    return settings.of(triples[at + 2]);
 }
 
 // Somebody who asks whether they may ask: no credentials are wanted, and the service hears nothing of it.
 function preflight(r, triples, at) {
-    const settings = settle(r, triples, at);
-    const status = admission.limit(r, settings);
-    return status || !cors.permitted(r, settings) ? refusal(r, status || 403) : '/_gwc/preflight';
+    const own = settle(r, triples, at);
+    const status = admission.limit(r, own);
+    return status || !cors.permitted(r, own) ? refusal(r, status || 403) : '/_gwc/preflight';
 }
 
 // The location of a request, once everything about it is decided: a promise where a token has to be verified, which
@@ -141,33 +144,33 @@ function decided(r) {
     const triples = entry.split(' ');
     const at = triples.findIndex((text, index) => index % 3 === 0 && text === r.method);
     const asked = cors.asked(r, triples);
-    if (asked >= 0 && (at >= 0 || cors.permitted(r, gwc.settings[triples[asked + 2]]))) {
+    if (asked >= 0 && (at >= 0 || cors.permitted(r, settings.of(triples[asked + 2])))) {
         return preflight(r, triples, asked);
     }
     if (at < 0) {
         r.variables.gwc_allow = triples.filter((_, index) => index % 3 === 0).join(', ');
         return refusal(r, 405);
     }
-    const settings = settle(r, triples, at);
+    const own = settle(r, triples, at);
     const admitted = (status) => status ? refusal(r, status)
-        : forward(r, settings, path.slice(settings.strip) || '/', query < 0 ? '' : raw.slice(query));
-    const status = admission.admit(r, settings);
+        : forward(r, own, path.slice(own.strip) || '/', query < 0 ? '' : raw.slice(query));
+    const status = admission.admit(r, own);
     return typeof status === 'number' ? admitted(status) : status.then(admitted);
 }
 
 // To the service, or first to the store: then nothing is forwarded that does not key the answer.
-function forward(r, settings, path, query) {
+function forward(r, own, path, query) {
     r.variables.gwc_upstream = r.variables.gwc_route.split('/')[0];
-    r.variables.gwc_password = settings.retries ? tokens.hop() : '';
-    if (cache.serves(r, settings)) {
+    r.variables.gwc_password = own.tries ? tokens.hop() : '';
+    if (cache.serves(r, own)) {
         r.variables.gwc_host = r.variables.host;
-        r.variables.gwc_uri = path + cache.query(settings.cache, query.slice(1));
-        return cache.place(r, settings, r.variables.gwc_payer);
+        r.variables.gwc_uri = path + cache.query(own.cache, query.slice(1));
+        return cache.place(r, own, r.variables.gwc_payer);
     }
-    r.variables.gwc_cache = settings.cache ? 'BYPASS' : '';
+    r.variables.gwc_cache = own.cache ? 'BYPASS' : '';
     r.variables.gwc_host = forwardedHost(r);
     r.variables.gwc_uri = path + query;
-    return '/_gwc/route/' + settings.place;
+    return '/_gwc/route/' + own.place;
 }
 
 // Whatever goes wrong on the way, the answer is a refusal.
