@@ -73,15 +73,16 @@ class Cache:
 
     def put(self, key: str, data: bytes) -> None:
         """Keeps `data`, unless it is too large or cannot be written: then there is nothing to find next time."""
-        entry = b"".join((_FORMAT, _seal(key, data), data))
-        if len(entry) > min(MAX_ENTRY, self._limit) or not self._written(digest(key), entry):
+        head = _FORMAT + _seal(key, data)  # apart from the data, of which a second copy would be as large
+        size = len(head) + len(data)
+        if size > min(MAX_ENTRY, self._limit) or not self._written(digest(key), head, data):
             return
-        self._unseen += max(len(entry), _BLOCK)
+        self._unseen += max(size, _BLOCK)
         if self._unseen > self._limit // 16:
             self._evict()
             self._unseen = 0
 
-    def _written(self, name: str, entry: bytes) -> bool:
+    def _written(self, name: str, *entry: bytes) -> bool:
         """Under a name of its own first: a reader finds the whole entry or none."""
         temporary = f"{name}.{os.getpid()}.{time.monotonic_ns()}"
         try:
@@ -89,7 +90,8 @@ class Cache:
         except OSError:
             return False
         try:
-            _write_all(file, entry)
+            for part in entry:
+                _write_all(file, part)
             os.rename(temporary, name, src_dir_fd=self._at, dst_dir_fd=self._at)
         except OSError:
             self._remove(temporary)

@@ -29,7 +29,7 @@ _BUFFER = memoryview(bytearray(_BLOCK))
 _LEAST = 64 * 1024
 """Bytes that are worth a look at once: shorter pieces are put together first."""
 
-Room = Callable[[Mode], tuple[Path, BinaryIO]]
+Room = Callable[[Mode], tuple[str, BinaryIO]]
 """Gives a new file to write into."""
 
 
@@ -42,7 +42,7 @@ class Draft:
 
     sha256: str
     same: bool
-    staged: Path | None
+    staged: str | None
     mode: Mode
     fit: bool
     places: Places
@@ -159,7 +159,7 @@ class _Pen:
         """What is to be copied: neighbours in the file that is there become neighbours again."""
         self._copies = False
         self._state = sha256()
-        self._staged: Path | None = None
+        self._staged: str | None = None
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> _Pen:

@@ -21,8 +21,7 @@ from gwc.parts import Part
 from gwc.survey import Survey
 
 _KEY = 16
-_ENTRY = _KEY + 16
-"""Bytes of a place."""
+_PLACE = struct.Struct(f"<{_KEY}sQQ")
 _FOUND = "found"
 """The name of what was found of a service, among those of its parts: as a name of theirs it has no file."""
 
@@ -30,35 +29,26 @@ _FOUND = "found"
 class Places:
     """Where parts are in a file, by their keys: offset and length in bytes."""
 
-    __slots__ = ("_keys", "_lengths", "_offsets")
+    __slots__ = ("packed",)
 
-    def __init__(self, packed: bytes = b"") -> None:
+    def __init__(self, packed: bytes | bytearray = b"") -> None:
         """Raises ValueError for what was not packed here."""
-        count, rest = divmod(len(packed), _ENTRY)
-        if rest:
+        if len(packed) % _PLACE.size:
             raise ValueError("not whole")
-        end = count * _KEY
-        numbers = struct.unpack(f"<{2 * count}Q", packed[end:])
-        self._keys = [packed[begin : begin + _KEY] for begin in range(0, end, _KEY)]
-        self._offsets, self._lengths = [*numbers[:count]], [*numbers[count:]]
+        self.packed = bytearray(packed)
+        """A build has many parts, and knows of all of them until it is done: in bytes they are smallest."""
 
     def note(self, key: bytes, offset: int, length: int) -> None:
-        self._keys.append(key)
-        self._offsets.append(offset)
-        self._lengths.append(length)
+        self.packed += _PLACE.pack(key, offset, length)
 
     def by_key(self) -> dict[bytes, tuple[int, int]]:
-        return dict(zip(self._keys, zip(self._offsets, self._lengths, strict=True), strict=True))
+        return {key: (offset, length) for key, offset, length in _PLACE.iter_unpack(self.packed)}
 
     def __bool__(self) -> bool:
-        return bool(self._keys)
+        return bool(self.packed)
 
     def __reduce__(self) -> tuple[type[Places], tuple[bytes]]:
-        return Places, (self.packed,)
-
-    @property
-    def packed(self) -> bytes:
-        return b"".join(self._keys) + struct.pack(f"<{2 * len(self._keys)}Q", *self._offsets, *self._lengths)
+        return Places, (bytes(self.packed),)
 
 
 def _key(facts: bytes, service: str, name: str, given: str) -> bytes:
@@ -91,7 +81,7 @@ class Last:
     """What is known of a build: of each file its sha256 and its Places, packed; and what was found of services, by the
     hash of all that this follows from."""
 
-    files: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, bytes | bytearray]] = field(default_factory=dict)
     found: Mapping[bytes, bytes] = field(default_factory=dict)
 
     @property
@@ -128,7 +118,7 @@ class _Slices:
 
 
 def _whole(length: int) -> int:
-    if length % _ENTRY:
+    if length % _PLACE.size:
         raise ValueError("no places")
     return length
 

@@ -112,7 +112,7 @@ def fulfil(plan: Plan, transaction: Transaction) -> None:
     transaction.commit(plan.extra)
 
 
-def _drafted(file: File, transaction: Transaction) -> Path:
+def _drafted(file: File, transaction: Transaction) -> str:
     if isinstance(file, NewFile):
         place, stream = transaction.draft(file.mode)
         with stream:

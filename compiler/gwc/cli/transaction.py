@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,8 +40,9 @@ class Transaction:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._staged: dict[str, tuple[Path, Mode]] = {}
-        self._undo = ExitStack()
+        self._staged: dict[str, tuple[str, Mode]] = {}
+        self._changed: list[tuple[str, str | None]] = []
+        """Places, each with the copy of what was there."""
         self._drafts = self._backups = 0
         self._ready: set[tuple[str, bool]] = set()
         self._emptied: list[Path] = []
@@ -53,29 +53,42 @@ class Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            self._undo.close()
-        self._undo.pop_all()
+            self._undo()
         if "_staging" in vars(self):
             shutil.rmtree(self._staging, ignore_errors=True)  # by now the outcome is settled; a leftover is private
         remove_empty(self._emptied if kind is None else self._created)
 
+    def _undo(self) -> None:
+        """All of it, the last first; raises the first fault afterwards."""
+        faults = []
+        for place, copy in reversed(self._changed):
+            try:
+                if copy is None:
+                    Path(place).unlink(missing_ok=True)
+                else:
+                    Path(copy).replace(place)
+            except OSError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+
     @cached_property
-    def _staging(self) -> Path:
+    def _staging(self) -> str:
         self._created.extend(make_directories(self._directory))
         _sweep(self._directory)
-        return Path(tempfile.mkdtemp(prefix=_STAGING, dir=self._directory))
+        return tempfile.mkdtemp(prefix=_STAGING, dir=self._directory)
 
     def begin(self) -> None:
         """Make room for drafts, so that other processes find it. Raises OSError."""
         assert self._staging
 
-    def draft(self, mode: Mode) -> tuple[Path, BinaryIO]:
+    def draft(self, mode: Mode) -> tuple[str, BinaryIO]:
         """A new file where nobody looks, to be written and then to be staged; a full disk shows there."""
         self._drafts += 1
-        place = self._staging / f"new-{os.getpid()}-{self._drafts}"
+        place = f"{self._staging}/new-{os.getpid()}-{self._drafts}"
         return place, os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode.bits), "wb")
 
-    def stage(self, path: str, draft: Path, mode: Mode) -> None:
+    def stage(self, path: str, draft: str, mode: Mode) -> None:
         """`draft` is what `path` becomes."""
         self._staged[path] = (draft, mode)
 
@@ -83,7 +96,7 @@ class Transaction:
         for path, (draft, mode) in self._staged.items():
             self._make_parents(path, mode)
             self._back_up(path)
-            draft.replace(self._directory / path)
+            Path(draft).replace(self._directory / path)
         for path in remove:
             self._check_inside((self._directory / path).parent)
             self._back_up(path)
@@ -107,14 +120,14 @@ class Transaction:
             raise OSError(0, "a symbolic link leads out of the build directory", str(parent))
 
     def _back_up(self, path: str) -> None:
-        place = self._directory / path
+        place = f"{self._directory}/{path}"
         if not os.path.lexists(place):
-            self._undo.callback(place.unlink, missing_ok=True)
+            self._changed.append((place, None))
             return
         self._backups += 1
-        copy = self._staging / f"old-{self._backups}"
+        copy = f"{self._staging}/old-{self._backups}"
         _keep(place, copy)
-        self._undo.callback(copy.replace, place)
+        self._changed.append((place, copy))
 
 
 def _sweep(directory: Path) -> None:
@@ -124,7 +137,7 @@ def _sweep(directory: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)  # what is another's stays
 
 
-def _keep(place: Path, copy: Path) -> None:
+def _keep(place: str, copy: str) -> None:
     """A second name costs nothing, whatever the size; a file system without them gets a copy."""
     try:
         os.link(place, copy, follow_symlinks=False)

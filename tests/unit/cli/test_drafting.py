@@ -169,7 +169,7 @@ def test_a_file_that_shrinks_while_it_is_copied_gives_no_half_of_a_part(place: P
 
     with Transaction(place.parent) as transaction:
         (found,) = draft([Place(place, _next(first, services))], shrinking, PLAIN, transaction.draft)
-        assert found.staged is not None and found.staged.read_text() == text
+        assert found.staged is not None and Path(found.staged).read_text() == text
     assert tries == 2 and found.sha256 == sha256(text.encode()).hexdigest()
 
 
