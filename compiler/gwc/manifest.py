@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any
@@ -27,6 +27,8 @@ SECRETS = "secrets"
 """The directory below each target's that holds secret files. No manifest ever speaks of what is in it."""
 
 Entry = dict[str, Any]
+_named = lru_cache(maxsize=1 << 16)(policy_name)
+"""Each entry names all of the policies again."""
 
 
 class ManifestError(Exception):
@@ -140,5 +142,5 @@ def inexact(found: Survey, gateway: Gateway, table: SupportTable) -> list[Entry]
 
 def _places(file: str, spans: Sequence[int]) -> Iterator[str]:
     """`spans` are four numbers each; what is said is where they begin."""
-    name = policy_name(file)
+    name = _named(file)
     return (f"{name}:{spans[at]}:{spans[at + 1]}" for at in range(0, len(spans), 4))

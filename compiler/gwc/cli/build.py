@@ -58,6 +58,10 @@ class Build:
     kept: Kept | None = None
     """What is known of the last build; None: no part of it is used, and none of this one is remembered."""
 
+    def place(self, path: str) -> str:
+        """Of a file: of ten thousand, pathlib would take longer to name one than it takes to read it."""
+        return f"{self.directory}/{path}"
+
     @property
     def own(self) -> frozenset[str]:
         """What gwc wrote here before, for the targets of this run."""
@@ -194,7 +198,7 @@ def _outputs(build: Build) -> Iterator[tuple[str, Output]]:
 
 def _drafted(build: Build, known: Kept | None, room: Room | None, group: tuple[Output, list[str]]) -> list[Draft]:
     file, paths = group
-    places = [Place(build.directory / path, known.file(path) if known is not None else None) for path in paths]
+    places = [Place(build.place(path), None if known is None else known.file(path)) for path in paths]
     return drafting.draft(places, file.pieces, Mode(file.executable), room)
 
 
@@ -219,9 +223,9 @@ def _of(one: Rendered, drafts: Mapping[str, Draft]) -> Iterator[tuple[str, Draft
 
 def note(build: Build, done: Finished) -> None:
     """For a later run: each file of the build is what it should be."""
-    observed.output(str(build.directory / NAME), digest(done.manifest.text), executable=False)
+    observed.output(build.place(NAME), digest(done.manifest.text), executable=False)
     for path, draft in done.drafts.items():
-        observed.output(str(build.directory / path), draft.sha256, draft.mode.executable)
+        observed.output(build.place(path), draft.sha256, draft.mode.executable)
 
 
 def needed(build: Build) -> Iterator[str]:

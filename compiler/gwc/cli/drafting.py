@@ -47,7 +47,7 @@ class Draft:
     fit: bool
     places: Places
 
-    def holds(self, _path: Path) -> bool:
+    def holds(self, _path: str) -> bool:
         return self.same
 
 
@@ -104,10 +104,10 @@ class Present:
         os.close(self._descriptor)
 
 
-def present(path: Path, mode: Mode) -> Present | None:
+def present(path: str, mode: Mode) -> Present | None:
     """None where there is no regular file with this mode that can be read: then it has to be replaced."""
     try:
-        about = path.lstat()
+        about = os.lstat(path)
         if not stat.S_ISREG(about.st_mode) or bool(about.st_mode & stat.S_IXUSR) != mode.executable:
             return None
         return Present(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)))
@@ -119,7 +119,7 @@ def present(path: Path, mode: Mode) -> Present | None:
 class Place:
     """A file to be, and what is known of the parts that it had; None: nothing is to be known."""
 
-    path: Path
+    path: str
     kept: KeptFile | None = None
 
 

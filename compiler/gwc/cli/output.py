@@ -28,13 +28,13 @@ class NewFile:
     text: str
     mode: Mode = PLAIN
 
-    def holds(self, path: Path) -> bool:
+    def holds(self, path: str) -> bool:
         """Whether `path` is that file already."""
         try:
-            mode = path.lstat().st_mode
+            mode = os.lstat(path).st_mode
             if not stat.S_ISREG(mode) or bool(mode & stat.S_IXUSR) != self.mode.executable:
                 return False
-            return not (self.mode.private and mode & 0o077) and path.read_bytes() == self.text.encode("utf-8")
+            return not (self.mode.private and mode & 0o077) and Path(path).read_bytes() == self.text.encode("utf-8")
         except OSError:
             return False  # unreadable is not what it should be; replacing it says why if that fails too
 
@@ -69,10 +69,11 @@ class Plan:
 
 def plan(directory: Path, files: Mapping[str, File], own: frozenset[str]) -> Plan:
     """What it takes to make `directory` hold `files`; `own` are the paths of earlier runs, which may go."""
-    missing = tuple(path for path in files if not os.path.lexists(directory / path))
-    there = files.keys() - set(missing)
-    stale = tuple(path for path, file in files.items() if path in there and not file.holds(directory / path))
-    extra = tuple(sorted(path for path in own - files.keys() if os.path.lexists(directory / path)))
+    other = [path for path, file in files.items() if not file.holds(f"{directory}/{path}")]
+    missing = tuple(path for path in other if not os.path.lexists(f"{directory}/{path}"))
+    absent = frozenset(missing)
+    stale = tuple(path for path in other if path not in absent)
+    extra = tuple(sorted(path for path in own - files.keys() if os.path.lexists(f"{directory}/{path}")))
     return Plan(directory, files, stale, missing, extra)
 
 

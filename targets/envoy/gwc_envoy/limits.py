@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gwc.derived import per_gateway
 from gwc.features import limits as all_limits
-from gwc.ir import Gateway, Limit, LimitKey, Route, Service
+from gwc.ir import Gateway, Limit, LimitKey
 from gwc_envoy import cluster
 from gwc_envoy.auth import USER_HEADER
 from gwc_envoy.rows import Rows
@@ -77,15 +77,11 @@ def _further(gateway: Gateway) -> dict[str, int]:
     """The numbers of the limits that are not in the first filter of their stage."""
     numbers = numbers_of(gateway.limits)
     for service in gateway.services:
-        levels = [(), *(route.limits for route in service.routes if route.limits)]
+        found, levels = dict[str, int](), [(), *(route.limits for route in service.routes if route.limits)]
         for own in levels if service.limits or len(levels) > 1 else ():
-            numbers |= numbers_of((*gateway.limits, *service.limits, *own))
-        numbers = {name: number for name, number in numbers.items() if number}
+            found |= numbers_of((*gateway.limits, *service.limits, *own))
+        numbers |= {name: number for name, number in found.items() if number}
     return numbers
-
-
-def _levels(gateway: Gateway, service: Service, route: Route) -> list[Limit]:
-    return [*gateway.limits, *service.limits, *route.limits]
 
 
 def shadows(gateway: Gateway) -> int:
@@ -208,13 +204,16 @@ def share_a_stage(gateway: Gateway, limit: Limit) -> bool:
 def _sharing(gateway: Gateway) -> frozenset[str]:
     found: set[str] = set()
     for service in gateway.services:
-        for route in service.routes:
+        above = (*gateway.limits, *service.limits)
+        plain = {route.auth is not None for route in service.routes if not route.limits}
+        own = [(route.limits, route.auth is not None) for route in service.routes if route.limits]
+        for limits, private in (*(((), each) for each in plain), *own):
             by_stage: dict[tuple[bool, bool], list[str]] = {}
-            for limit in _levels(gateway, service, route):
-                if limit.cluster or not counts(limit, route.auth is not None):
-                    continue
-                by_stage.setdefault((limit.key is LimitKey.IP, limit.shadow), []).append(limit.id)
-            found.update(name for names in by_stage.values() if len(names) > 1 for name in names)
+            for limit in (*above, *limits):
+                if not limit.cluster and counts(limit, private):
+                    by_stage.setdefault((limit.key is LimitKey.IP, limit.shadow), []).append(limit.id)
+            for names in by_stage.values():
+                found.update(names if len(names) > 1 else ())
     return frozenset(found)
 
 

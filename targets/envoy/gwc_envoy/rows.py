@@ -47,10 +47,22 @@ class Rows:
         return [plain(entry) for entry in (self.whole or self.entries)()]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Listed:
+    """Rows with what is around them, `make(name, rows)`: an object in which the name is a value beside the Rows or
+    around them. There may be thousands like it but for the name."""
+
+    make: Callable[[str, Any], Json]
+    name: str
+    rows: Rows
+
+
 def plain(node: Any) -> Any:
     """A document without Rows."""
     if type(node) is Rows:
         return node.listed()
+    if type(node) is Listed:
+        return plain(node.make(node.name, node.rows))
     if isinstance(node, dict):
         return {key: plain(value) for key, value in node.items()}
     return [plain(value) for value in node] if isinstance(node, list) else node
@@ -59,7 +71,7 @@ def plain(node: Any) -> Any:
 def holds_rows(node: Any) -> bool:
     if type(node) is dict:
         return any(map(holds_rows, node.values()))
-    return any(map(holds_rows, node)) if type(node) is list else type(node) is Rows
+    return any(map(holds_rows, node)) if type(node) is list else type(node) in (Rows, Listed)
 
 
 def runs(services: Iterable[Service], make: Callable[..., Iterable[Any]], *given: str | int) -> Iterator[Run]:

@@ -5,10 +5,11 @@ Whatever holds Rows has more than fits on a line, and so stands on several.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any
 
@@ -17,7 +18,8 @@ from gwc.parts import Made, Part, Piece, alone
 from gwc_envoy.alike import Alike, sheet
 from gwc_envoy.faults import Judge
 from gwc_envoy.printing import WIDTH, lead_of, printed, width
-from gwc_envoy.rows import Rows, Run, holds_rows
+from gwc_envoy.rows import Listed, Rows, Run, holds_rows
+from gwc_envoy.shared import Shared
 from gwc_envoy.xds import Json
 
 _CHUNK = 1 << 16
@@ -26,8 +28,11 @@ _CHUNK = 1 << 16
 
 def pieces(gateway: Gateway, document: Json) -> Iterator[Piece]:
     """Those of `document`, whose Runs are made from the platform of `gateway`."""
-    held = _Held()
-    yield from _value(gateway, document, _At("", "", ""), held)
+    held, at = _Held(), _At("", "", "")
+    if holds_rows(document):
+        yield from _value(gateway, document, at, held)
+    else:
+        held.add(at.text(document))
     yield held.taken()
 
 
@@ -71,20 +76,60 @@ class _At:
 
 
 def _value(gateway: Gateway, node: Any, at: _At, held: _Held) -> Iterator[Piece]:
+    """Of a node that holds Rows, or is Rows."""
     if type(node) is Rows:
         yield from _rows(gateway, node, at, held)
-    elif not holds_rows(node):
-        held.add(at.text(node))
-    elif type(node) is dict:
-        held.add(at.opened("{"))
-        for (key, value), last in _ended(node.items()):
-            yield from _value(gateway, value, at.within(lead_of(key), last), held)
-        held.add(at.closed("}"))
+    elif type(node) is Listed:
+        before, within, behind = _frame(node.make, at.pad, at.tail)
+        name = json.dumps(node.name)
+        held.add(f"{at.pad}{at.lead}{before.replace(_HOLE, name)}")
+        yield from _rows(gateway, node.rows, within, held)
+        held.add(behind.replace(_HOLE, name))
     else:
-        held.add(at.opened("["))
-        for value, last in _ended(node):
-            yield from _value(gateway, value, at.within("", last), held)
-        held.add(at.closed("]"))
+        entries, (opening, closing) = _entries(node)
+        held.add(at.opened(opening))
+        for (lead, value), last in _ended(entries):
+            where = at.within(lead, last)
+            if holds_rows(value):
+                yield from _value(gateway, value, where, held)
+            else:
+                held.add(where.text(value))
+        held.add(at.closed(closing))
+
+
+def _entries(node: Any) -> tuple[Iterator[tuple[str, Any]], tuple[str, str]]:
+    """What an object or a list holds, each with what stands before it on its line; and its brackets."""
+    if type(node) is dict:
+        return ((lead_of(key), value) for key, value in node.items()), ("{", "}")
+    return (("", value) for value in node), ("[", "]")
+
+
+_NAME = "\0"
+_HOLE = json.dumps(_NAME)
+
+
+@lru_cache(maxsize=64)
+def _frame(make: Callable[[str, Any], Json], pad: str, tail: str) -> tuple[str, _At, str]:
+    """What stands around the Rows of a Listed: before them, less its own indent and lead, and behind them."""
+    node: Any = make(_NAME, Rows("", tuple))
+    at, sides = _At(pad, "", tail), ("", "")
+    while type(node) is not Rows:
+        node, at, sides = _inwards(node, at, sides)
+    return sides[0].removeprefix(pad), at, sides[1]
+
+
+def _inwards(node: Any, at: _At, around: tuple[str, str]) -> tuple[Any, _At, tuple[str, str]]:
+    """The one thing in `node` that holds Rows, where it stands, and what is around it then."""
+    entries, (opening, closing) = _entries(node)
+    texts, inner, found = ([around[0] + at.opened(opening)], list[str]()), at, None
+    for (lead, value), last in _ended(entries):
+        where = at.within(lead, last)
+        if holds_rows(value):
+            found, inner = value, where
+        else:
+            assert value == _NAME or _HOLE not in where.text(value), "its length would decide about lines"
+            texts[found is not None].append(where.text(value))
+    return found, inner, ("".join(texts[0]), "".join(texts[1]) + at.closed(closing) + around[1])
 
 
 def _rows(gateway: Gateway, rows: Rows, at: _At, held: _Held) -> Iterator[Piece]:
@@ -112,10 +157,27 @@ def _entry(gateway: Gateway, rows: Rows, entry: Any, at: _At, held: _Held) -> It
     if holds_rows(entry):
         held.add("", rows.judge.fits(entry))
         yield from _value(gateway, entry, at, held)
+    elif type(entry) is Shared:
+        held.add(*_told(entry, at, rows.judge))
     else:
         held.add(at.text(entry), rows.judge.fits(entry))
     if held.length > _CHUNK:
         yield held.taken()
+
+
+_Known = tuple[Shared, str, bool]
+_TOLD: dict[tuple[int, _At, Judge], _Known] = {}
+_MOST = 256
+
+
+def _told(entry: Shared, at: _At, judge: Judge) -> tuple[str, bool]:
+    """The text and fitness of an entry that many lists have. It is known by its identity, and held for as long."""
+    key = (id(entry), at, judge)
+    if (known := _TOLD.get(key)) is None:
+        if len(_TOLD) >= _MOST:
+            _TOLD.clear()
+        known = _TOLD[key] = (entry, at.text(entry), judge.fits(entry))
+    return known[1:]
 
 
 def _beginning(entries: Iterator[Json | Run]) -> tuple[list[Any], bool]:

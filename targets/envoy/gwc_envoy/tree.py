@@ -20,6 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from gwc.ir import PathTemplate, SegmentKind
+from gwc_envoy.rows import Listed, Rows
 from gwc_envoy.shared import Shared
 from gwc_envoy.xds import Json, extension, typed
 
@@ -69,7 +70,11 @@ def _header(name: str) -> Shared:
     return Shared(extension(name.lstrip(":"), "type.matcher.v3.HttpRequestHeaderMatchInput", header_name=name))
 
 
-def _listed(name: str, routes: Any) -> Json:
+def _listed(name: str, routes: Any) -> Json | Listed:
+    return Listed(_action, name, routes) if type(routes) is Rows else _action(name, routes)
+
+
+def _action(name: str, routes: Any) -> Json:
     return {"action": {"name": name, "typed_config": typed("config.route.v3.RouteList", routes=routes)}}
 
 
