@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from gwc.cli.kept import KeptFile, Places
@@ -94,9 +94,9 @@ class Present:
             raise StaleError
         return self._state.copy()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """Of the whole file."""
+        """Of the whole file, which is read to its end."""
         self._hash(sys.maxsize)
         return self._state.hexdigest()
 
