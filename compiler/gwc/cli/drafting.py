@@ -7,12 +7,12 @@ and a file that comes out as it was is never written.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -94,9 +94,9 @@ class Present:
             raise StaleError
         return self._state.copy()
 
-    @cached_property
+    @property
     def sha256(self) -> str:
-        """Of the whole file, which is read to its end."""
+        """Of the whole file."""
         self._hash(sys.maxsize)
         return self._state.hexdigest()
 
@@ -137,10 +137,42 @@ def draft(places: Sequence[Place], pieces: Callable[[], Iterable[Piece]], mode: 
 
 
 def _drafted(places: Sequence[Place], pieces: Iterable[Piece], mode: Mode, room: Room | None) -> list[Draft]:
+    """Places that hold the same file come to hold one file again, by several names."""
+    found = [*map(_held, places)]
     with ExitStack() as stack:
-        pens = [stack.enter_context(_Pen(place, mode, room)) for place in places]
-        fit = _Writer(pens).put(pieces)
-        return [pen.drafted(fit=fit) for pen in pens]
+        pens = {held: stack.enter_context(_Pen(place, mode, room)) for held, place in _first(found, places).items()}
+        fit = _Writer([*pens.values()]).put(pieces)
+        drafts = {held: pen.drafted(fit=fit) for held, pen in pens.items()}
+    return [_named(drafts[held], number, found.index(held)) for number, held in enumerate(found)]
+
+
+_Held = tuple[int, int, str | None]
+"""Which file it is, and what is remembered of it."""
+
+
+def _held(place: Place) -> _Held:
+    kept = None if place.kept is None else place.kept.sha256
+    try:
+        about = os.lstat(place.path)
+    except OSError:
+        return (0, 0, kept)  # nothing, or nothing that could be seen: then writing says so
+    return (about.st_dev, about.st_ino, kept)
+
+
+def _first(found: Sequence[_Held], places: Sequence[Place]) -> dict[_Held, Place]:
+    return dict(reversed([*zip(found, places, strict=True)]))
+
+
+def _named(draft: Draft, number: int, first: int) -> Draft:
+    """A draft has one place. The others get another name of the file, which costs nothing whatever its size."""
+    if draft.staged is None or number == first:
+        return draft
+    again = f"{draft.staged}-{number}"
+    try:
+        os.link(draft.staged, again)
+    except OSError:
+        shutil.copy(draft.staged, again)  # a file system without such names
+    return replace(draft, staged=again)
 
 
 class _Pen:

@@ -222,6 +222,73 @@ def test_a_file_for_several_places_is_made_once(place: Path, makes: Makes) -> No
     assert drafts[0].places.packed == drafts[1].places.packed != b"" == drafts[2].places.packed
 
 
+def _in_all(places: list[Path], pieces: list[Piece], known: KeptFile | None = None) -> list[Draft]:
+    with Transaction(places[0].parent) as transaction:
+        drafts = draft([Place(place, known) for place in places], lambda: pieces, PLAIN, transaction.draft)
+        for found, place in zip(drafts, places, strict=True):
+            if found.staged is not None:
+                transaction.stage(place.name, found.staged, PLAIN)
+        transaction.commit(())
+    assert [*places[0].parent.iterdir()] and not [*places[0].parent.glob(".gwc-*")]
+    return drafts
+
+
+def _files(places: list[Path]) -> int:
+    return len({place.stat().st_ino for place in places})
+
+
+@pytest.fixture
+def places(place: Path) -> list[Path]:
+    return [place, place.with_name("other"), place.with_name("third")]
+
+
+def test_new_places_of_one_file_are_names_of_it(places: list[Path], makes: Makes) -> None:
+    """It is written once. What comes to stand there later is another file, wherever it does."""
+    services = _services(a="1")
+    first = _in_all(places, [makes.part("a", LONG)], KeptFile(services))
+    assert [place.read_text() for place in places] == [LONG] * 3 and _files(places) == 1
+    assert len({found.staged for found in first}) == 3 and len({bytes(found.places.packed) for found in first}) == 1
+    assert [found.same for found in _in_all(places, [Made(LONG)])] == [True] * 3
+    second = _in_all(places, [makes.part("a", LONG), Made("more\n")], _next(first[0], services))
+    assert [place.read_text() for place in places] == [f"{LONG}more\n"] * 3 and _files(places) == 1
+    assert len({found.sha256 for found in second}) == 1 and makes.calls == ["a"]
+    _in_all(places[:1], [Made("less\n")])
+    assert [place.read_text() for place in places] == ["less\n", f"{LONG}more\n", f"{LONG}more\n"]
+    _in_all(places, [Made("all\n")])
+    assert [place.read_text() for place in places] == ["all\n"] * 3
+
+
+def test_files_that_somebody_set_apart_are_each_looked_at(places: list[Path]) -> None:
+    _in_all(places, [Made("text\n")])
+    places[1].unlink()
+    places[1].write_text("other\n")
+    assert [found.same for found in _in_all(places, [Made("text\n")])] == [True, False, True]
+    assert [place.read_text() for place in places] == ["text\n"] * 3
+    for text in ("written into\n", ""):  # the first as well: what they hold is one file
+        places[2].write_text(text)
+        assert [found.same for found in _in_all(places, [Made("text\n")])] == [False, True, False]
+        assert [place.read_text() for place in places] == ["text\n"] * 3
+
+
+def test_where_a_file_cannot_have_several_names_it_is_copied(
+    places: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", link)
+    _in_all(places, [Made("text\n")])
+    assert [place.read_text() for place in places] == ["text\n"] * 3 and _files(places) == 3
+    assert len({place.stat().st_mode for place in places}) == 1
+    _in_all(places, [Made("more\n")])
+    assert [place.read_text() for place in places] == ["more\n"] * 3
+
+
+def test_a_comparison_of_several_places_writes_nothing(places: list[Path]) -> None:
+    found = draft([*map(Place, places)], lambda: [Made("text\n")], PLAIN, None)
+    assert {(one.same, one.staged) for one in found} == {(False, None)} and not [*places[0].parent.iterdir()]
+
+
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv(cache.OFF, raising=False)
