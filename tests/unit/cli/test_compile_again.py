@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 import corpus
-from gwc import cache, observed, parts
+from gwc import cache, observed, parts, survey
 from gwc.cli import again, build, drafting, run
+from gwc.ir import Gateway
 from gwc.parts import Made, Part, Piece
 
 SERVICE = "policies/service-0001.yaml"
@@ -155,6 +156,47 @@ def test_only_what_follows_from_a_change_is_made(compile_: Compile, monkeypatch:
     _replace(SERVICE, "burst: 61", "burst: 62")
     compile_("--no-cache")
     assert {*made} == {"service-0000", "service-0001", "service-0002"}
+
+
+def test_only_what_has_changed_is_held_against_the_tables(compile_: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So no other policy is opened for the places that the manifest tells."""
+    searched: list[str] = []
+    of_service = survey._Search.of_service
+
+    def counted(search: survey._Search, one: Gateway) -> bytes:
+        searched.extend(service.name for service in one.services)
+        return of_service(search, one)
+
+    monkeypatch.setattr(survey._Search, "of_service", counted)
+    compile_()
+    assert searched == ["service-0000", "service-0001", "service-0002"]
+    for change, found in (
+        (lambda: _replace(SERVICE, "burst: 60", "burst: 61"), searched[1:2]),
+        (lambda: _another("policies/service-0009.yaml"), ["service-0009"]),
+        (lambda: _replace("policies/keys.json", '"kid": "a"', '"kid": "b"'), [*searched, "service-0009"]),
+        (lambda: Path("policies/service-0009.yaml").unlink(), []),
+    ):
+        searched.clear()
+        change()
+        compile_()
+        assert searched == found
+
+
+def test_each_byte_of_the_last_build_is_read_once(compile_: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But where something is compared: pieces that are made each time, a few kilobytes of a file."""
+    read: list[int] = []
+    preadv = os.preadv
+
+    def counted(file: int, buffers: list[memoryview], offset: int) -> int:
+        read.append(preadv(file, buffers, offset))
+        return read[-1]
+
+    compile_()
+    size = sum(len(data) for name, data in _build().items() if name != "manifest.json")
+    monkeypatch.setattr(drafting.os, "preadv", counted)
+    _replace(SERVICE, "burst: 60", "burst: 61")
+    compile_()
+    assert sum(read) == size
 
 
 def test_two_processes_write_what_one_does(compile_: Compile, monkeypatch: pytest.MonkeyPatch) -> None:
