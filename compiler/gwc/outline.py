@@ -9,12 +9,16 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap
+from re import Match
 from typing import overload
 
 from gwc import plain
 from gwc.diagnostics import Span
 from gwc.document import MappingNode, Node, Path, ScalarNode, SequenceNode
 from gwc.source import Source
+
+_SCALARS = (4, 5, 6)
+"""The groups of `plain.FLOW` that are quoted words and plain ones."""
 
 
 def outlined(source: Source) -> MappingNode:
@@ -90,6 +94,8 @@ class _Outline:
         return self.block_span(first, end)
 
     def _written_inline(self, entry: int, path: Path) -> Span | None:
+        if len(path) == 1 and (found := self._scalar_in(self._rest(entry), path[0])) is not None:
+            return found
         node = self.value(entry, entry + 1)
         if isinstance(node, ScalarNode):
             return None if path else node.span
@@ -110,9 +116,32 @@ class _Outline:
         """What the entry holds, and below it up to `end`."""
         below = entry + 1
         if below == end:
-            start = self.starts[entry] if self.is_item(entry) else self.key_end(entry)
-            return self._inline(start + 1)
+            return self._inline(self._rest(entry))
         return (_BlockSequence if self.is_item(below) else _BlockMapping)(self, below, end)
+
+    def _rest(self, entry: int) -> int:
+        """Where the key or the dash of the entry ends."""
+        return (self.starts[entry] if self.is_item(entry) else self.key_end(entry)) + 1
+
+    def _scalar_in(self, start: int, key: object) -> Span | None:
+        """Where the value of a key stands that is a scalar, in a mapping of scalars on the line that goes on at
+        `start`. None: there may be one all the same."""
+        token = plain.FLOW.match(self.text, start)
+        at = token.end() if token is not None and token[1] == "{" else None
+        while at is not None and (name := plain.FLOW.match(self.text, at)) is not None and name[3] is not None:
+            value = plain.FLOW.match(self.text, name.end())
+            if value is None or value.lastindex not in _SCALARS:
+                return None
+            if name[3] == key:
+                return self._scalar_span(value)
+            comma = plain.FLOW.match(self.text, value.end())
+            at = comma.end() if comma is not None and comma[2] is not None else None
+        return None
+
+    def _scalar_span(self, token: Match[str]) -> Span:
+        """A quoted one with its quotes."""
+        quoted = token[6] is None
+        return self.span(token.start(token.lastindex or 0) - quoted, token.end())
 
     def _inline(self, start: int) -> Node:
         """The value on the line of its key or dash, which ends at `start`."""
@@ -135,10 +164,8 @@ class _Outline:
             return self._flow_list(token.start(1), token.end())
         if bracket == "{":
             return self._flow_mapping(token.start(1), token.end())
-        if word is not None:
-            return ScalarNode(plain.scalar(word), self.span(token.start(6), token.end())), token.end()
-        first = token.start(5 if double is None else 4) - 1
-        return ScalarNode(single if double is None else double, self.span(first, token.end())), token.end()
+        value = plain.scalar(word) if word is not None else single if double is None else double
+        return ScalarNode(value, self._scalar_span(token)), token.end()
 
     def _flow_list(self, start: int, at: int) -> tuple[Node, int]:
         items: list[Node] = []

@@ -35,6 +35,8 @@ _ASCII = bytes((10, *range(32, 127)))
 _STRANGE = "[^\n\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 """Tabs, carriage returns and everything that is a space or a line's end to somebody. Slow to compile, and rare."""
 _LINE = re.compile(r"( *)(?:(-)(?: +|\Z))?(?:([A-Za-z_][A-Za-z0-9_.-]{0,80}):(?: +|\Z))?(.*)\Z")
+_ENTRY = re.compile(r"^ *(?:(-)(?: +|$))?(?:([A-Za-z_][A-Za-z0-9_.-]{0,80}):(?: |$))?", re.MULTILINE)
+"""What `_LINE` finds of a line that begins with an item or a key; nothing at the begin of any other."""
 _QUOTED = re.compile(r"""(?:"([^"\\]*)"|'([^']*)')(?: *| +#.*)\Z""")
 _FIRST = re.compile(r"[A-Za-z0-9_/.+~$(<=^;]|-[A-Za-z0-9.]")
 FLOW = re.compile(
@@ -149,13 +151,12 @@ def entries(text: str) -> tuple[list[int], str]:
     is deeper than the one before lies below it: of an item and a key in one column, the item."""
     starts: list[int] = []
     levels: list[str] = []
-    offset = 0
-    for line in text.split("\n"):
-        known = _known.get(line)
-        for column, key, _, _ in _line(line) if known is None else known:
-            starts.append(offset + column)
-            levels.append(chr(2 * column + (key is None)))
-        offset += len(line) + 1
+    for entry in _ENTRY.finditer(text):
+        begin = entry.start()
+        for at, is_item in ((entry.start(1), 1), (entry.start(2), 0)):
+            if at >= 0:
+                starts.append(at)
+                levels.append(chr(2 * (at - begin) + is_item))
     return starts, "".join(levels)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,18 @@ def agree(text: str) -> bool:
         assert document is not None, (text, report.diagnostics)
         assert repr(quick) == repr(document.data()), text
         assert repr(whole(outlined(source))) == repr(document.root), text
+        for path in paths(document.root):
+            assert outlined(source).written(path) == document.root.written(path), (text, path)
     return quick is not None
+
+
+def paths(node: Node) -> Iterator[tuple[str | int, ...]]:
+    """All that lead somewhere, and from each node one that leads nowhere."""
+    items = dict(node.items) if isinstance(node, MappingNode) else {}
+    items |= dict(enumerate(node.items)) if isinstance(node, SequenceNode) else {}
+    yield from ((), ("nowhere",))
+    for step, value in items.items():
+        yield from ((step, *path) for path in paths(value))
 
 
 def in_one_go(text: str) -> object:
