@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -94,9 +95,9 @@ class Present:
             raise StaleError
         return self._state.copy()
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        """Of the whole file."""
+        """Of the whole file, which is read to its end."""
         self._hash(sys.maxsize)
         return self._state.hexdigest()
 
