@@ -120,9 +120,10 @@ class SupportTable:
         entry = self.entries[feature]
         return entry.of(gateway, use) if isinstance(entry, Conditional) else entry
 
-    def across(self, gateway: Gateway) -> list[tuple[str, list[Words]]]:
-        """What its cases are told of all services."""
-        return [(name, words) for name, entry in self.entries.items() if (words := across(entry, gateway))]
+    def words(self, gateway: Gateway) -> str:
+        """All that it promises, and what its cases are told of all services. How they decide is code."""
+        entries = [(name, supports(entry), across(entry, gateway)) for name, entry in self.entries.items()]
+        return repr((self.target, self.profile, entries))
 
 
 def supports(entry: Support | Conditional) -> tuple[Support, ...]:

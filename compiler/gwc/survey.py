@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
+from gwc.cache import digest
 from gwc.diagnostics import Diagnostic, Related, Severity, Span
 from gwc.features import FEATURES, PLATFORM, Feature, Use
 from gwc.found import MOST_SHOWN, Files, Key, Packer, Place, Sum, places, summed
@@ -45,7 +46,8 @@ class Inexact:
 
 @dataclass(frozen=True)
 class Survey:
-    """`given` is all that was told of other services; `services` what was found of each, by its name."""
+    """`given` is a hash of what was promised, and of what was told of all services. `services`: what was found of each,
+    by its name."""
 
     tables: tuple[SupportTable, ...]
     given: str
@@ -107,7 +109,7 @@ class _Search:
 
     def __init__(self, gateway: Gateway, tables: Sequence[SupportTable]) -> None:
         self._gateway = gateway
-        self.given = repr([(table.target, table.profile, table.across(gateway)) for table in tables])
+        self.given = digest(*(table.words(gateway) for table in tables))
         self._asked: list[tuple[int, Feature, list[tuple[int, _Entry]]]] = []
         for number, (name, feature) in enumerate(FEATURES.items()):
             below = [(i, table.entries[name]) for i, table in enumerate(tables) if table.entries[name] != EXACT]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from gwc import plain
 from gwc.compile import compile_sources
 from gwc.diagnostics import Report
 from gwc.discovery import load_targets
+from gwc.ir import Gateway
 from gwc.manifest import inexact
 from gwc.source import read_policies
-from gwc.support import EXACT, Case, Conditional, SupportTable, approximate
+from gwc.support import EXACT, Case, Conditional, Support, SupportTable, approximate
 from gwc.survey import objections, survey
 
 TABLES: list[SupportTable] = [
@@ -51,6 +53,20 @@ def test_a_case_before_one_of_all_uses_still_comes_first() -> None:
     first, always = Case("", lambda *_: True, OTHER), Case("", lambda *_: True, ONE, of_all=True)
     left = Conditional(EXACT, (first, always, Case("", lambda *_: True, EXACT))).after(accept.gateway(None), use)
     assert left == Conditional(ONE, (first,))
+
+
+def test_what_is_found_is_known_by_all_that_is_promised() -> None:
+    """And by what is told of all services: kept under other words, it would be what another table says."""
+    gateway, (table, *_) = accept.gateway(None), TABLES
+    fewer = replace(gateway, services=gateway.services[1:])
+
+    def given(entry: Support | Conditional, gateway: Gateway = gateway, **changed: str) -> str:
+        return survey(gateway, [replace(table, entries={**table.entries, "cors": entry}, **changed)]).given
+
+    told = Conditional(ONE, (Case("", lambda *_: False, OTHER, across=lambda gateway: (len(gateway.services),)),))
+    words = [given(ONE), given(OTHER), given(ONE, profile="other"), given(ONE, target="other"), given(told)]
+    assert len({*words, given(told, fewer)}) == len(words) + 1
+    assert given(ONE, fewer) == given(ONE)
 
 
 def test_each_policy_is_opened_once_for_the_places_of_all_targets(
