@@ -35,7 +35,7 @@ def test_a_killed_worker_gives_its_places_back(variant: Variant, service: Servic
     with launched(SCENARIO, variant, service, tmp_path) as gateway, ThreadPoolExecutor(CAP) as pool:
         held = [pool.submit(_status, gateway, 8) for _ in range(CAP)]
         deadline = time.monotonic() + AGAIN
-        while len(service.upstream.recorder.seen("crash")) < CAP and time.monotonic() < deadline:
+        while len(service.upstream.recorder.seen(_key(gateway))) < CAP and time.monotonic() < deadline:
             time.sleep(0.05)  # a request that asks too early would take the place of one of them
         assert _status(gateway) == 503
         for worker in _workers(tmp_path):
@@ -47,9 +47,14 @@ def test_a_killed_worker_gives_its_places_back(variant: Variant, service: Servic
         assert sorted(pool.map(lambda _: _status(gateway, 1), range(CAP))) == [200] * CAP
 
 
+def _key(gateway: Launched) -> str:
+    """The gateways have one service behind them, which remembers the requests of all."""
+    return f"crash-{gateway.address[1]}"
+
+
 def _status(gateway: Launched, delay: float = 0) -> int:
     script = encode([Script(delay=delay)])
-    headers = (("Host", "gateway.test"), (KEY_HEADER, "crash"), (SCRIPT_HEADER, script))
+    headers = (("Host", "gateway.test"), (KEY_HEADER, _key(gateway)), (SCRIPT_HEADER, script))
     try:
         return exchange(gateway.address, Request("GET", "/one", headers)).status
     except OSError:
