@@ -46,7 +46,7 @@ def _row(built: Gateway, field: str) -> Row:
 EXPECTED = {
     "envoy": {"timeouts.connect": '"1s"', "retries.attempts": "2", "retries.per_try": '"1s"'},
     "nginx": {"timeouts.connect": "1000ms", "retries.attempts": "2", "retries.per_try": "1000ms"},
-    "kong": {"timeouts.connect": "1000", "retries.attempts": "2"},
+    "kong": {"timeouts.connect": "connect: 1", "retries.attempts": "2"},
 }
 
 

@@ -32,7 +32,7 @@ _IGNORED = {
 """Settings whose one accepted value is what the stand-in does anyway."""
 _READ = {
     "KONG_PLUGINS", "KONG_LUA_PACKAGE_PATH", "KONG_UNTRUSTED_LUA", "KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES",
-    "KONG_PROXY_LISTEN", "KONG_STATUS_LISTEN",
+    "KONG_PROXY_LISTEN", "KONG_STATUS_LISTEN", "KONG_LUA_MAX_REQ_HEADERS",
     "KONG_TRUSTED_IPS", "KONG_SSL_CERT", "KONG_SSL_CERT_KEY", "KONG_SSL_CIPHER_SUITE", "KONG_PROXY_ACCESS_LOG",
 }  # fmt: skip
 
@@ -75,15 +75,20 @@ def lua(value: Any) -> str:
 def _lua_config(document: dict[str, Any], settings: dict[str, str], environ: Mapping[str, str]) -> str:
     routes = [(route, service) for service in document["services"] for route in service["routes"]]
     routes += [(route, None) for route in document["routes"]]
-    routes.sort(key=lambda entry: -entry[0]["priority"])
     return f"""
-local find, holds, lower, sub = ngx.re.find, string.find, string.lower, string.sub
+local function all(values, wanted)
+  for _, value in ipairs(type(values) == "table" and values or {{ values }}) do
+    if value ~= wanted then return false end
+  end
+  return values ~= nil
+end
 local environ = {lua(_referenced(document, environ))}
 return {{
   plugins = {lua(document["plugins"])},
   routes = {{ {",".join(_route(route, service, _tls_of(document)) for route, service in routes)} }},
   public_keys = {{ {",".join(_public_keys(document))} }},
   settings = {{
+    most_headers = {int(settings["KONG_LUA_MAX_REQ_HEADERS"])},
     requires = {lua(dict.fromkeys(settings.get("KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES", "").split(","), True))},
     hosts = {{ localhost = "127.0.0.1" }},
     trusted = {{ {",".join(_network(n) for n in settings.get("KONG_TRUSTED_IPS", "").split(",") if n)} }},
@@ -132,7 +137,7 @@ def _referenced(document: dict[str, Any], environ: Mapping[str, str]) -> dict[st
 
 
 def _route(route: dict[str, Any], service: dict[str, Any] | None, tls: dict[str, Any]) -> str:
-    predicate = f"function(method, host, path) return {to_lua(route['expression'])} end"
+    predicate = f"function(headers) return {to_lua(route['expression'])} end"
     owner = lua({k: v for k, v in service.items() if k != "routes"}) if service else "nil"
     if route["response_buffering"]:
         raise ValueError("the stand-in has unbuffered routes only")
@@ -217,9 +222,9 @@ def _unbuffered(name: str, tls: dict[str, str] | None) -> str:
 
 
 def _tls_of(document: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """The TLS settings of the plugin's routes, by route."""
+    """The TLS settings of the plugin's routes, by the Kong route that they need: they are the service's."""
     config = next((p["config"] for p in document["plugins"] if p["name"] == "gwc"), {"routes": {}})
-    return {name: route["tls"] for name, route in config["routes"].items() if "tls" in route}
+    return {route["upstream"]: route["tls"] for route in config["routes"].values() if "tls" in route}
 
 
 def _tls_locations(document: dict[str, Any]) -> str:

@@ -45,18 +45,23 @@ def test_nothing_when_it_has_just_started(kong: Rendered) -> None:
 def drifted(text: str) -> str:
     document = yaml.safe_load(text)
     services = {service["name"]: service for service in document["services"]}
-    services["notes.create"]["connect_timeout"] = 7
-    services["media.reading"]["routes"] = []
-    services["accounts.admin"]["port"] = 8999
+    rows = document["plugins"][0]["config"]["routes"]
+    services["assistant.retries-2"]["retries"] = 7
+    services["media.retries-1"]["routes"] = []
+    services["accounts.retries-0"]["port"] = 8999
     document["services"].append({"name": "debug", "url": "http://127.0.0.1:1"})
-    document["plugins"][0]["config"]["routes"]["notes.sync"]["auth"] = None
+    rows["notes.create"]["connect"] = 7
+    rows["notes.sync"]["auth"] = None
+    del rows["media.reading"]
     return json.dumps(document)
 
 
 EXPECTED = {
     (Kind.CHANGED, "notes/create", "timeouts.connect"),
     (Kind.MISSING, "media/reading", "route"),
-    (Kind.CHANGED, "accounts/admin", "upstream.endpoints"),
+    (Kind.CHANGED, "assistant", "retries.attempts"),
+    (Kind.MISSING, "media", "retries.attempts"),
+    (Kind.CHANGED, "accounts", "upstream.endpoints"),
     (Kind.EXTRA, "the platform", ""),
 }
 

@@ -33,16 +33,15 @@ from gwc.ir import (
     Upstream,
 )
 from gwc.parts import Made
-from gwc.routing import MethodRoute, PathEntry
 from gwc.units import Rate
-from gwc_kong.accepting import route_accepted, service_accepted
-from gwc_kong.plugin import ServiceConfig, path_config
-from gwc_kong.routing import Ranked
-from gwc_kong.services import Row, kong_route, kong_service
+from gwc_kong.accepting import service_accepted
+from gwc_kong.plugin import ServiceConfig
+from gwc_kong.services import kong_service
 from gwc_kong.yaml_text import escaped, items, scalar
 
-Print = Callable[[Iterable[tuple[str, object]]], Made]
-_PATHS, _SERVICES, _REFUSALS = (Sheet(escaped, measured=False) for _ in range(3))
+Print = Callable[[str, object], Made]
+"""Of the name of a row, and its settings."""
+_ROWS, _SERVICES = (Sheet(escaped, measured=False) for _ in range(2))
 _PORT, _COUNT, _SECONDS = (1, 65535), (1, 2**45), (0.001, 1e9)
 
 
@@ -96,27 +95,19 @@ class _ChangeFacts(NamedTuple):
     remove: tuple[str, ...]
 
 
-class _Path:
-    """Ranks of a path that has one route and no host."""
+class _Path(NamedTuple):
+    """Of a template its text alone."""
 
-    def __init__(self, entry: PathEntry, pattern: str, rows: Sequence[int]) -> None:
-        self.host, self.entry, self.pattern, self._rows = None, entry, pattern, rows
-
-    def row(self, index: int) -> int:
-        return self._rows[index]
-
-    @property
-    def refusal(self) -> int:
-        return self._rows[-1]
+    text: str
 
 
 class Likeness:
-    """Of the paths that one service alone has routes of: their rows in the plugin's configuration."""
+    """Of the routes of a service: their rows in the plugin's configuration."""
 
     def __init__(self, gateway: Gateway, service: Service, printed: Print) -> None:
         self._gateway, self._service, self._print = gateway, service, printed
         upstream = service.upstream
-        self._plain = service.budget is None and upstream.tls is None and _within(service.limits)
+        self._plain = not (service.hosts or service.budget or upstream.tls) and _within(service.limits)
         weights = tuple([(one.scheme, one.weight) for one in upstream.endpoints])
         guards = upstream.concurrency, upstream.breaker, upstream.health
         self._above = _Above(weights, *guards, _limit_facts(service.limits))
@@ -124,64 +115,44 @@ class Likeness:
         self._words = (service.name, service.strip, *_endpoint_words(upstream), *_limit_words(service.limits))
         self._config: ServiceConfig | None = None
 
-    def rows(self, path: Ranked) -> Made:
-        route = path.entry.routes[0].route
-        if not (self._plain and len(path.entry.routes) == 1 and path.host is None and _is_plain(route)):
-            return self._plainly(path)
+    def text(self, route: Route) -> Made:
+        if not (self._plain and _is_plain(route)):
+            return self._plainly(route)
         facts = _facts(route)
-        words = (*self._words, route.name, path.pattern, _number(path.row(0), _COUNT), _number(path.refusal, _COUNT))
-        words += tuple(_route_words(route))
+        words = (*self._words, route.name, route.path.text, *_route_words(route))
         key = (*self._key, *facts[:4], *map(settled, facts[4:7]), *facts[7:])
-        return _PATHS.text(key, words, lambda others: self._standing(facts, others), lambda: self._plainly(path))
+        return _ROWS.text(key, words, lambda others: self._standing(facts, others), lambda: self._plainly(route))
 
-    def _plainly(self, path: Ranked) -> Made:
+    def _plainly(self, route: Route) -> Made:
         if self._config is None:
             self._config = ServiceConfig(self._gateway, self._service, "plugin")
-        config = self._config
-        return self._print(path_config(path, lambda _: config))
+        return self._print(*self._config.row(route))
 
     def _standing(self, facts: _Facts, words: Sequence[Any]) -> Made:
         found = iter(words)
         service = _service(self._above, found)
-        path = _path(service, facts, found)
+        route = _route(facts, found)
         assert next(found, None) is None
         config = ServiceConfig(replace(self._gateway, services=(service,)), service, "plugin")
-        return self._print(path_config(path, lambda _: config))
+        return self._print(*config.row(route))
 
 
-def service_row(service: Service, route: Route, rows: Sequence[Row]) -> Made:
-    """Kong's service of a route, with its rows."""
+def service_text(service: Service, attempts: int) -> Made:
+    """Kong's service of the routes that are tried again so often, with its Kong route."""
 
-    def printed(one: Service, other: Route, found: Sequence[Row]) -> Made:
-        entity = kong_service(one, other, found)
+    def printed(one: Service) -> Made:
+        entity = kong_service(one, attempts)
         return Made(items([entity], "  "), service_accepted(entity))
 
     def standing(words: Sequence[Any]) -> Made:
-        name, route_name, port, *row = words
+        name, port = words
         endpoint = _node(Endpoint, address=_node(Address, port=port))
-        one = _node(Service, name=name, upstream=_node(Upstream, endpoints=(endpoint,), tls=None))
-        other = _node(Route, name=route_name, timeouts=route.timeouts, retries=route.retries)
-        return printed(one, other, [tuple(row)])
+        return printed(_node(Service, name=name, upstream=_node(Upstream, endpoints=(endpoint,), tls=None)))
 
-    if service.upstream.tls is not None or len(rows) != 1:
-        return printed(service, route, rows)
-    first = _number(service.upstream.endpoints[0].address.port, _PORT)
-    words = (service.name, route.name, first, *_row_words(rows[0]))
-    key = settled(route.timeouts), settled(route.retries)
-    return _SERVICES.text(key, words, standing, lambda: printed(service, route, rows))
-
-
-def refusal_row(row: Row) -> Made:
-    def printed(words: Row) -> Made:
-        entity = kong_route(*words)
-        return Made(items([entity], "  "), route_accepted(entity))
-
-    return _REFUSALS.text(None, _row_words(row), lambda words: printed(tuple(words)), lambda: printed(row))
-
-
-def _row_words(row: Row) -> tuple[Word, ...]:
-    name, expression, priority = row
-    return name, expression, _number(priority, _COUNT)
+    if service.upstream.tls is not None:
+        return printed(service)
+    words = service.name, _number(service.upstream.endpoints[0].address.port, _PORT)
+    return _SERVICES.text(attempts, words, standing, lambda: printed(service))
 
 
 def _is_plain(route: Route) -> bool:
@@ -250,14 +221,15 @@ def _service(above: _Above, words: Iterator[Any]) -> Service:
     ])  # fmt: skip
     guards = {"concurrency": above.concurrency, "breaker": above.breaker, "health": above.health}
     upstream = _node(Upstream, endpoints=endpoints, tls=None, **guards)
-    return _node(Service, name=name, strip=strip, upstream=upstream, limits=_limits(above.limits, words), budget=None)
+    limits = _limits(above.limits, words)
+    return _node(Service, name=name, strip=strip, hosts=(), upstream=upstream, limits=limits, budget=None)
 
 
-def _path(service: Service, facts: _Facts, words: Iterator[Any]) -> _Path:
-    name, pattern, rows = next(words), next(words), (next(words), next(words))
-    route = _node(
+def _route(facts: _Facts, words: Iterator[Any]) -> Route:
+    return _node(
         Route,
-        name=name,
+        name=next(words),
+        path=_Path(next(words)),
         limits=_limits(facts.limits, words),
         headers=_node(Headers, request=_changes(facts.request, words), response=_changes(facts.response, words)),
         cache=None if facts.cached is None else _cache(facts.cached, words),
@@ -265,7 +237,6 @@ def _path(service: Service, facts: _Facts, words: Iterator[Any]) -> _Path:
         cors=None,
         **{one: getattr(facts, one) for one in ("auth", "timeouts", "retries", "methods", "max_body")},
     )
-    return _Path(bare(PathEntry, routes=(MethodRoute(service, route),)), pattern, rows)
 
 
 def _limits(facts: Iterable[_LimitFacts], words: Iterator[Any]) -> tuple[Limit, ...]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
 
-from gwc.derived import per_service
 from gwc.ir import Gateway
 from gwc_kong.admin import PROMETHEUS
 from gwc_kong.bundled import functions, lua_literal
-from gwc_kong.plugin import NOT_FOUND_CONFIG, ServiceConfig, path_config, platform_config
-from gwc_kong.routing import NOT_FOUND, Ranked, first_matches, ranked
-from gwc_kong.services import kong_route, kong_service, not_found, refusal, rows
+from gwc_kong.plugin import ServiceConfig, platform_config
+from gwc_kong.services import answered, kong_services
+from gwc_kong.sharing import at
 
 FORMAT: Mapping[str, object] = {"_format_version": "3.0"}
 LUA_MODULES = (
@@ -25,30 +24,16 @@ EVERYWHERE: Mapping[str, object] = {"protocols": ["http", "https"], "tags": ["gw
 
 
 def document(gateway: Gateway, profile: str) -> Mapping[str, object]:
-    routes = {**dict(route_configs(gateway, ranked(gateway), profile)), NOT_FOUND: NOT_FOUND_CONFIG}
+    routes = {
+        name: row for service in gateway.services for name, row in ServiceConfig(gateway, service, profile).rows()
+    }
     config = {**platform_config(gateway, profile), "routes": routes}
     return {
         **FORMAT,
-        "services": [
-            kong_service(service, route, rows(service, route, matches))
-            for service, route, matches in first_matches([*ranked(gateway)])
-        ],
-        "routes": [*_refusals(gateway), not_found()],
+        "services": [at(route, "path", one) for service in gateway.services for route, one in kong_services(service)],
+        "routes": [answered()],
         "plugins": [{"name": "gwc", "config": config, **EVERYWHERE}] if profile == "plugin" else _bundled(config),
     }
-
-
-def _refusals(gateway: Gateway) -> Iterator[Mapping[str, object]]:
-    for path in ranked(gateway):
-        first = path.entry.routes[0]
-        yield kong_route(*refusal(first.service, first.route, path.host, path.refusal))
-
-
-def route_configs(gateway: Gateway, paths: Iterable[Ranked], profile: str) -> Iterator[tuple[str, object]]:
-    """The plugin's configuration of the rows of these paths, by their names."""
-    configs = per_service(lambda service: ServiceConfig(gateway, service, profile))
-    for path in paths:
-        yield from path_config(path, configs)
 
 
 def _bundled(config: Mapping[str, object]) -> list[Mapping[str, object]]:

@@ -59,6 +59,7 @@ def _fixed(profile: str) -> Iterator[_Setting]:
     if not own:
         yield "KONG_UNTRUSTED_LUA_SANDBOX_REQUIRES", ",".join(REQUIRES), None
     yield "KONG_ROUTER_FLAVOR", "expressions", None
+    yield "KONG_LUA_MAX_REQ_HEADERS", "1000", None  # the router reads no more, and the plugin's is the last
     yield "KONG_NGINX_HTTP_LUA_SHARED_DICT", _DICTIONARIES, None
     yield "KONG_NGINX_HTTP_CHARSET", "off", None  # UTF-8 by default: appended to the service's own content types
     yield "KONG_NGINX_PROXY_PROXY_IGNORE_HEADERS", _IGNORED, None

@@ -5,11 +5,12 @@ Global, because Kong runs only the most specific instance of a plugin, and a req
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from gwc.ir import (
     Auth,
     Cache,
+    Cors,
     Endpoint,
     Gateway,
     HeaderChanges,
@@ -27,7 +28,7 @@ from gwc_kong.cors import cors_config
 from gwc_kong.https import redirect_config
 from gwc_kong.limits import Guards, shared_store
 from gwc_kong.observability import log_config, metrics_config, tracing_config
-from gwc_kong.routing import Ranks, host_header, refusal_name, row_name
+from gwc_kong.routing import host_header, kong_name, row_name
 from gwc_kong.secrets import vault_reference
 from gwc_kong.sharing import At, Record, Shared, at
 from gwc_kong.upstream_tls import tls_config
@@ -56,7 +57,6 @@ def platform_config(gateway: Gateway, profile: str) -> dict[str, object]:
     return config
 
 
-NOT_FOUND_CONFIG: Mapping[str, object] = {"pattern": ".", "priority": 1, "answer": "not-found"}
 _BODY = ("stream", "websocket", "max_body")
 """What of a route itself shapes how bodies pass."""
 
@@ -68,40 +68,31 @@ class ServiceConfig:
         # Kong hands a configuration to plugins of one's own; a function knows of it only when a request comes.
         together = profile == "plugin"
         tls = service.upstream.tls
-        self._name, self._strip = service.name, service.strip
+        self._service = service
+        self._said: dict[str, object] = {"service": service.name, "strip": service.strip}
+        if service.hosts:
+            self._said["hosts"] = at(service, "hosts", [host_header(host) for host in service.hosts])
         self._upstream = Shared(_upstream, tls, *service.upstream.endpoints)
         self._guards = Guards(gateway, service, together=together, checked=together and tls is None)
 
-    def of(self, route: Route, match: Mapping[str, object]) -> At:
-        """Of one of its routes; `match` says which requests are for it."""
-        named = {"methods": list(route.methods), "service": self._name, "name": route.name, "strip": self._strip}
-        return at(route, "path", Record({**match, **named}, *self._proxy(route), *self._guards.of(route)))
+    def rows(self) -> Iterator[tuple[str, At]]:
+        """Of all its routes, by the names that the plugin has for them."""
+        return map(self.row, self._service.routes)
+
+    def row(self, route: Route) -> tuple[str, At]:
+        service = self._service
+        named = {"path": route.path.text, "methods": list(route.methods), "name": route.name}
+        own = {**named, "upstream": kong_name(service.name, route.retries.attempts), **self._said}
+        return row_name(service, route), at(route, "path", Record(own, *self._proxy(route), *self._guards.of(route)))
 
     def _proxy(self, route: Route) -> Iterator[Mapping[str, object]]:
         body = at(route, "path", (route.stream, route.websocket, route.max_body))  # as in _BODY
         yield Shared(_reached, route.auth, self._upstream, route.timeouts, body)
+        if route.cors is not None:
+            yield Shared(_cors, route.cors)
         if route.cache is not None:
             yield Shared(_cache, route.cache)
         yield Shared(_forwarded, route.retries, route.headers.request, route.headers.response)
-
-
-def path_config(path: Ranks, configs: Callable[[Service], ServiceConfig]) -> Iterator[tuple[str, object]]:
-    """The rows of a path by Kong's names for them, in their order: its routes, and the 405 for all other methods."""
-    host, entry, pattern, every = path.host, path.entry, path.pattern, _every_row(path)
-    for index, (service, route) in enumerate((matched.service, matched.route) for matched in entry.routes):
-        match = {"pattern": pattern, "priority": path.row(index), **every}
-        yield row_name(service, route, host), configs(service).of(route, match)
-    first = entry.routes[0]
-    answer = {"answer": "method-not-allowed", "allow": ", ".join(entry.allow)}
-    refusal = {"pattern": pattern, "priority": path.refusal, **every, **answer}
-    yield refusal_name(first.service, first.route, host), refusal
-
-
-def _every_row(path: Ranks) -> dict[str, object]:
-    """What the rows of a path have in common."""
-    config: dict[str, object] = {} if path.host is None else {"host": host_header(path.host)}
-    cors = cors_config(path)
-    return {**config, "cors": cors} if cors else config
 
 
 def _reached(auth: Auth | None, upstream: Shared, timeouts: Timeouts, body: At) -> Mapping[str, object]:
@@ -121,6 +112,10 @@ def _upstream(tls: UpstreamTls | None, *endpoints: Endpoint) -> Mapping[str, obj
 def _endpoint(endpoint: Endpoint) -> dict[str, object]:
     address = endpoint.address
     return {"host": bracketed(address.host), "port": address.port, "weight": endpoint.weight}
+
+
+def _cors(cors: Cors) -> Mapping[str, object]:
+    return {"cors": at(cors, "origins", cors_config(cors))}
 
 
 def _cache(cache: Cache) -> Mapping[str, object]:

@@ -163,44 +163,12 @@ local kong_table = {
   },
 }
 
--- Kong's own reading of a path: escapes of all but reserved characters decoded, dots resolved, slashes merged on the way.
-local RESERVED = "[!*'();:@&=+$,/?%%#%[%]]"
-
-local function normalized(target)
-  local query = string.find(target, "?", 2, true)
-  local path = query and string.sub(target, 1, query - 1) or target
-  path = string.gsub(path, "%%(%x%x)", function(hex)
-    local char = string.char(tonumber(hex, 16))
-    return string.find(char, RESERVED) and "%" .. string.upper(hex) or char
-  end)
-  local kept, trailing = {}, true
-  for segment in string.gmatch(path, "[^/]+") do
-    trailing = segment == "." or segment == ".."
-    if segment == ".." then
-      table.remove(kept)
-    elseif segment ~= "." then
-      kept[#kept + 1] = segment
-    end
-  end
-  local slash = (trailing or string.sub(path, -1) == "/") and #kept > 0
-  return "/" .. table.concat(kept, "/") .. (slash and "/" or "")
-end
-
-local function valid_utf8(text)
-  return ngx.re.find(text, "^.*\\z", "su") ~= nil
-end
-
+-- Kong reads the first headers of a request only, and dashes of their names as underscores.
 local function match()
-  local path = normalized(ngx.var.request_uri)
-  local ok, valid = pcall(valid_utf8, path)
-  if not (ok and valid) then
-    return nil -- Kong's router takes UTF-8 only
-  end
-  local header = ngx.var.http_host or ""
-  local host = string.match(header, "^(%[.*%]):%d+$") or string.match(header, "^([^:]*):%d+$") or header
+  local headers = ngx.req.get_headers(settings.most_headers)
   for _, route in ipairs(routes) do
-    if route.match(ngx.req.get_method(), host, path) then
-      return route, path
+    if route.match(headers) then
+      return route
     end
   end
 end
@@ -242,7 +210,7 @@ local function forwarded_headers()
 end
 
 local function prepare(ctx)
-  local route, path = match()
+  local route = match()
   if not route then
     return fail(404, "no Route matched with those values")
   end
@@ -251,11 +219,10 @@ local function prepare(ctx)
   if service then
     ctx.balancer_data = {
       type = hostname_type(service.host), host = service.host, port = service.port, tries = {}, try_count = 0,
-      retries = service.retries, connect_timeout = service.connect_timeout,
-      send_timeout = service.write_timeout, read_timeout = service.read_timeout,
+      retries = service.retries, connect_timeout = 60000, send_timeout = 60000, read_timeout = 60000,
     }
     ngx.var.upstream_scheme = service.protocol
-    ngx.var.upstream_uri = path
+    ngx.var.upstream_uri = string.match(ngx.var.request_uri, "^[^?]*")
   else
     ctx.balancer_data = { type = "name", host = "", port = 80, try_count = 0, retries = 0 }
   end

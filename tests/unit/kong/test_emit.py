@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from gwc.units import Rate
 from gwc_kong import TARGET
 from gwc_kong.document import lua
 from gwc_kong.judge import complaints, facts, judge, own_schema
+from gwc_kong.routing import ANSWERED, FIELD
 from gwc_kong.yaml_text import text as yaml_text
 from unit.kong.gateways import CONNECT_RETRY, gateway, route, service
 from unit.kong.schema_facts import plugin_schema, spec
@@ -79,15 +81,41 @@ def test_the_judge_accepts_what_is_emitted(profile: str) -> None:
     assert TARGET.judge(TARGET.emit(SAMPLE, profile)) == ()
 
 
-def test_routes_have_falling_priorities_in_the_order_of_matching() -> None:
+@pytest.mark.parametrize("profile", PROFILES)
+def test_kong_routes_by_the_word_of_the_plugin_alone(profile: str) -> None:
+    """One Kong service for the routes of a service that are tried again equally often, each with one Kong route."""
+    often = replace(CONNECT_RETRY, attempts=3)
+    built = gateway(service("a", route("x", "/x"), route("y", "/y", retries=often), route("z", "/z")), *SAMPLE.services)
+    document = kong_yml(TARGET.emit(built, profile))
+    wanted = ["a.retries-0", "a.retries-3", "assistant.retries-0", "notes.retries-0"]
+    assert [(s["name"], [r["name"] for r in s["routes"]]) for s in document["services"]] == [(w, [w]) for w in wanted]
+    routes = [*(r for s in document["services"] for r in s["routes"]), *document["routes"]]
+    assert {r["name"]: r["expression"] for r in routes} == {
+        name: f'http.headers.x_gwc_service == "{name}"' for name in (*wanted, "gwc.answered")
+    }
+    assert {s["name"]: s["retries"] for s in document["services"]} == {
+        name: 3 * (name == "a.retries-3") for name in wanted
+    }
+
+
+def test_the_plugin_names_what_kong_has() -> None:
     document = kong_yml(TARGET.emit(SAMPLE, "plugin"))
-    routes = [r for s in document["services"] for r in s["routes"]] + document["routes"]
-    ordered = [r["name"] for r in sorted(routes, key=lambda r: -r["priority"])]
-    assert ordered == [
-        "assistant.ask~a.test", "assistant.ask~a.test~405", "assistant.any~a.test", "assistant.any~a.test~405",
-        "assistant.ask~b.test", "assistant.ask~b.test~405", "assistant.any~b.test", "assistant.any~b.test~405",
-        "notes.list", "notes.list~405", "gwc.not-found",
-    ]  # fmt: skip
+    rows = document["plugins"][0]["config"]["routes"]
+    assert {name: (row["path"], row.get("hosts")) for name, row in rows.items()} == {
+        "assistant.ask": ("/a/{id}", ["b.test", "a.test"]), "assistant.any": ("/a/**", ["b.test", "a.test"]),
+        "notes.list": ("/a/notes", None),
+    }  # fmt: skip
+    assert {row["upstream"] for row in rows.values()} == {one["name"] for one in document["services"]}
+
+
+def test_the_plugin_says_what_kong_reads() -> None:
+    core = lua("core")
+    (header,) = re.findall(r'^local SERVICE = "(.*)"$', core, re.M)
+    assert "http.headers." + header.lower().replace("-", "_") == FIELD
+    assert re.findall(r'^local NONE = "(.*)"$', core, re.M) == [ANSWERED]
+    assert re.findall(r"^local MOST_HEADERS = (.*)$", core, re.M) == [
+        settings_of(TARGET.emit(SAMPLE, "plugin"))["KONG_LUA_MAX_REQ_HEADERS"]
+    ]
 
 
 def test_nothing_is_reached_when_the_plugin_does_not_run() -> None:

@@ -61,14 +61,6 @@ def test_canonical_is_a_fixed_point_without_dots(tail: str) -> None:
         assert not {".", ".."} & set(path.split("/"))
 
 
-@pytest.mark.parametrize(
-    ("raw", "alike"),
-    [("/a/b", True), ("/a/../b", True), ("/a//b", True), ("/a\\b", True), ("/a\\..\\b", False), ("/a//../b", False)],
-)
-def test_paths_that_kong_reads_differently_are_found(raw: str, alike: bool) -> None:
-    assert PATH.routed_alike(raw, PATH.canonical(raw)) is alike
-
-
 @pytest.mark.parametrize("value", ["abcdefgh", "A" * 128, "a.b_c:d-e", "0123456789abcdef"])
 def test_request_ids_that_are_kept(value: str) -> None:
     assert IDS.valid_request_id(value)

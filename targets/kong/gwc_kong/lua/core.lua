@@ -18,6 +18,14 @@ local upstream = require("kong.plugins.gwc.upstream")
 
 local M = {}
 
+-- The gateway's word to Kong's router: which of Kong's services a request is for. Whatever a client says in it is gone
+-- before Kong reads it, and what the gateway says before anything is forwarded.
+local SERVICE = "X-Gwc-Service"
+-- What stands in it where the gateway answers by itself.
+local NONE = "gwc.answered"
+-- As many headers of a request Kong's router reads (KONG_LUA_MAX_REQ_HEADERS), of which the gateway's is the last.
+local MOST_HEADERS = 1000
+
 -- A request that nginx cannot parse reaches only the last phases, so every phase may be the first.
 local function current(conf)
   local state = kong.ctx.plugin.state
@@ -94,21 +102,35 @@ local function start_clock(route, state)
   end
 end
 
-function M.rewrite(conf)
-  headers.drop_underscored() -- before Kong reads any
-  current(conf)
+-- Finds out once what a request is for. `canonical` is its path, nil where that has no one meaning; `place` is what the
+-- path leads to, and `row` the route of the place that serves the method.
+local function locate(conf, state)
+  if state.located then
+    return
+  end
+  state.located = true
+  state.canonical = not string.find(ngx.var.request_uri or "", "#", 1, true) and paths.canonical(state.path) or nil
+  state.place = state.canonical and router.place(conf, ngx.var.http_host or "", state.canonical)
+  state.row = state.place and state.place.methods[state.method]
 end
 
--- The route that Kong has matched, unless Kong has read another path than the canonical one: then the route of the
--- canonical path, which may be forwarded only where it is the same. nil: this request must not be forwarded.
-local function route_of(conf, state, path)
-  local matched = kong.router.get_route()
-  local route = matched and conf.routes[matched.name]
-  if route and not paths.routed_alike(state.path, path) then
-    local own = router.find(conf, path)
-    return (own == route or (own and own.answer)) and own or nil
+-- Before Kong's router.
+function M.rewrite(conf)
+  local count = headers.drop_underscored()
+  local state = current(conf)
+  if count >= MOST_HEADERS then
+    return refuse(conf, state, "headers-too-large")
   end
-  return route
+  locate(conf, state)
+  state.wanted = state.row and state.row.upstream or NONE
+  ngx.req.set_header(SERVICE, state.wanted)
+end
+
+-- Whether Kong will forward to where the route is served, if at all: its router has taken the gateway's word.
+local function routed(state)
+  local matched = kong.router.get_route()
+  ngx.req.clear_header(SERVICE)
+  return matched ~= nil and matched.name == state.wanted
 end
 
 -- Whether the connection is to become a WebSocket; any other request on such a route is an ordinary one.
@@ -175,20 +197,26 @@ end
 function M.access(conf, tls, cluster)
   local state = current(conf)
   state.cluster = cluster
+  if not routed(state) then
+    kong.log.crit("gwc: Kong's router did not choose what the route needs, so the request is not forwarded")
+    return refuse(conf, state, "internal-error")
+  end
   if redirect.due(conf) then
     return send_to_tls(conf, state)
   end
-  local path = not string.find(ngx.var.request_uri, "#", 1, true) and paths.canonical(state.path)
-  local route = path and route_of(conf, state, path)
-  if not route then
+  local path, place, route = state.canonical, state.place, state.row
+  if not path then
     return refuse(conf, state, "bad-request")
   end
-  local permission, asked = cors.preflight(route, state.given)
-  if permission then
-    return answer_preflight(conf, conf.routes[asked], state, permission)
+  if not place then
+    return refuse(conf, state, "not-found")
   end
-  if route.answer then
-    return refuse(conf, state, route.answer, route.allow and { Allow = route.allow })
+  local permission, asked = cors.preflight(place, state.given)
+  if permission then
+    return answer_preflight(conf, asked, state, permission)
+  end
+  if not route then
+    return refuse(conf, state, "method-not-allowed", { Allow = router.allow(place) })
   end
   state.route, state.upgrading = route, upgrades(route)
   local kind, extra
@@ -267,11 +295,10 @@ end
 
 -- nginx itself refuses a body that is larger than any route takes, before it knows of routes. A page may read that.
 local function explain(conf, state)
-  local path = paths.canonical(state.path)
-  local route = path and router.find(conf, path)
-  if route and route.service then
-    state.asked = route
-    cors.respond(route, state.given["origin"])
+  locate(conf, state)
+  if state.row then
+    state.asked = state.row
+    cors.respond(state.row, state.given["origin"])
   end
 end
 

@@ -37,18 +37,18 @@ local function permission(cors, origin)
   }
 end
 
--- The answer to a preflight for the row's path, and the name of the route that it asks about; nil when this is none.
--- An origin that is not listed is permitted nothing.
-function M.preflight(row, given)
+-- The answer to a preflight for a place, and the route that it asks about; nil when this is none. An origin that is not
+-- listed is permitted nothing.
+function M.preflight(place, given)
   local wanted = given["access-control-request-method"]
-  if ngx.req.get_method() ~= "OPTIONS" or not row.cors or not wanted or not given["origin"] then
+  if ngx.req.get_method() ~= "OPTIONS" or not place.cors or not wanted or not given["origin"] then
     return nil
   end
-  local answer, asked = {}, row.cors[1].route
-  for _, entry in ipairs(row.cors) do
-    if contains(entry.serves, wanted) then
-      local origin = allowed(entry.cors, given["origin"])
-      answer, asked = origin and permission(entry.cors, origin) or {}, entry.route
+  local answer, asked = {}, place.cors[1]
+  for _, row in ipairs(place.cors) do
+    if contains(row.methods, wanted) then
+      local origin = allowed(row.cors, given["origin"])
+      answer, asked = origin and permission(row.cors, origin) or {}, row
       break
     end
   end
@@ -67,21 +67,18 @@ end
 
 -- The gateway's word replaces the service's. `client` is the origin that asks.
 function M.respond(row, client)
-  local method = ngx.req.get_method()
-  for _, entry in ipairs(row.cors or {}) do
-    if contains(entry.serves, method) then
-      for _, name in ipairs(RESPONSE) do
-        ngx.header[name] = nil
-      end
-      local origin = allowed(entry.cors, client)
-      if origin then
-        ngx.header["Access-Control-Allow-Origin"] = origin
-        ngx.header["Access-Control-Allow-Credentials"] = entry.cors.credentials and "true" or nil
-      end
-      ngx.header["Vary"] = vary()
-      return
-    end
+  if not row.cors then
+    return
   end
+  for _, name in ipairs(RESPONSE) do
+    ngx.header[name] = nil
+  end
+  local origin = allowed(row.cors, client)
+  if origin then
+    ngx.header["Access-Control-Allow-Origin"] = origin
+    ngx.header["Access-Control-Allow-Credentials"] = row.cors.credentials and "true" or nil
+  end
+  ngx.header["Vary"] = vary()
 end
 
 return M

@@ -5,6 +5,7 @@ local flights = require("kong.plugins.gwc.flights")
 local health = require("kong.plugins.gwc.health")
 local metrics = require("kong.plugins.gwc.metrics")
 local references = require("kong.plugins.gwc.references")
+local router = require("kong.plugins.gwc.router")
 local tls = require("kong.plugins.gwc.tls")
 
 -- Before Kong's own authentication (2000 and below), behind its tracing of the client's correlation (100001).
@@ -28,6 +29,7 @@ end
 -- Called in every worker with all configurations of the plugin, of which there is one.
 function Handler:configure(configs)
   for _, conf in ipairs(configs or {}) do
+    router.prepare(conf)
     health.start(conf)
     metrics.configure(conf)
     references.leave(conf)

@@ -70,12 +70,17 @@ function M.hides_own(conf, changes, key)
 end
 
 -- Names with underscores: nginx's variables and many services read `X_Forwarded_For` as if it were `X-Forwarded-For`.
+-- The number of headers that are left.
 function M.drop_underscored()
-  for name in pairs(ngx.req.get_headers(0, true)) do
+  local left = 0
+  for name, value in pairs(ngx.req.get_headers(0, true)) do
     if string.find(name, "_", 1, true) then
       ngx.req.clear_header(name)
+    else
+      left = left + #M.values(value)
     end
   end
+  return left
 end
 
 -- Identity that a client claims for itself, engine-internal headers, and the credential that was the gateway's to check.

@@ -43,33 +43,10 @@ local function resolve_dots(path)
   return "/" .. table.concat(kept, "/", 1, count)
 end
 
--- An empty segment disappears at once, and a backslash is an ordinary character: how Kong's router reads a path.
-local function resolve_dots_as_kong(path)
-  local kept, count, trailing = {}, 0, false
-  for segment in string.gmatch(path, "/([^/]*)") do
-    trailing = segment == "" or segment == "." or segment == ".."
-    if segment == ".." then
-      count = math.max(count - 1, 0)
-    elseif segment ~= "." and segment ~= "" then
-      count = count + 1
-      kept[count] = segment
-    end
-  end
-  return "/" .. table.concat(kept, "/", 1, count) .. (trailing and count > 0 and "/" or "")
-end
-
 -- The path of a request target, without the query string.
 function M.of_target(target)
   local query = string.find(target, "?", 1, true)
   return query and string.sub(target, 1, query - 1) or target
-end
-
-local function decoded(raw)
-  return (string.gsub(raw, "%%(%x%x)", decode_unreserved))
-end
-
-local function tidied(path)
-  return (string.gsub(string.gsub(string.gsub(path, "\\", "/"), UNSAFE, encode), "//+", "/"))
 end
 
 -- nil when the path has no one meaning; such a request is refused.
@@ -77,16 +54,12 @@ function M.canonical(raw)
   if string.byte(raw, 1) ~= 47 or string.find(raw, "#", 1, true) or ambiguous(raw) then
     return nil
   end
-  local path = decoded(raw)
+  local path = string.gsub(raw, "%%(%x%x)", decode_unreserved)
   if ambiguous(path) then -- decoding has completed another escape
     return nil
   end
-  return tidied(resolve_dots((string.gsub(path, "\\", "/"))))
-end
-
--- Whether Kong's router has matched this canonical path, or a different reading of the same request.
-function M.routed_alike(raw, canonical)
-  return tidied(resolve_dots_as_kong(decoded(raw))) == canonical
+  local resolved = resolve_dots((string.gsub(path, "\\", "/")))
+  return (string.gsub(string.gsub(resolved, UNSAFE, encode), "//+", "/"))
 end
 
 -- What a problem shows of the path: printable, and never longer than a kilobyte.

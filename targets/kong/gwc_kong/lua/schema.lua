@@ -1,4 +1,4 @@
--- One global instance: the platform's settings and one entry a Kong route. Times are seconds, sizes bytes.
+-- One global instance: the platform's settings and one entry a route. Times are seconds, sizes bytes.
 
 -- Functions, because Kong writes into the tables of a schema: a shared one would carry marks from one field to another.
 local function text()
@@ -51,14 +51,12 @@ local retries = {
 local route = {
   type = "record",
   fields = {
-    { pattern = { type = "string", required = true } },
-    { priority = { type = "integer", required = true } },
-    { host = text() },
-    { methods = { type = "array", elements = text() } },
-    { answer = { type = "string", one_of = { "not-found", "method-not-allowed", "unauthorized" } } },
-    { allow = text() },
-    { service = text() },
-    { name = text() },
+    { path = { type = "string", required = true } },
+    { hosts = { type = "array", elements = text() } },
+    { methods = { type = "array", required = true, elements = text() } },
+    { upstream = { type = "string", required = true } },
+    { service = { type = "string", required = true } },
+    { name = { type = "string", required = true } },
     { strip = { type = "string", len_min = 0 } },
     { endpoints = { type = "array", elements = { type = "record", fields = {
       { host = { type = "string", required = true } },
@@ -104,17 +102,13 @@ local route = {
       { path = { type = "string", required = true } },
       { every = { type = "number", required = true, gt = 0 } },
     } } },
-    { cors = { type = "array", elements = { type = "record", fields = {
-      { serves = { type = "array", required = true, elements = text() } },
-      { route = { type = "string", required = true } },
-      { cors = { type = "record", required = true, fields = {
-        { origins = { type = "array", required = true, elements = text() } },
-        { methods = { type = "array", required = true, elements = text() } },
-        { headers = { type = "array", elements = text() } },
-        { credentials = { type = "boolean", required = true } },
-        { max_age = { type = "number", required = true } },
-      } } },
-    } } } },
+    { cors = { type = "record", fields = {
+      { origins = { type = "array", required = true, elements = text() } },
+      { methods = { type = "array", required = true, elements = text() } },
+      { headers = { type = "array", elements = text() } },
+      { credentials = { type = "boolean", required = true } },
+      { max_age = { type = "number", required = true } },
+    } } },
     { cache = { type = "record", fields = {
       { ttl = { type = "number", required = true, gt = 0 } },
       { negative_ttl = { type = "number", gt = 0 } },

@@ -177,6 +177,7 @@ function M.admit(route, state, path)
   kong.service.request.set_header("Host", host_header(route, endpoint))
   kong.service.request.set_path(path)
   kong.service.set_timeouts(connect, milliseconds(route.idle), read)
+  ngx.ctx.balancer_data.send_timeout = milliseconds(route.idle) -- where Kong reads it, and does not write it
   kong.service.set_target_retry_callback(function()
     return again(route, state)
   end)
