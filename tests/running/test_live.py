@@ -29,7 +29,7 @@ defaults: {{auth: none}}
 targets:
   envoy: {{accept: [access_log, limits.ip]}}
   nginx: {{accept: [timeouts.request]}}
-  kong: {{accept: [errors, path, timeouts.request, timeouts.idle, retries.backoff]}}
+  kong: {{accept: [errors, timeouts.request, timeouts.idle, retries.backoff]}}
 """
 SHOP = """\
 apiVersion: gwc/v1

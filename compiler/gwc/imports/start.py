@@ -23,7 +23,7 @@ _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ACCEPT = {
     "envoy": ["access_log"],
     "nginx": ["timeouts.request"],
-    "kong": ["errors", "path", "timeouts.request"],
+    "kong": ["errors", "timeouts.request"],
 }
 """What each gateway keeps approximately of what the first policy uses; `gwc support` says what holds."""
 

@@ -116,8 +116,8 @@ _BUNDLED: dict[str, Support | Conditional] = {
         "forwarded; use the plugin profile"
     ),
     "metrics": approximate(
-        "Prometheus metrics are served at /metrics of the admin listener, with Kong's own names: no alert rules and no "
-        "dashboards; use the plugin profile"
+        "Prometheus metrics are served at /metrics of the admin listener, with Kong's own names and none of routes: no "
+        "alert rules and no dashboards; use the plugin profile"
     ),
     "access_log": EXACT,
     "errors": approximate(
@@ -127,10 +127,7 @@ _BUNDLED: dict[str, Support | Conditional] = {
     "errors.upstream": EXACT,
     "hosts": EXACT,
     "base_path": EXACT,
-    "path": approximate(
-        "Kong's router reads UTF-8 only: a path with escapes of other bytes is 404; where Kong resolves dots next to "
-        "backslashes or double slashes to another route, the request is refused with 400"
-    ),
+    "path": EXACT,
     "methods": EXACT,
     "upstream.endpoints": EXACT,
     "upstream.weight": EXACT,
