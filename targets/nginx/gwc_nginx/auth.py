@@ -33,11 +33,12 @@ def environment(gateway: Gateway) -> list[str]:
     return sorted({secret.name for secret in secrets if secret.source == "env"})
 
 
-def of_route(route: Route) -> dict[str, str] | None:
+def of_route(route: Route) -> dict[str, str]:
     if route.auth is None:
-        return None
-    # Nothing would mean that anybody may.
-    return {"providers": " ".join(route.auth.providers) or "-", "scopes": " ".join(route.auth.scopes)}
+        return {}
+    # An empty text would mean that anybody may.
+    scopes = {"scopes": " ".join(route.auth.scopes)} if route.auth.scopes else {}
+    return {"auth": " ".join(route.auth.providers) or "-", **scopes}
 
 
 def reference(secret: Secret) -> dict[str, str]:

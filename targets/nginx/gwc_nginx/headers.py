@@ -94,9 +94,10 @@ def _set(name: str, value: str) -> Directive:
     return d("proxy_set_header", q(name), value)
 
 
-def response(route: Route) -> dict[str, object]:
+def response(route: Route) -> dict[str, str]:
     """The changes of the response, as data for the njs filter: no quoting, no level to repeat. `Server` goes from every
     answer (banner.conf); to remove it earlier would make NGINX add its own."""
     changes = route.headers.response
-    removed = [name for name in changes.remove if name.lower() != "server"]
-    return {"remove": removed, "set": json.dumps(changes.set, separators=(",", ":")) if changes.set else None}
+    removed = " ".join([name for name in changes.remove if name.lower() != "server"])
+    written = json.dumps(changes.set, separators=(",", ":")) if changes.set else ""
+    return {name: text for name, text in (("remove", removed), ("set", written)) if text}

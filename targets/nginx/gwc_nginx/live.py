@@ -76,11 +76,16 @@ def _content(name: str, text: str) -> Tree:
 
 
 def _opened(found: Any) -> Any:
-    """With the settings of routes as what they are written from: a difference is then as small as it is."""
+    """With the texts of tries as what they are written from: a difference is then as small as it is."""
     settings = found.get("settings") if isinstance(found, Mapping) else None
     if not isinstance(settings, Mapping):
         return found
-    return {**found, "settings": {name: read(str(text)) for name, text in settings.items()}}
+    return {**found, "settings": {name: _tried(one) for name, one in settings.items()}}
+
+
+def _tried(settings: Any) -> Any:
+    tries = settings.get("tries") if isinstance(settings, Mapping) else None
+    return {**settings, "tries": read(tries)} if isinstance(tries, str) else settings
 
 
 def _name(member: Mapping[str, Any]) -> str | None:

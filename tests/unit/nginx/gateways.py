@@ -14,7 +14,6 @@ from gwc.ir import Gateway
 from gwc.source import Source
 from gwc.target import Artifact
 from gwc_nginx import TARGET
-from gwc_nginx.fields import read
 
 _PLATFORM = {
     "apiVersion": "gwc/v1",
@@ -43,9 +42,9 @@ def route(**fields: Any) -> dict[str, Any]:
 
 
 def known_to_njs(built: Gateway) -> dict[str, Any]:
-    """gwc.json, with the fields that the settings of each route have on their lines."""
+    """gwc.json."""
     found: dict[str, Any] = json.loads(TARGET.emit(built, "njs").files["gwc.json"].text)
-    return {**found, "settings": {name: read(text) for name, text in found["settings"].items()}}
+    return found
 
 
 def write(artifact: Artifact, directory: Path) -> Path:

@@ -92,11 +92,13 @@ BYTES_OF_A_ROUTE = 700
 """Of gwc.json, at most: its settings, its place among the nodes and that it has a cache."""
 
 
-def test_what_nginx_loads_does_not_grow_with_the_routes() -> None:
+def test_what_nginx_loads_grows_little_with_the_routes() -> None:
+    """One object a route, and one for its cache or CORS policy; half of them have the one, half the other."""
     few, many = (loaded(FEW, routes) for routes in (4, 16))
-    assert containers(json.loads(many[0])) == containers(json.loads(few[0]))
+    added = FEW * 12
+    assert containers(json.loads(many[0])) - containers(json.loads(few[0])) <= 2 * added
     assert many[1].count("location ") == few[1].count("location ")
-    assert len(many[0]) - len(few[0]) < BYTES_OF_A_ROUTE * FEW * 12
+    assert len(many[0]) - len(few[0]) < BYTES_OF_A_ROUTE * added
 
 
 def test_nor_does_it_with_services_that_say_what_others_say() -> None:

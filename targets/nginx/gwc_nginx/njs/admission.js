@@ -36,10 +36,10 @@ function admit(r, settings) {
 }
 
 async function identified(r, settings) {
-    const who = await auth.verify(r, settings.auth);
+    const who = await auth.verify(r, settings);
     if (!who.user) {
         r.variables.gwc_user = who.named || '';
-        r.variables.gwc_challenge = who.status === 401 ? auth.challenge(settings.auth) : '';
+        r.variables.gwc_challenge = who.status === 401 ? auth.challenge(settings) : '';
         return who.status;
     }
     r.variables.gwc_user = who.user;

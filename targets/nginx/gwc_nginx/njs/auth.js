@@ -177,18 +177,18 @@ function holder(r, needed) {
 }
 
 // {user, key} of the first credential that is enough; otherwise {status}: 403 when one was right but not enough.
-async function verify(r, auth) {
-    const providers = auth.providers.split(' ');
-    const token = providers.includes('jwt') ? await bearer(r, auth.scopes) : null;
+async function verify(r, own) {
+    const providers = own.auth.split(' ');
+    const token = providers.includes('jwt') ? await bearer(r, own.scopes) : null;
     if (token && token.user) {
         return token;
     }
-    const key = providers.includes('api_key') ? holder(r, auth.scopes) : null;
+    const key = providers.includes('api_key') ? holder(r, own.scopes) : null;
     return key && key.user ? key : token || key || {status: 401};
 }
 
-function challenge(auth) {
-    return auth.providers.split(' ').map((name) => name === 'jwt' ? 'Bearer' : 'ApiKey').join(', ');
+function challenge(own) {
+    return own.auth.split(' ').map((name) => name === 'jwt' ? 'Bearer' : 'ApiKey').join(', ');
 }
 
 export default {verify, challenge, examine};
