@@ -48,8 +48,9 @@ def _at(value: Any) -> At:
     return At(value, _HERE, "field")
 
 
-def _pairs(*pairs: tuple[str, Any]) -> Mapping[str, Any]:
-    return dict(pairs)
+def _fields(*told: tuple[str, str, Any]) -> Mapping[str, Any]:
+    """What is shared has one type for each of its values; `False` and `0`, which are equal, would be one."""
+    return {name: value for name, _, value in told}
 
 
 def _marked(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -60,7 +61,7 @@ def _mappings(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Plain, shared, and in pieces."""
     plain = st.dictionaries(st.text(max_size=6), inner, max_size=3)
     shared = st.dictionaries(st.text(max_size=6), _scalars | _scalars.map(_at), max_size=3).map(
-        lambda values: Shared(_pairs, *values.items())
+        lambda values: Shared(_fields, *((name, type(bare(value)).__name__, value) for name, value in values.items()))
     )
     pieces = st.tuples(plain, shared).filter(lambda both: not {*both[0]} & {*both[1]})
     return plain | shared | pieces.map(lambda both: Record(*both))
