@@ -137,7 +137,7 @@ class Document:
     def has(self, path: Path) -> bool:
         whole = None if self._whole is None else self._whole()
         data = self._data if whole is None else whole._data
-        return _reached(self.root, path)[1] if data is None else _leads(data, path)
+        return self.written(path) is not None if data is None else _leads(data, path)
 
 
 def _leads(data: Any, path: Path) -> bool:

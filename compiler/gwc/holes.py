@@ -57,6 +57,11 @@ class _Template:
         return "".join(texts)
 
 
+def _signs(escaped: str, first: int) -> re.Pattern[str]:
+    """Finds one sign after the other, escaped with hexadecimal digits, or as it is; equal neighbours together."""
+    return re.compile(f"({re.escape(escaped[:-2])}[0-9A-Fa-f]{{2}}|[{chr(first)}-{chr(first + _MOST_WORDS - 1)}])\\1*")
+
+
 class Sheet:
     """The texts with holes of one kind, by what they follow from."""
 
@@ -64,6 +69,7 @@ class Sheet:
         """`escape` is how a word stands in a text, each character by itself. At most so many texts are kept. Of words
         that are not `measured`, nothing counts but whether they are empty."""
         self._escape, self._most, self._steps = escape, most, (_ABOUT, 1) if measured else (_ANY,)
+        self._signs = [_signs(escape(chr(first)), first) for first in _ALPHABETS]
         self._known: dict[Hashable, _Template | None] = {}
         self._met: set[Hashable] = set()
 
@@ -103,14 +109,22 @@ class Sheet:
     def _cut(self, words: Sequence[Word], short: bool, step: int, make: Make) -> tuple[list[str], list[int]] | None:
         """The text between the holes, and whose each of them is."""
         first = _ALPHABETS[short]
-        others = [_hole(chr(first + index), word, short, step) for index, word in enumerate(words)]
-        holes = {self._escape(hole) if type(hole) is str else str(hole): index for index, hole in enumerate(others)}
-        holes.pop("", None)
-        made = make(others)
-        if not made.fit or not holes:
+        holes = [_hole(chr(first + index), word, short, step) for index, word in enumerate(words)]
+        made = make(holes)
+        if not made.fit:
             return None
-        pieces = re.split(f"({'|'.join(map(re.escape, holes))})", made.text)
-        return pieces[::2], [holes[hole] for hole in pieces[1::2]]
+        texts, order, at = list[str](), list[int](), 0
+        for run in self._signs[short].finditer(made.text):
+            index = ord(run[1]) - first if len(run[1]) == 1 else int(run[1][-2:], 16)
+            hole = holes[index] if index < len(holes) else ""
+            whole = len(run[1]) * (len(hole) if type(hole) is str else 1)
+            if not whole or len(run[0]) % whole:
+                return None
+            for end in range(run.start(), run.end(), whole):
+                texts.append(made.text[at:end])
+                order.append(index)
+                at = end + whole
+        return ([*texts, made.text[at:]], order) if order else None
 
 
 def _hole(sign: str, word: Word, short: bool, step: int) -> str | _Whole | _Broken:
