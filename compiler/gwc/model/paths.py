@@ -23,20 +23,20 @@ def canonical(path: str) -> str | None:
 
 
 def _without_dots(path: str) -> str:
-    """Dot segments resolved, ending at the root; slashes merged. A last dot segment leaves its slash."""
+    """Dot segments resolved, ending at the root, then slashes merged: an empty segment is one that dots can climb. A
+    last dot segment leaves its slash."""
+    *segments, last = path.split("/")[1:]
     kept: list[str] = []
-    segments = path.split("/")[1:]
-    for segment in segments[:-1]:
+    for segment in segments:
         _step(kept, segment)
-    last = segments[-1]
-    if last in ("", ".", ".."):
+    if last in (".", ".."):
         _step(kept, last)
-        return f"/{'/'.join(kept)}/" if kept else "/"
-    return f"/{'/'.join((*kept, last))}"
+        last = ""
+    return "/" + "/".join((*filter(None, kept), last))
 
 
 def _step(kept: list[str], segment: str) -> None:
     if segment == "..":
         del kept[-1:]
-    elif segment not in ("", "."):
+    elif segment != ".":
         kept.append(segment)
