@@ -45,7 +45,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Runs over so many services. `written` is the size of the build in bytes."""
+    """Runs over so many services. `written` is the size of the build in bytes, on the disk."""
 
     services: int
     cold: Cost
@@ -148,7 +148,9 @@ def measured(command: Sequence[str], directory: Path | str) -> Cost:
 
 
 def _size(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    """In bytes; a file that has several names was written once."""
+    files = (path.stat() for path in directory.rglob("*") if path.is_file())
+    return sum({(about.st_dev, about.st_ino): about.st_size for about in files}.values())
 
 
 def _section(rounds: Sequence[Round]) -> str:
