@@ -15,8 +15,8 @@ ZONE = "gwc_names"
 """Where NGINX keeps the addresses that names stand for. A zone takes 32k before it holds anything, so all share one."""
 
 _ROOM = (8 << 10, 8)
-"""Its KiB: for any number of upstreams, and for each beside. An address takes less than one; what is not used is no
-memory."""
+"""Its KiB: for any number of upstreams, and for each of their servers beside. A name takes one and a half, an address
+that it stands for less than one; what is not used is no memory."""
 
 _KEPT = "4s"
 """How long an unused connection is kept: less than the 5 s after which common servers close theirs."""
@@ -45,10 +45,10 @@ def has_names(gateway: Gateway) -> bool:
 
 def room(gateway: Gateway) -> Directive:
     """An upstream of nobody's, which says how large the zone is."""
-    named = sum(_named(one) for service in gateway.services for _, one in _every(service))
+    servers = sum(len(one) for service in gateway.services for _, one in _every(service) if _named(one))
     base, each = _ROOM
     nobody = d("server", "127.0.0.1:1", "down")
-    return block("upstream", ZONE, of=(d("zone", ZONE, f"{base + each * named}k"), nobody))
+    return block("upstream", ZONE, of=(d("zone", ZONE, f"{base + each * servers}k"), nobody))
 
 
 def _named(endpoints: tuple[Endpoint, ...]) -> bool:

@@ -54,6 +54,18 @@ def test_everything_rendered_is_accepted(profile: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.live
+def test_any_number_of_names_has_room(profile: str, tmp_path: Path) -> None:
+    """More servers than the shared zone holds when nobody counts them, in few upstreams."""
+    endpoints = [{"url": f"http://endpoint-{number}.a-name-of-common-length.internal:8080"} for number in range(250)]
+    services = [
+        {"service": f"s{number}", "base_path": f"/s{number}", "upstream": {"endpoints": endpoints}}
+        for number in range(32)
+    ]
+    artifact = TARGET.emit(gateway(*services), profile)
+    assert TARGET.engine.verify(TARGET.engine.find(profile), write(artifact, tmp_path), artifact) == ()
+
+
+@pytest.mark.live
 def test_a_complaint_comes_back_as_a_policy_line(profile: str, tmp_path: Path) -> None:
     artifact = TARGET.emit(gateway(), profile)
     public = artifact.files["public.conf"]
