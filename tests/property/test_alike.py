@@ -113,6 +113,7 @@ _OTHERS: dict[str, dict[str, Any]] = {
     "health": {"upstream": {"endpoints": _ENDPOINTS, "health": {"path": "/up", "every": "5s"}}},
     "weight": {"upstream": {"endpoints": [{**_ENDPOINTS[0], "weight": 7}, _ENDPOINTS[1]]}},
     "endpoints": {"upstream": {"endpoints": [*_ENDPOINTS, {"url": "http://localhost:7777"}]}},
+    "hosts of IPv6": {"upstream": {"endpoints": [{"url": "http://[::1]:8001"}, {"url": "http://[2001:db8::1]:8002"}]}},
     "ports": {"upstream": {"endpoints": [{"url": "http://127.0.0.1:65535"}, {"url": "http://127.0.0.1:1"}]}},
     "tls": {"upstream": {"endpoints": [{"url": "https://localhost:8443"}, {"url": "https://localhost"}], "tls": {}}},
     "hosts": {"hosts": ["a.example.com"]},

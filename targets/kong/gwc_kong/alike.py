@@ -35,7 +35,7 @@ from gwc.ir import (
 from gwc.parts import Made
 from gwc.units import Rate
 from gwc_kong.accepting import service_accepted
-from gwc_kong.plugin import ServiceConfig
+from gwc_kong.plugin import ServiceConfig, bracketed
 from gwc_kong.services import kong_service
 from gwc_kong.yaml_text import escaped, items, scalar
 
@@ -166,9 +166,9 @@ def _within(limits: Iterable[Limit]) -> bool:
 
 
 def _endpoint_words(upstream: Upstream) -> Iterator[Word]:
-    """Two of each."""
+    """Two of each. A host is told as it is printed, for what stands in its place has no colon to be bracketed for."""
     for one in upstream.endpoints:
-        yield one.address.host
+        yield bracketed(one.address.host)
         yield _number(one.address.port, _PORT)
 
 
