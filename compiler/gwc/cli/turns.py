@@ -31,15 +31,17 @@ def turn(directory: Path, *, writing: bool) -> Iterator[None]:
 
 def _held(directory: Path, stack: ExitStack, *, writing: bool) -> int | None:
     """Its descriptor, locked until `stack` closes; it goes with the process, too, however that ends."""
+    made = list[Path]()
     try:
         if writing:
-            stack.callback(remove_empty, made := list[Path]())
             made.extend(make_directories(directory))
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         stack.callback(os.close, descriptor)
         _wait(descriptor, directory, fcntl.LOCK_EX if writing else fcntl.LOCK_SH)
     except OSError:
         return None
+    finally:
+        stack.callback(remove_empty, made)  # before it is the next run's turn, from under which it would be taken away
     return descriptor
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from compiling import POLICIES
+from gwc.cli import turns
 from gwc.cli.turns import turn
 
 WAITING = "another run of gwc writes into"
@@ -80,6 +81,26 @@ def test_directories_that_nothing_came_into_are_gone(tmp_path: Path) -> None:
     with turn(tmp_path / "a" / "b", writing=True):
         (tmp_path / "a" / "b" / "file").touch()
     assert (tmp_path / "a" / "b" / "file").exists()
+
+
+def test_a_directory_goes_before_it_is_the_next_run_s_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise that run would begin in it, and lose it while it writes."""
+    tries: list[bool] = []
+    monkeypatch.setattr(turns, "remove_empty", lambda made: tries.extend(map(_is_free, made)))
+    with turn(tmp_path / "build", writing=True):
+        pass
+    assert tries == [False] and _is_free(tmp_path / "build")
+
+
+def _is_free(build: Path) -> bool:
+    descriptor = os.open(build, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def test_a_reader_makes_nothing(tmp_path: Path) -> None:
