@@ -75,7 +75,13 @@ def _services(gateway: Gateway) -> dict[str, Any]:
         "log": access_log.data(gateway),
         "tracing": tracing.data(gateway),
         "cached": cache.names(gateway),
+        "same": _same(gateway),
     }
+
+
+def _same(gateway: Gateway) -> dict[str, str]:
+    """By the name of a route, the route that its settings are called after, where it is another."""
+    return {f":{name}": first for name, first in sharing(gateway).settings.items() if first != name}
 
 
 def _settings(gateway: Gateway) -> Iterator[Piece]:

@@ -14,15 +14,23 @@ const MISS = '/_gwc/miss/';
 const RENEW = '/_gwc/renew/';
 const PURGE = '/cache/purge/';
 
-// The settings of a request that came through `door` with the password; null for any other.
+// The settings of a request that came through `door` with the password; null for any other, which is answered.
 function entered(r, door) {
     const parts = r.variables.request_uri.slice(door.length).split('/');
-    const own = settings.of(parts[0] + '/' + parts[1]);
-    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !own || !own.cache) {
+    const route = parts[2] + '/' + parts[3];
+    const name = settings.named(route);
+    const own = settings.of(name);
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop()) {
+        r.return(404);
         return null;
     }
-    r.variables.gwc_settings = parts[0] + '/' + parts[1];
-    r.variables.gwc_route = parts[2] + '/' + parts[3];
+    if (!own || !own.cache) {
+        // A reload has taken it away. A 404 might be kept.
+        r.return(502, '-');
+        return null;
+    }
+    r.variables.gwc_settings = name;
+    r.variables.gwc_route = route;
     r.variables.gwc_uri = '/' + parts.slice(4).join('/');
     return own;
 }
@@ -50,8 +58,6 @@ function miss(r) {
     const own = entered(r, MISS);
     if (own) {
         attend(r, own, errands.told(r), flights.SHORTEST);
-    } else {
-        r.return(404);
     }
 }
 
@@ -109,7 +115,6 @@ function capped(r) {
 function renew(r) {
     const own = entered(r, RENEW);
     if (!own) {
-        r.return(404);
         return;
     }
     const flight = errands.told(r).flight;

@@ -39,18 +39,24 @@ function belongs(upstream, service) {
     return upstream.split('.')[0] === service;
 }
 
-// js_content of the inner hop's only door. Its URI: the route with the same settings, the route, the service's URI.
+// js_content of the inner hop's only door. Its URI: what the sender calls the settings, the route, the service's URI.
 function enter(r) {
     const parts = r.variables.request_uri.slice(HOP.length).split('/');
-    const retries = settings.tries(parts[0] + '/' + parts[1]);
+    const route = parts[2] + '/' + parts[3];
+    const name = settings.named(route);
+    const retries = settings.tries(name);
     const given = r.headersIn['X-Gwc-Upstream'];
-    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || !retries
-        || (given && !belongs(given, parts[2]))) {
+    if (r.headersIn['X-Gwc-Hop'] !== tokens.hop() || (given && !belongs(given, parts[2]))) {
         r.return(404);
         return;
     }
-    r.variables.gwc_settings = parts[0] + '/' + parts[1];
-    r.variables.gwc_route = parts[2] + '/' + parts[3];
+    if (!retries) {
+        // A reload has taken it away.
+        r.return(502, '-');
+        return;
+    }
+    r.variables.gwc_settings = name;
+    r.variables.gwc_route = route;
     r.variables.gwc_uri = '/' + parts.slice(4).join('/');
     r.variables.gwc_upstream = given || parts[2];
     if (r.headersIn['X-Gwc-Lane'] === 'fault') {

@@ -13,6 +13,12 @@ function of(name) {
     return gwc.settings[name];
 }
 
+// What a route's settings are called. The inner hop asks for itself: who sent the request may be a worker from before a
+// reload, by whose names other routes may be meant now.
+function named(route) {
+    return gwc.same[':' + route] || route;
+}
+
 // A request asks for the same again and again: it is read once a script. Null where nothing tries.
 function tries(name) {
     if (known.name !== name) {
@@ -23,4 +29,4 @@ function tries(name) {
     return known.tries;
 }
 
-export default {of, tries};
+export default {of, named, tries};
