@@ -16,10 +16,10 @@ def canonical(path: str) -> str | None:
         return None
     if not _ODD.search(path):
         return path
-    if _FORBIDDEN.search(path):
+    decoded = _UNRESERVED.sub(lambda found: chr(int(found[0][1:], 16)), path)
+    if _FORBIDDEN.search(decoded):  # also where decoding has completed another escape
         return None
-    decoded = _UNRESERVED.sub(lambda found: chr(int(found[0][1:], 16)), path).replace("\\", "/")
-    return _without_dots(decoded)
+    return _without_dots(decoded.replace("\\", "/"))
 
 
 def _without_dots(path: str) -> str:
