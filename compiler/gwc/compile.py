@@ -85,13 +85,16 @@ class Compiled:
         return {policy.service: source for source, (_, loaded) in named if (policy := service_of(loaded)) is not None}
 
     def shared(self, sources: Sequence[Source]) -> dict[str, _Read]:
-        """The policies that `sources` hold, too, by their text; none where the platform's is another there."""
+        """The policies of services that `sources` hold, too, by their text; none where the platform's is another there.
+
+        The platform's is never taken over: what it names is read beside it, and may be another there all the same."""
         there = {source.text: policy for source, policy in zip(self.sources, self.policies, strict=True)}
         others = [source for source in sources if source.text not in there]
         own = load_sources(others, environment=None, report=(apart := Report()))
         if apart.failed or any(service_of(policy) is None for policy in own):
             return {}
-        return {source.text: there[source.text] for source in sources if source.text in there}
+        held = {source.text: there[source.text] for source in sources if source.text in there}
+        return {text: policy for text, policy in held.items() if service_of(policy[1]) is not None}
 
 
 def compiled(

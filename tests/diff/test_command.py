@@ -79,6 +79,24 @@ def test_against_a_directory(project: Path) -> None:
     assert gwc("--against", "old", cwd=project).stdout.endswith("1 tightened, 1 loosened against old\n")
 
 
+def test_each_side_has_the_key_sets_beside_its_own_platform(project: Path) -> None:
+    """Whose policy may be the same on both."""
+    shutil.copytree(project / "policies", project / "other")
+    _replace(project / "other/keys/jwks.json", '"2026-ec"', '"2027-ec"')
+    done = gwc("--against", "policies", "--policies", "other", cwd=project)
+    assert "identity.jwt.jwks - 2026-ec (key taken away)" in done.stdout
+    assert "identity.jwt.jwks + 2027-ec (key added)" in done.stdout
+
+
+def test_from_elsewhere_than_the_top_of_the_repository(project: Path) -> None:
+    subprocess.run([*GIT, "commit", "-qam", "y"], cwd=project, check=True, timeout=60)
+    _replace(project / "policies/keys/jwks.json", '"2026-ec"', '"2027-ec"')
+    for directory, policies in ((project / "policies", "."), (Path("/"), str(project / "policies"))):
+        done = gwc("--against", "HEAD", "--policies", policies, cwd=directory)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "identity.jwt.jwks - 2026-ec (key taken away)" in done.stdout
+
+
 def test_outside_of_a_repository_it_says_so(tmp_path: Path) -> None:
     shutil.copytree(POLICIES, tmp_path / "policies")
     done = gwc(cwd=tmp_path)
