@@ -102,6 +102,11 @@ local function start_clock(route, state)
   end
 end
 
+-- The host of an absolute target is the request's, whatever its Host header says (RFC 9112).
+local function asked_host()
+  return string.match(ngx.var.request or "", "^%S+ +%a[%w+.-]*://([^/?%s]*)") or ngx.var.http_host or ""
+end
+
 -- Finds out once what a request is for. `canonical` is its path, nil where that has no one meaning; `place` is what the
 -- path leads to, and `row` the route of the place that serves the method.
 local function locate(conf, state)
@@ -110,7 +115,7 @@ local function locate(conf, state)
   end
   state.located = true
   state.canonical = not string.find(ngx.var.request_uri or "", "#", 1, true) and paths.canonical(state.path) or nil
-  state.place = state.canonical and router.place(conf, ngx.var.http_host or "", state.canonical)
+  state.place = state.canonical and router.place(conf, asked_host(), state.canonical)
   state.row = state.place and state.place.methods[state.method]
 end
 
