@@ -149,7 +149,7 @@ def service_text(service: Service, attempts: int) -> Made:
         endpoint = _node(Endpoint, address=_node(Address, port=port))
         return printed(_node(Service, name=name, upstream=_node(Upstream, endpoints=(endpoint,), tls=None)))
 
-    if service.upstream.tls is not None:
+    if service.upstream.tls is not None or service.name == "gwc":  # which its tags already say
         return printed(service)
     words = service.name, _number(service.upstream.endpoints[0].address.port, _PORT)
     return _SERVICES.text(attempts, words, standing, lambda: printed(service))

@@ -40,7 +40,7 @@ def _reached(name: str, port: int, tls: bool, retries: int) -> Mapping[str, obje
         "port": port,
         "protocol": "https" if tls else "http",
         "retries": retries,
-        "tags": ["gwc", name],
+        "tags": ["gwc", *({name} - {"gwc"})],  # a set to Kong, which takes no item twice
     }
     return entity | ({"tls_verify": True, "tls_verify_depth": _VERIFY_DEPTH} if tls else {})
 

@@ -82,6 +82,13 @@ def test_the_judge_accepts_what_is_emitted(profile: str) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_a_service_may_have_the_name_of_gwcs_own_things(profile: str) -> None:
+    artifact = TARGET.emit(gateway(service("a", route("x", "/a")), service("gwc", route("answered", "/x"))), profile)
+    assert TARGET.judge(artifact) == ()
+    assert [one["tags"] for one in kong_yml(artifact)["services"]] == [["gwc", "a"], ["gwc"]]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_kong_routes_by_the_word_of_the_plugin_alone(profile: str) -> None:
     """One Kong service for the routes of a service that are tried again equally often, each with one Kong route."""
     often = replace(CONNECT_RETRY, attempts=3)
