@@ -1,11 +1,12 @@
 // One lock for all workers, around what must be one step: reading several counters, deciding, writing them.
 //
 // `add` of a shared dictionary is atomic. A worker holds the lock for microseconds; one that dies with it loses it when
-// the entry expires, and those that wait outlast it. Who does not get it in time gets null, and refuses.
+// the entry expires, and those that wait outlast it. Who does not get it in time gets null, and refuses. On a busy
+// machine a worker may be kept from its processor for a quarter of a second with the lock in its hand.
 
 import crypto from 'crypto';
 
-const PATIENCE = 250;
+const PATIENCE = 1000;
 const LONGEST = 200;
 
 function locked(work) {
