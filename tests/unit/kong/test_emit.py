@@ -83,9 +83,12 @@ def test_the_judge_accepts_what_is_emitted(profile: str) -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_a_service_may_have_the_name_of_gwcs_own_things(profile: str) -> None:
-    artifact = TARGET.emit(gateway(service("a", route("x", "/a")), service("gwc", route("answered", "/x"))), profile)
+    """Also once texts of services are filled in, which begins after some that are alike."""
+    others = [service(name, route("answered", f"/{name}")) for name in "abc"]
+    artifact = TARGET.emit(gateway(*others, service("gwc", route("answered", "/x"))), profile)
     assert TARGET.judge(artifact) == ()
-    assert [one["tags"] for one in kong_yml(artifact)["services"]] == [["gwc", "a"], ["gwc"]]
+    tags = [one["tags"] for one in kong_yml(artifact)["services"]]
+    assert tags == [["gwc", "a"], ["gwc", "b"], ["gwc", "c"], ["gwc"]]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
