@@ -38,7 +38,7 @@ BEYOND = {
     "a client that leaves": 2,
     "a name server": 3,
     "a slow client": 4,
-    "a target that is no path": 3,
+    "a target that is no path": 4,
     "a TLS handshake": 16,
     "active health checks": 2,
     "gRPC": 3,
