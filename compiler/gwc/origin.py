@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -112,5 +113,5 @@ class Shared:
 
     __slots__ = ()
 
-    def of(self, node: Any) -> Provenance:
-        raise NotImplementedError
+    @abstractmethod
+    def of(self, node: Any) -> Provenance: ...
